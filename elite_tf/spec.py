@@ -1,0 +1,138 @@
+"""The data that the rooms hand to one another. No TensorFlow, no behaviour."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+  """One network of a pool: everything needed to plan, price and build it.
+
+  Attributes:
+    family: Name in `elite_tf.families.FAMILIES`.
+    w: Width level, from 1 (the baseline).
+    d: Depth level, from 1.
+    r: Resolution level, from 1.
+    width: Width coefficient, multiplies channels.
+    depth: Depth coefficient, multiplies repeats.
+    resolution: Height and width of the input, in pixels.
+    channels: Channels of the input: 1 (grey) or 3 (RGB).
+    classes: Number of classes.
+  """
+
+  family: str
+  w: int
+  d: int
+  r: int
+  width: float
+  depth: float
+  resolution: int
+  channels: int = 3
+  classes: int = 1000
+
+  @property
+  def name(self) -> str:
+    """The candidate's name, made from its specification alone."""
+    return f"{self.family}-w{self.w}-d{self.d}-r{self.resolution}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Layer:
+  """One operation of a network, as a row of its plan.
+
+  Attributes:
+    name: Unique in the plan; the Keras layer has the same name.
+    op: Kind of operation, a key of `elite_tf.cost.RULES` and of
+      `elite_tf.model.BUILDERS`.
+    inputs: Names of the layers whose outputs it takes.
+    shape: Output shape without the batch axis: (height, width, channels) or
+      (features,).
+    kernel: Side of the square kernel, in pixels (convolutions).
+    stride: Step of the kernel, in pixels (convolutions). Padding is 'same'.
+    bias: Whether a bias is added (convolutions, dense).
+    function: Name of the Keras activation (op 'activation').
+    rate: Probability of dropping (op 'dropout' and 'stochastic_depth').
+  """
+
+  name: str
+  op: str
+  inputs: tuple[str, ...]
+  shape: tuple[int, ...]
+  kernel: int = 1
+  stride: int = 1
+  bias: bool = False
+  function: str = ""
+  rate: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+  """What a network costs.
+
+  Attributes:
+    params: Parameters as Keras's `count_params()` counts them, batch norm's
+      moving statistics included.
+    macs: Multiply-accumulates of one inference (the paper's "FLOPs").
+  """
+
+  params: int
+  macs: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+  """What one epoch of training measured.
+
+  Attributes:
+    epoch: Number of the epoch, from 1.
+    loss: Mean training loss (label smoothing and weight decay included).
+    accuracy: Top-1 accuracy on the training batches, 0 to 1.
+    val_loss: Mean validation loss of the averaged weights.
+    val_accuracy: Top-1 validation accuracy of the averaged weights, 0 to 1.
+    seconds: Wall clock spent inside training and validation steps.
+  """
+
+  epoch: int
+  loss: float
+  accuracy: float
+  val_loss: float
+  val_accuracy: float
+  seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+  """Work for a runner: train one candidate from one epoch to another.
+
+  Attributes:
+    candidate: The network.
+    group: Number of its group, from 1 (the heaviest).
+    round: Number of the round, from 1; 0 for the champion's training to the end.
+    start: Epochs done before.
+    stop: Epochs done afterwards.
+  """
+
+  candidate: Candidate
+  group: int
+  round: int
+  start: int
+  stop: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+  """What became of a job.
+
+  Attributes:
+    name: The candidate's name.
+    start: `start` of the job.
+    stop: `stop` of the job.
+    epochs: One `Epoch` for each epoch from `start` + 1 to `stop`; fewer where
+      the candidate failed.
+    error: Why the candidate failed, None if it did not.
+  """
+
+  name: str
+  start: int
+  stop: int
+  epochs: tuple[Epoch, ...]
+  error: str | None = None

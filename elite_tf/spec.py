@@ -84,7 +84,7 @@ class Epoch:
 
   Attributes:
     epoch: Number of the epoch, from 1.
-    loss: Mean training loss (label smoothing and weight decay included).
+    loss: Mean cross-entropy on the training batches, label smoothing included.
     accuracy: Top-1 accuracy on the training batches, 0 to 1.
     val_loss: Mean validation loss of the averaged weights.
     val_accuracy: Top-1 validation accuracy of the averaged weights, 0 to 1.
@@ -129,6 +129,9 @@ class Outcome:
     epochs: One `Epoch` for each epoch from `start` + 1 to `stop`; fewer where
       the candidate failed.
     error: Why the candidate failed, None if it did not.
+    first_step_seconds: Wall clock of the first training step and the first
+      validation step, tracing included; part of the epochs' seconds. 0.0 where
+      nothing had to be traced.
   """
 
   name: str
@@ -136,3 +139,4 @@ class Outcome:
   stop: int
   epochs: tuple[Epoch, ...]
   error: str | None = None
+  first_step_seconds: float = 0.0

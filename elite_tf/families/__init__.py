@@ -1,0 +1,24 @@
+"""The families of networks that a search can draw its pool from."""
+
+from types import ModuleType
+
+from elite_tf.errors import ConfigError
+from elite_tf.families import elite, hf
+
+# A family is a module with `plan(candidate)` -> layers, `resolutions(base,
+# coefficients)` -> input sizes by level, and DEFAULT_RESOLUTION in pixels.
+FAMILIES: dict[str, ModuleType] = {"elite": elite, "hf": hf}
+
+
+def get_family(name: str) -> ModuleType:
+  """Returns the family called `name`.
+
+  Raises:
+    ConfigError: There is none; names those there are.
+  """
+  if name not in FAMILIES:
+    raise ConfigError(
+        f"--pool must be one of {', '.join(sorted(FAMILIES))}."
+        f" Received: {name}"
+    )
+  return FAMILIES[name]

@@ -1,0 +1,128 @@
+"""A plan's rows -> keras.Model: one builder for every family."""
+
+from collections.abc import Callable
+
+import keras
+
+from elite_tf.families import get_family
+from elite_tf.spec import Candidate, Layer
+
+# He's variance over the fan out for convolutions, a uniform one over the fan
+# out for the classifier: EfficientNet's initialisation.
+CONV_INITIALIZER = {
+    "class_name": "VarianceScaling",
+    "config": {
+        "scale": 2.0,
+        "mode": "fan_out",
+        "distribution": "truncated_normal",
+    },
+}
+DENSE_INITIALIZER = {
+    "class_name": "VarianceScaling",
+    "config": {
+        "scale": 1.0 / 3.0,
+        "mode": "fan_out",
+        "distribution": "uniform",
+    },
+}
+
+BATCH_NORM_EPSILON = 1e-3
+BATCH_NORM_MOMENTUM = 0.99
+
+
+def _conv(layer: Layer):
+  return keras.layers.Conv2D(
+      layer.shape[-1],
+      layer.kernel,
+      strides=layer.stride,
+      padding="same",
+      use_bias=layer.bias,
+      kernel_initializer=CONV_INITIALIZER,
+      name=layer.name,
+  )
+
+
+def _depthwise(layer: Layer):
+  return keras.layers.DepthwiseConv2D(
+      layer.kernel,
+      strides=layer.stride,
+      padding="same",
+      use_bias=layer.bias,
+      depthwise_initializer=CONV_INITIALIZER,
+      name=layer.name,
+  )
+
+
+def _dense(layer: Layer):
+  return keras.layers.Dense(
+      layer.shape[-1],
+      use_bias=layer.bias,
+      kernel_initializer=DENSE_INITIALIZER,
+      name=layer.name,
+  )
+
+
+def _mean(layer: Layer):
+  return keras.layers.GlobalAveragePooling2D(
+      keepdims=len(layer.shape) == 3, name=layer.name
+  )
+
+
+def _stochastic_depth(layer: Layer):
+  # One draw an image: dropping the block's whole branch.
+  return keras.layers.Dropout(
+      layer.rate, noise_shape=(None, 1, 1, 1), name=layer.name
+  )
+
+
+BUILDERS: dict[str, Callable[[Layer], keras.layers.Layer]] = {
+    "conv": _conv,
+    "depthwise": _depthwise,
+    "dense": _dense,
+    "batch_norm": lambda layer: keras.layers.BatchNormalization(
+        momentum=BATCH_NORM_MOMENTUM,
+        epsilon=BATCH_NORM_EPSILON,
+        name=layer.name,
+    ),
+    "activation": lambda layer: keras.layers.Activation(
+        layer.function, name=layer.name
+    ),
+    "mean": _mean,
+    "dropout": lambda layer: keras.layers.Dropout(layer.rate, name=layer.name),
+    "stochastic_depth": _stochastic_depth,
+    "multiply": lambda layer: keras.layers.Multiply(name=layer.name),
+    "add": lambda layer: keras.layers.Add(name=layer.name),
+}
+
+
+def build_layers(
+    layers: tuple[Layer, ...], image: keras.KerasTensor, last: str | None = None
+) -> keras.KerasTensor:
+  """Applies the rows to `image` and returns the output of the last one.
+
+  Args:
+    layers: Rows of a plan; the first is the input.
+    image: Tensor of shape (batch, height, width, channels).
+    last: Name of the row to end at; None means the plan's last one.
+  """
+  outputs = {layers[0].name: image}
+  last = last or layers[-1].name
+  for layer in layers[1:]:
+    inputs = [outputs[name] for name in layer.inputs]
+    operation = BUILDERS[layer.op](layer)
+    outputs[layer.name] = operation(inputs if len(inputs) > 1 else inputs[0])
+    if layer.name == last:
+      break
+  return outputs[last]
+
+
+def build(candidate: Candidate) -> keras.Model:
+  """Returns the candidate's network, weights drawn anew.
+
+  Input: float32 (batch, resolution, resolution, channels), as
+  `elite_tf.preprocess.scale` gives it. Output: float32 (batch, classes),
+  probabilities.
+  """
+  layers = get_family(candidate.family).plan(candidate)
+  image = keras.Input(layers[0].shape, name=layers[0].name)
+  return keras.Model(image, build_layers(layers, image), name=candidate.name)

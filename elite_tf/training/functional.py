@@ -1,0 +1,131 @@
+"""A Keras model as a pure function of flat vectors.
+
+Weights, statistics, optimizer slots and averages are one vector each. An update
+is then a dozen operations on long vectors instead of a dozen for each of the
+hundreds of variables, which shortens tracing and running alike, and evaluating
+the averaged weights needs no copying into the model and back.
+"""
+
+import contextlib
+
+import keras
+import numpy as np
+from keras import ops
+
+
+class FunctionalModel:
+  """Pure view of a model; its own variables are only read and set on demand.
+
+  Attributes:
+    model: The Keras model.
+    weights: Its trainable variables.
+    statistics: Its moving statistics (batch norm).
+    seeds: The state of its random generators (dropout).
+  """
+
+  def __init__(self, model: keras.Model):
+    self.model = model
+    self.weights = list(model.trainable_variables)
+    self.seeds = [
+        variable
+        for variable in model.non_trainable_variables
+        if not keras.backend.is_float_dtype(variable.dtype)
+    ]
+    self.statistics = [
+        variable
+        for variable in model.non_trainable_variables
+        if keras.backend.is_float_dtype(variable.dtype)
+    ]
+    self._normalizations = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    self._order = [v.path for v in model.non_trainable_variables]
+
+  def apply(self, weights, statistics, images, step=None):
+    """Runs the network.
+
+    Args:
+      weights: float32 (number of trainable parameters,).
+      statistics: float32 (number of moving statistics,).
+      images: float32 (batch, height, width, channels).
+      step: uint32 scalar: train with the randomness of this step; None: run
+        as in inference.
+
+    Returns:
+      (probabilities, batch_statistics): float32 (batch, classes) and, in the
+      shape of `statistics`, the batch's own (in training).
+    """
+    values = {
+        variable.path: value
+        for variable, value in zip(
+            self.statistics, split(statistics, self.statistics)
+        )
+    }
+    for number, variable in enumerate(self.seeds):
+      # Two dropout layers never share a generator, nor do two steps.
+      key = ops.cast(number, "uint32")
+      values[variable.path] = ops.stack([key, 0 * key if step is None else step])
+    with self._plain_batch_statistics():
+      probabilities, updated = self.model.stateless_call(
+          split(weights, self.weights),
+          [values[path] for path in self._order],
+          images,
+          training=step is not None,
+      )
+    updated = dict(zip(self._order, updated))
+    return probabilities, join([updated[v.path] for v in self.statistics])
+
+  @contextlib.contextmanager
+  def _plain_batch_statistics(self):
+    # Batch norm would average its statistics with a fixed momentum, too slow
+    # for a training of a hundred steps. The batch's own are asked for instead,
+    # and averaged by the recipe, together with the weights.
+    momenta = {layer: layer.momentum for layer in self._normalizations}
+    for layer in momenta:
+      layer.momentum = 0.0
+    try:
+      yield
+    finally:
+      for layer, momentum in momenta.items():
+        layer.momentum = momentum
+
+  def decayed(self) -> np.ndarray:
+    """Returns 1.0 where weight decay applies, 0.0 for batch norm's weights."""
+    normalized = {
+        variable.path
+        for layer in self._normalizations
+        for variable in layer.trainable_variables
+    }
+    return np.concatenate([
+        np.full(np.prod(v.shape), float(v.path not in normalized), np.float32)
+        for v in self.weights
+    ])
+
+  def set_weights(self, weights, statistics) -> keras.Model:
+    """Puts flat vectors into the model's variables; returns the model."""
+    for variables, flat in (
+        (self.weights, weights),
+        (self.statistics, statistics),
+    ):
+      start = 0
+      for variable in variables:
+        stop = start + int(np.prod(variable.shape))
+        variable.assign(np.reshape(flat[start:stop], variable.shape))
+        start = stop
+    return self.model
+
+
+def split(flat, variables) -> list:
+  """Returns the parts of a flat vector in the shapes of the variables."""
+  ends = np.cumsum([int(np.prod(v.shape)) for v in variables])
+  parts = ops.split(flat, [int(end) for end in ends[:-1]])
+  return [ops.reshape(part, v.shape) for part, v in zip(parts, variables)]
+
+
+def join(values) -> object:
+  """Returns tensors (or variables) as one flat vector."""
+  if not values:
+    return ops.zeros((0,))
+  return ops.concatenate([ops.reshape(value, (-1,)) for value in values])

@@ -6,7 +6,8 @@ from elite_tf.errors import ConfigError
 from elite_tf.families import elite, hf
 
 # A family is a module with `plan(candidate)` -> layers, `resolutions(base,
-# coefficients)` -> input sizes by level, and DEFAULT_RESOLUTION in pixels.
+# coefficients)` -> input sizes by level, `default_resolution(side)` -> base for
+# images of that size, and DEFAULT_RESOLUTION, its base for photographs.
 FAMILIES: dict[str, ModuleType] = {"elite": elite, "hf": hf}
 
 

@@ -13,6 +13,15 @@ from elite_tf.spec import Candidate, Layer
 DEFAULT_RESOLUTION = 224  # pixels at r = 1 for photographs (paper Table 2)
 
 
+def default_resolution(side: int) -> int:
+  """Returns the input size at r = 1 for images of `side` pixels.
+
+  The next multiple of 32 (the network halves its input five times), from 32 to
+  the family's 224.
+  """
+  return min(max(-(-side // 32) * 32, 32), DEFAULT_RESOLUTION)
+
+
 def resolutions(base: int, coefficients: Coefficients) -> list[int]:
   """Returns the input sizes of every level r, in pixels (paper Table 3)."""
   return [scale_resolution(base, r) for r in coefficients.resolution]

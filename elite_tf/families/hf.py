@@ -25,6 +25,14 @@ def compound_round(channels: int) -> int:
   return above if above - channels < channels - below else below
 
 
+def default_resolution(side: int) -> int:
+  """Returns the input size at r = 1 for images of `side` pixels.
+
+  The next power of two, from 32 to the family's 256.
+  """
+  return min(max(1 << (side - 1).bit_length(), 32), DEFAULT_RESOLUTION)
+
+
 def resolutions(base: int, coefficients: Coefficients) -> list[int]:
   """Returns the two input sizes of the family: `base` and its half.
 

@@ -1,0 +1,158 @@
+"""A champion's files: what a person takes away from a search."""
+
+import dataclasses
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+
+from elite_tf import preprocess
+from elite_tf.datasets import Dataset, Split
+from elite_tf.export import tflite
+from elite_tf.quantize import METHODS
+from elite_tf.verify import Verification, compare, require_equal
+
+# Reference and micro kernels in floating point run as slowly as they are
+# simple; these images tell whether they agree.
+FLOAT_IMAGES = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+  """A network converted and run as it will run on the board.
+
+  Attributes:
+    model: The .tflite file.
+    verification: Reference kernels against TensorFlow Lite Micro.
+  """
+
+  model: bytes
+  verification: Verification
+
+
+def calibration_images(
+    train: Split, resolution: int, count: int, seed: int
+) -> np.ndarray:
+  """Returns float32 images of the training split, drawn by the seed.
+
+  Args:
+    train: The training split; no other calibrates.
+    resolution: The network's, in pixels.
+    count: Images wanted; all there are if fewer.
+    seed: Decides which.
+  """
+  order = np.random.default_rng([seed, len(train.labels)]).permutation(
+      len(train.labels)
+  )
+  return preprocess.preprocess(train.images[order[:count]], resolution)
+
+
+def convert(
+    model,
+    data: Dataset,
+    quantize: str,
+    calibration_count: int,
+    seed: int,
+) -> dict[str, Conversion]:
+  """Converts a network and runs each conversion over the test split.
+
+  Args:
+    model: keras.Model of one of the families.
+    data: Calibrates (train split) and verifies (test split).
+    quantize: Name in `elite_tf.quantize.METHODS`, or `none`.
+    calibration_count: Training images that calibrate.
+    seed: Decides which.
+
+  Returns:
+    The conversions by name: `float`, and `quantize` unless it is `none`. The
+    quantized one is verified on every test image, the float one on 64.
+
+  Raises:
+    VerificationFailed: TensorFlow Lite Micro differs from the reference
+      kernels, or cannot run the network.
+  """
+  resolution = model.input_shape[1]
+  images = preprocess.resize(data.test.images, resolution)
+  labels = data.test.labels
+  models = {"float": tflite.float32(model)}
+  counts = {"float": FLOAT_IMAGES}
+  if quantize != "none":
+    calibration = calibration_images(
+        data.train, resolution, calibration_count, seed
+    )
+    models[quantize] = METHODS[quantize](model, calibration)
+    counts[quantize] = len(labels)
+  conversions = {}
+  for name, bytes_ in models.items():
+    count = counts[name]
+    verification = compare(bytes_, images[:count], labels[:count])
+    require_equal(verification)
+    conversions[name] = Conversion(bytes_, verification)
+  return conversions
+
+
+def keras_accuracy(model, split: Split) -> float:
+  """Returns the Keras model's top-1 accuracy on a split, 0 to 1."""
+  images = preprocess.preprocess(split.images, model.input_shape[1])
+  answers = model.predict(images, batch_size=500, verbose=0).argmax(axis=-1)
+  return float((answers == split.labels).mean())
+
+
+def write_champion(
+    folder: Path,
+    model,
+    data: Dataset,
+    quantize: str,
+    calibration_count: int,
+    seed: int,
+) -> dict:
+  """Converts, verifies and writes a champion; all of its files or none.
+
+  Args:
+    folder: Where its files go; made anew.
+    model: keras.Model with the averaged weights.
+    data: Calibrates (train split) and measures (test split).
+    quantize: Name in `elite_tf.quantize.METHODS`, or `none`.
+    calibration_count: Training images that calibrate.
+    seed: Decides which.
+
+  Returns:
+    The metrics, as metrics.json has them.
+
+  Raises:
+    VerificationFailed: A conversion does not compute the same on a board.
+    OSError: The folder cannot be written.
+  """
+  began = time.monotonic()
+  conversions = convert(model, data, quantize, calibration_count, seed)
+  beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+  beside.mkdir(parents=True)
+  try:
+    model.save(beside / "model.keras")
+    for name, conversion in conversions.items():
+      (beside / f"model_{name}.tflite").write_bytes(conversion.model)
+    names = data.description.class_names
+    (beside / "labels.txt").write_text("".join(f"{n}\n" for n in names))
+    metrics = {
+        "name": model.name,
+        "test_images": len(data.test.labels),
+        "test_accuracy_float": keras_accuracy(model, data.test),
+        "conversions": {
+            name: {
+                "tflite_bytes": len(conversion.model),
+                **dataclasses.asdict(conversion.verification),
+            }
+            for name, conversion in conversions.items()
+        },
+        "seconds": time.monotonic() - began,
+    }
+    text = json.dumps(metrics, indent=2) + "\n"
+    (beside / "metrics.json").write_text(text)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(beside, folder)
+  finally:
+    shutil.rmtree(beside, ignore_errors=True)
+  return metrics

@@ -1,0 +1,73 @@
+"""Data sets: the registry of sources, and the two doors to them.
+
+A source is a module with `USAGE` (how it is written after `--data=`),
+`describe(argument)` and `load(argument, seed)`. To add one: one file that
+leaves the cut to `splits.divide`, and one line in `DATASETS`.
+
+Importing this package and describing a data set load no machine learning
+library: the answer of a dry run depends on it.
+"""
+
+from types import ModuleType
+
+from elite_tf.datasets import digits, idx, npz
+from elite_tf.datasets.base import Dataset, Description, Split
+from elite_tf.errors import ConfigError
+
+# Scheme, which is what stands before the colon -> source.
+DATASETS: dict[str, ModuleType] = {
+    "digits": digits,
+    "idx": idx,
+    "npz": npz,
+}
+
+
+def describe(spec: str) -> Description:
+  """Describes a data set without reading its images.
+
+  Args:
+    spec: `scheme` or `scheme:argument`, as `--data` takes it.
+
+  Returns:
+    The description.
+
+  Raises:
+    ConfigError: If the specification or the data are not what they should be.
+  """
+  source, argument = _parse(spec)
+  return source.describe(argument)
+
+
+def load(spec: str, seed: int = 0) -> Dataset:
+  """Loads a data set and cuts it into training, validation and test.
+
+  Args:
+    spec: `scheme` or `scheme:argument`, as `--data` takes it.
+    seed: Moves images between training and validation, never to or from test.
+
+  Returns:
+    The data set.
+
+  Raises:
+    ConfigError: If the specification or the data are not what they should be.
+  """
+  source, argument = _parse(spec)
+  return source.load(argument, seed)
+
+
+def _parse(spec: str) -> tuple[ModuleType, str]:
+  """Splits a specification into its source and the argument for it."""
+  if not isinstance(spec, str):
+    raise ConfigError(
+        f"--data must be a string. Received: {type(spec).__name__}"
+    )
+  scheme, _, argument = spec.partition(":")
+  if scheme not in DATASETS:
+    known = ", ".join(source.USAGE for source in DATASETS.values())
+    raise ConfigError(f"--data must be one of {known}. Received: {spec!r}")
+  source = DATASETS[scheme]
+  if (":" in source.USAGE) != bool(argument):
+    raise ConfigError(
+        f"--data must be written {source.USAGE}. Received: {spec!r}"
+    )
+  return source, argument

@@ -1,0 +1,263 @@
+"""A search from its plan to its result: the steps in their order."""
+
+import contextlib
+import dataclasses
+import io
+import json
+import time
+
+from rich.console import Console
+
+from elite_tf import datasets, device
+from elite_tf.datasets import Dataset, Description
+from elite_tf.elimination import rounds_needed
+from elite_tf.errors import SearchFailed
+from elite_tf.journal import Journal
+from elite_tf.planning import Plan
+from elite_tf.progress import Progress
+from elite_tf.run_folder import RunFolder, open_run, write_file
+from elite_tf.runners.recorded import RecordedRunner
+from elite_tf.settings import Settings
+from elite_tf.tournament import Bracket, Observer, Rules, play
+
+# Bytes on the disk for each parameter: five float32 vectors in a checkpoint,
+# and a champion's files.
+CHECKPOINT_BYTES = 20
+CHAMPION_BYTES = 12
+
+
+class Housekeeping(Observer):
+  """Writes histories as they grow and removes what is no longer needed."""
+
+  def __init__(self, folder: RunFolder):
+    self._folder = folder
+
+  def on_outcome(self, bracket, outcome):
+    """Writes the candidate's table."""
+    self._folder.write_history(outcome.name, bracket.histories[outcome.name])
+
+  def on_round_end(self, bracket):
+    """Removes the checkpoints of those eliminated.
+
+    One that has to take a failed champion's place is trained again, to the same
+    weights.
+    """
+    for name in bracket.rounds[-1].eliminated:
+      self._folder.checkpoint(name).unlink(missing_ok=True)
+
+
+class Observers(Observer):
+  """Passes what happens on to several observers, in order."""
+
+  def __init__(self, *observers: Observer):
+    self._observers = observers
+
+  def on_outcome(self, bracket, outcome):
+    """A job ended."""
+    for observer in self._observers:
+      observer.on_outcome(bracket, outcome)
+
+  def on_round_end(self, bracket):
+    """A group's round ended."""
+    for observer in self._observers:
+      observer.on_round_end(bracket)
+
+  def on_group_end(self, bracket):
+    """A group has its champion, or none is left."""
+    for observer in self._observers:
+      observer.on_group_end(bracket)
+
+
+def disk_bytes(plan: Plan) -> int:
+  """Returns the room that a search needs on the disk, at most, in bytes.
+
+  Checkpoints of one group and of the champions before it are there at a time.
+  """
+  largest = sum(
+      CHECKPOINT_BYTES * plan.costs[position].params
+      for position in plan.grouping.groups[0]
+  )
+  champions = sum(
+      (CHECKPOINT_BYTES + CHAMPION_BYTES)
+      * max(plan.costs[position].params for position in group)
+      for group in plan.grouping.groups
+  )
+  return largest + champions
+
+
+def run_search(
+    settings: Settings,
+    plan: Plan,
+    description: Description,
+    versions: dict[str, str],
+    console: Console | None = None,
+) -> dict:
+  """Runs a search, resumes it, or reads the result if it has ended.
+
+  Args:
+    settings: As resolved, with a run folder.
+    plan: Made from them.
+    description: Of the data set.
+    versions: Of the packages, recorded in the folder.
+    console: Shows the progress; None shows none.
+
+  Returns:
+    What result.json holds.
+
+  Raises:
+    ConfigError: The run folder cannot be used.
+    SearchFailed: Every candidate of a group failed.
+    VerificationFailed: A champion does not compute the same on a board.
+    OSError: Something cannot be written.
+  """
+  console = console or Console(file=io.StringIO())
+  folder = open_run(settings, versions, disk_bytes(plan))
+  found = folder.read_result()
+  if found is not None:
+    console.print(f"{folder.path}: this search has ended already", markup=False)
+    return found
+  with contextlib.closing(Journal(folder.journal)) as journal:
+    journal.append({"event": "start"})
+    rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
+    brackets = [
+        Bracket(number, group, rules)
+        for number, group in enumerate(plan.groups(), start=1)
+    ]
+    with Progress(console, plan, brackets, rules) as progress:
+      _announce(progress, plan, description, journal)
+      data = datasets.load(settings.data, settings.seed)
+      device.prepare()
+      # Needs Keras, and so comes after the device.
+      from elite_tf.runners.local import LocalRunner  # pylint: disable=g-import-not-at-top
+
+      runner = LocalRunner(
+          settings, data, folder, progress.on_start, progress.on_epoch,
+          progress.say,
+      )  # fmt: skip
+      observer = Observers(progress, Housekeeping(folder))
+      play(brackets, RecordedRunner(runner, journal), observer)
+      champions = _write_champions(
+          brackets, plan, data, settings, folder, journal, progress
+      )
+    result = _result(brackets, champions, journal)
+    journal.append({"event": "end"})
+    result["seconds"] = journal.seconds()
+    write_file(folder.result, json.dumps(result, indent=2) + "\n")
+  failed = [bracket.group for bracket in brackets if bracket.champion is None]
+  if failed:
+    raise SearchFailed(
+        f"every candidate failed in group {', '.join(map(str, failed))}; the"
+        f" reasons stand in {folder.result}"
+    )
+  return result
+
+
+def _announce(
+    progress: Progress, plan: Plan, description: Description, journal: Journal
+) -> None:
+  trained = journal.of_kind("trained")
+  if trained:
+    epochs = sum(len(event["epochs"]) for event in trained)
+    progress.say(f"resumes after {epochs} epochs")
+  progress.say(
+      f"{description.name}: {description.images} images,"
+      f" {description.classes} classes; {len(plan.candidates)} candidates in"
+      f" {len(plan.grouping.groups)} groups, {plan.candidate_epochs} epochs"
+  )
+
+
+def _write_champions(
+    brackets: list[Bracket],
+    plan: Plan,
+    data: Dataset,
+    settings: Settings,
+    folder: RunFolder,
+    journal: Journal,
+    progress: Progress,
+) -> list[dict]:
+  # Both need Keras.
+  from elite_tf.champions import write_champion  # pylint: disable=g-import-not-at-top
+  from elite_tf.training.trainer import load_trained  # pylint: disable=g-import-not-at-top
+
+  known = {e["champion"]["name"]: e for e in journal.of_kind("champion")}
+  champions = []
+  for bracket in brackets:
+    name = bracket.champion
+    if name is None:
+      continue
+    if name not in known:
+      progress.say(f"group {bracket.group}: converts and verifies {name}")
+      began = time.monotonic()
+      metrics = write_champion(
+          folder.champion(name),
+          load_trained(bracket.candidates[name], folder.checkpoint(name)),
+          data,
+          settings.quantize,
+          settings.calibration_images,
+          settings.seed,
+      )
+      known[name] = {
+          "event": "champion",
+          "champion": _champion(bracket, plan, metrics, settings, folder),
+          "seconds": time.monotonic() - began,
+      }
+      journal.append(known[name])
+    champions.append(known[name]["champion"])
+  return champions
+
+
+def _champion(
+    bracket: Bracket,
+    plan: Plan,
+    metrics: dict,
+    settings: Settings,
+    folder: RunFolder,
+) -> dict:
+  name = bracket.champion
+  cost = plan.cost(name)
+  quantized = metrics["conversions"].get(settings.quantize)
+  exported = quantized or metrics["conversions"]["float"]
+  where = folder.champion(name).relative_to(folder.path)
+  return {
+      "name": name,
+      "group": bracket.group,
+      "params": cost.params,
+      "macs": cost.macs,
+      "val_accuracy": bracket.histories[name][-1].val_accuracy,
+      "test_accuracy_float": metrics["test_accuracy_float"],
+      "test_accuracy_int8": quantized["accuracy"] if quantized else None,
+      "tflite_bytes": exported["tflite_bytes"],
+      "arena_bytes": exported["arena_bytes"],
+      "files": sorted(
+          str(where / file.name) for file in folder.champion(name).iterdir()
+      ),
+  }
+
+
+def _result(
+    brackets: list[Bracket], champions: list[dict], journal: Journal
+) -> dict:
+  trained = journal.of_kind("trained")
+  epochs = [epoch for event in trained for epoch in event["epochs"]]
+  return {
+      "groups": [
+          {
+              "group": bracket.group,
+              "candidates": list(bracket.candidates),
+              "rounds": [
+                  dataclasses.asdict(played) for played in bracket.rounds
+              ],
+              "failures": bracket.failures,
+              "champion": bracket.champion,
+          }
+          for bracket in brackets
+      ],
+      "champions": champions,
+      "seconds": 0.0,
+      "step_seconds": sum(epoch["seconds"] for epoch in epochs),
+      "first_step_seconds": sum(e["first_step_seconds"] for e in trained),
+      "convert_seconds": sum(
+          event["seconds"] for event in journal.of_kind("champion")
+      ),
+      "candidate_epochs": len(epochs),
+  }

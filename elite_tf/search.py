@@ -1,0 +1,160 @@
+"""The main job: from a data set to verified champions.
+
+    python -m elite_tf.search --data=digits --preset=quick
+"""
+
+import dataclasses
+import json
+import sys
+import types
+
+from elite_tf import planning
+from elite_tf.command import given_flags, run, versions
+from elite_tf.errors import ConfigError
+from elite_tf.quantize import METHODS
+from elite_tf.run_folder import default_run_dir
+from elite_tf.settings import PRESETS, Settings, resolve
+
+_HELP = {
+    "data": (
+        "Data set: digits (bundled), idx:DIR (MNIST's file format) or npz:FILE"
+        " (x_train y_train x_test y_test, or x y)."
+    ),
+    "run_dir": (
+        "Folder of the run; the same command again resumes it. Default:"
+        " runs/<data>-<pool>."
+    ),
+    "pool": "Family that the candidates are drawn from: elite or hf.",
+    "levels": "Coefficients per axis; 4 are the paper's.",
+    "base_resolution": (
+        "Input size at r = 1, in pixels; 0 chooses by the size of the images."
+    ),
+    "include": "Shell patterns on candidates' names, comma separated.",
+    "group_size": "Candidates a group.",
+    "round_epochs": "Epochs a round.",
+    "epochs": "Epochs of a champion in all.",
+    "criterion": "What a round is decided by: average (the paper's) or current.",
+    "batch_size": "Images a training step.",
+    "quantize": "How champions are quantized: int8, or none.",
+    "calibration_images": "Training images that calibrate the quantization.",
+    "runner": "Where candidates train: local.",
+    "seed": "Decides first weights, order of images, dropout and the val split.",
+}
+
+
+def define_flags() -> None:
+  """Defines the command's flags."""
+  from absl import flags  # pylint: disable=g-import-not-at-top
+
+  for field in dataclasses.fields(Settings):
+    define = (
+        flags.DEFINE_integer
+        if isinstance(field.default, int)
+        else flags.DEFINE_string
+    )
+    define(field.name, field.default, _HELP[field.name])
+  flags.DEFINE_bool("dry_run", False, "Print the plan and stop.")
+  flags.DEFINE_enum(
+      "format", "text", ["text", "json"],
+      "json: the plan or the result as one JSON object on stdout, everything"
+      " else on stderr.",
+  )  # fmt: skip
+  flags.DEFINE_string(
+      "preset", "", f"Settings together: {' or '.join(sorted(PRESETS))}."
+  )
+
+
+def prepare(settings: Settings):
+  """Returns (settings with the run folder named, plan, description of data).
+
+  Raises:
+    ConfigError: The settings or the data are not what they should be.
+  """
+  if settings.quantize not in ("none", *METHODS):
+    raise ConfigError(
+        "--quantize must be one of"
+        f" {', '.join(sorted({'none', *METHODS}))}."
+        f" Received: {settings.quantize}"
+    )
+  if settings.runner != "local":
+    raise ConfigError(f"--runner must be local. Received: {settings.runner}")
+  plan, description = planning.plan_for_data(settings)
+  run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
+  return dataclasses.replace(settings, run_dir=run_dir), plan, description
+
+
+def search(preset: str = "", console=None, **settings) -> dict:
+  """Runs a search, or resumes it, and returns its result.
+
+  Args:
+    preset: Name in `elite_tf.settings.PRESETS`, or empty.
+    console: rich.console.Console that shows the progress; None shows none.
+    **settings: Fields of `elite_tf.settings.Settings`, the command's flags.
+
+  Returns:
+    What result.json holds: {"groups", "champions", "seconds",
+    "candidate_epochs", ...}.
+
+  Raises:
+    ConfigError: The settings or the data are not what they should be.
+    SearchFailed: Every candidate of a group failed.
+    VerificationFailed: A champion does not compute the same on a board.
+  """
+  resolved, plan, description = prepare(resolve(settings, preset))
+  # TensorFlow is loaded only now that all is known to be in order.
+  from elite_tf import pipeline  # pylint: disable=g-import-not-at-top
+
+  return pipeline.run_search(resolved, plan, description, versions(), console)
+
+
+def main() -> int:
+  """Runs the command; flags are parsed."""
+  from absl import flags  # pylint: disable=g-import-not-at-top
+
+  values = flags.FLAGS
+  names = [field.name for field in dataclasses.fields(Settings)]
+  as_json = values.format == "json"
+  settings = resolve(given_flags(names), values.preset)
+  settings, plan, description = prepare(settings)
+  if values.dry_run and as_json:
+    print(json.dumps(planning.plan_to_json(plan)))
+    return 0
+  from rich.console import Console  # pylint: disable=g-import-not-at-top
+
+  from elite_tf import tables  # pylint: disable=g-import-not-at-top
+
+  console = Console(stderr=as_json)
+  if values.dry_run:
+    tables.print_plan(console, plan, description)
+    return 0
+  from elite_tf import pipeline  # pylint: disable=g-import-not-at-top
+
+  result = pipeline.run_search(
+      settings, plan, description, versions(), console
+  )
+  if as_json:
+    print(json.dumps(result))
+  else:
+    tables.print_result(console, result, settings.run_dir)
+  return 0
+
+
+def _how_to_go_on() -> str:
+  return (
+      "interrupted; the same command goes on from the last epoch that was"
+      " saved"
+  )
+
+
+class _Command(types.ModuleType):
+  """Lets `elite_tf.search(...)` be called, the command's module being it."""
+
+  def __call__(self, *arguments, **settings) -> dict:
+    return search(*arguments, **settings)
+
+
+if __name__ == "__main__":
+  define_flags()
+  run(main, _how_to_go_on)
+else:
+  sys.modules[__name__].__class__ = _Command

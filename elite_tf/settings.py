@@ -1,0 +1,150 @@
+"""The settings of a search: one frozen record, checked once."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from elite_tf.elimination import get_criterion, rounds_needed
+from elite_tf.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """Everything that decides what a search computes, and where it writes.
+
+  The names are those of the command's flags.
+
+  Attributes:
+    data: Data set, `scheme:argument` (see `elite_tf.datasets`).
+    run_dir: Folder of the run; empty means `runs/<data>-<pool>`.
+    pool: Family that the candidates are drawn from.
+    levels: Coefficients per axis.
+    base_resolution: Input size at r = 1, in pixels; 0 means by the data.
+    include: Shell patterns on candidates' names, comma separated.
+    group_size: Candidates a group.
+    round_epochs: Epochs a round.
+    epochs: Epochs of a champion in all.
+    criterion: What a round is decided by.
+    batch_size: Images a training step.
+    quantize: How champions are quantized, or `none`.
+    calibration_images: Training images that calibrate the quantization.
+    runner: Where candidates train.
+    seed: Decides first weights, order of images, dropout and the val split.
+  """
+
+  data: str = "digits"
+  run_dir: str = ""
+  pool: str = "elite"
+  levels: int = 4
+  base_resolution: int = 0
+  include: str = ""
+  group_size: int = 8
+  round_epochs: int = 10
+  epochs: int = 350
+  criterion: str = "average"
+  batch_size: int = 100
+  quantize: str = "int8"
+  calibration_images: int = 256
+  runner: str = "local"
+  seed: int = 0
+
+
+# Where a search may run, or be continued, without computing something else.
+FREE = frozenset({"run_dir", "runner"})
+
+PRESETS: dict[str, dict[str, object]] = {
+    # Two groups of four at the smallest width: minutes on two cores.
+    "quick": {
+        "include": "*-w4-d[34]-*",
+        "group_size": 4,
+        "round_epochs": 4,
+        "epochs": 24,
+    },
+    # Sections 3 and 5.1 of the paper, which are the defaults too.
+    "paper": {
+        "levels": 4,
+        "group_size": 8,
+        "round_epochs": 10,
+        "epochs": 350,
+        "criterion": "average",
+        "batch_size": 100,
+    },
+}
+
+_AT_LEAST = {
+    "levels": 1,
+    "base_resolution": 0,
+    "group_size": 1,
+    "round_epochs": 1,
+    "epochs": 1,
+    "batch_size": 2,
+    "calibration_images": 1,
+    "seed": 0,
+}
+
+
+def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
+  """Returns the settings: what was given, over the preset, over the defaults.
+
+  Args:
+    given: Settings by name, only those that were given.
+    preset: Name in `PRESETS`, or empty.
+
+  Raises:
+    ConfigError: A name or a value is not one that a search can run with.
+  """
+  if preset and preset not in PRESETS:
+    raise ConfigError(
+        f"--preset must be one of {', '.join(sorted(PRESETS))}."
+        f" Received: {preset}"
+    )
+  names = {field.name for field in dataclasses.fields(Settings)}
+  for name in given:
+    if name not in names:
+      raise ConfigError(
+          f"unknown setting {name!r}; known are {', '.join(sorted(names))}"
+      )
+  settings = Settings(**{**PRESETS.get(preset, {}), **given})
+  check(settings)
+  return settings
+
+
+def check(settings: Settings) -> None:
+  """Checks every setting that can be checked alone.
+
+  Raises:
+    ConfigError: A value is of the wrong type or out of its range.
+  """
+  for field in dataclasses.fields(Settings):
+    value = getattr(settings, field.name)
+    kind = type(field.default)
+    if type(value) is not kind:
+      raise ConfigError(
+          f"--{field.name} must be of type {kind.__name__}. Received: {value!r}"
+      )
+  for name, least in _AT_LEAST.items():
+    if getattr(settings, name) < least:
+      raise ConfigError(
+          f"--{name} must be at least {least}."
+          f" Received: {getattr(settings, name)}"
+      )
+  get_criterion(settings.criterion)
+
+
+def check_rounds(settings: Settings, largest_group: int) -> None:
+  """Checks that the rounds fit into the epochs of a champion.
+
+  Args:
+    settings: Epochs and epochs a round.
+    largest_group: Candidates in the largest group.
+
+  Raises:
+    ConfigError: They do not.
+  """
+  rounds = rounds_needed(largest_group)
+  needed = rounds * settings.round_epochs
+  if needed > settings.epochs:
+    raise ConfigError(
+        f"--epochs must be at least {needed}: a group of {largest_group} takes"
+        f" {rounds} rounds of --round_epochs={settings.round_epochs}."
+        f" Received: {settings.epochs}"
+    )

@@ -1,0 +1,180 @@
+"""What holds for every source of the registry, and for the two doors."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from elite_tf import datasets
+from elite_tf.datasets import base
+
+# Source -> how the test below writes the digits for it, with a test part of
+# 297 images where the format has one. A source that is added is added here.
+SPECS = {"digits": None, "idx": "folder", "npz": "file"}
+
+
+@pytest.fixture(params=sorted(datasets.DATASETS))
+def spec(request, tmp_path, digits, write_idx):
+  """A real data set, through each source."""
+  images, labels = digits
+  arrays = {
+      "x_train": images[:1500],
+      "y_train": labels[:1500],
+      "x_test": images[1500:],
+      "y_test": labels[1500:],
+  }
+  kind = SPECS[request.param]
+  if kind is None:
+    return request.param
+  path = tmp_path / "My digits"
+  if kind == "folder":
+    write_idx(path, arrays, packed=True)
+  else:
+    path = path.with_suffix(".npz")
+    np.savez_compressed(path, **arrays)
+  return f"{request.param}:{path}"
+
+
+def _pixels(split):
+  return [image.tobytes() for image in split.images]
+
+
+def test_every_source_has_its_parts():
+  for scheme, source in datasets.DATASETS.items():
+    assert source.USAGE.partition(":")[0] == scheme
+    assert source.__doc__ and callable(source.describe)
+  assert set(SPECS) == set(datasets.DATASETS)
+
+
+def test_description_says_what_is_loaded(spec):
+  description = datasets.describe(spec)
+  dataset = datasets.load(spec)
+  parts = (dataset.train, dataset.val, dataset.test)
+  assert isinstance(description, base.Description)
+  assert dataset.description == description
+  assert re.fullmatch(r"[\w-]+", description.name)
+  # As scikit-learn documents them.
+  assert description.images == 1797 == sum(len(p.labels) for p in parts)
+  assert (description.height, description.width) == (8, 8)
+  assert (description.channels, description.classes) == (1, 10)
+  assert description.class_names == tuple("0123456789")
+
+
+def test_parts_have_the_promised_form(spec):
+  dataset = datasets.load(spec)
+  for split in (dataset.train, dataset.val, dataset.test):
+    assert split.images.dtype == np.uint8
+    assert split.images.shape == (len(split.labels), 8, 8, 1)
+    assert split.labels.dtype == np.int32
+    assert split.labels.ndim == 1
+    assert sorted(set(split.labels.tolist())) == list(range(10))
+
+
+def test_no_image_is_lost_or_gets_another_label(spec, digits):
+  """scikit-learn's digits are all different, so pixels identify an image."""
+  dataset = datasets.load(spec)
+  expected = {i.tobytes(): int(c) for i, c in zip(*digits)}
+  assert len(expected) == 1797
+  found = {}
+  for split in (dataset.train, dataset.val, dataset.test):
+    part = dict(zip(_pixels(split), split.labels.tolist()))
+    assert not found.keys() & part.keys()
+    found |= part
+  assert found == expected
+
+
+def test_same_seed_same_cut(spec):
+  one, two = datasets.load(spec, 7), datasets.load(spec, seed=7)
+  for part in ("train", "val", "test"):
+    assert _pixels(getattr(one, part)) == _pixels(getattr(two, part))
+
+
+def test_seed_moves_validation_and_never_test(spec):
+  one, two = datasets.load(spec), datasets.load(spec, 1)
+  assert _pixels(one.test) == _pixels(two.test)
+  assert np.array_equal(one.test.labels, two.test.labels)
+  assert set(_pixels(one.val)) != set(_pixels(two.val))
+  assert len(one.val.labels) == len(two.val.labels)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "1", None])
+def test_seed_must_be_a_seed(spec, complaint, seed):
+  line = complaint(datasets.load, spec, seed)
+  assert line.startswith("--seed ") and line.endswith(f"Received: {seed!r}")
+
+
+def test_describing_loads_no_library_for_learning(spec):
+  """A dry run describes the data and has a second for everything."""
+  code = (
+      "import sys; from elite_tf import datasets;"
+      "assert 'numpy' not in sys.modules;"
+      "datasets.describe(sys.argv[1]);"
+      "print(*sorted({'sklearn', 'tensorflow', 'keras', 'PIL', 'scipy'}"
+      " & set(sys.modules)))"
+  )
+  result = subprocess.run(
+      [sys.executable, "-c", code, spec],
+      env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+      capture_output=True,
+      text=True,
+  )
+  assert result.returncode == 0, result.stderr
+  assert result.stdout.strip() == ""
+
+
+def test_digits_without_scikit_learn(complaint, monkeypatch):
+  monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+  line = complaint(datasets.load, "digits")
+  assert line.startswith("--data=digits needs scikit-learn")
+
+
+def test_digits_test_part_stays_what_it_was():
+  """Results of different versions compare only over the same test images."""
+  dataset = datasets.load("digits")
+  assert len(dataset.test.labels) == 355
+  assert len(dataset.val.labels) == 211
+  counts = np.bincount(dataset.test.labels).tolist()
+  # A fifth, rounded down, of scikit-learn's 178, 182, 177, 183 ...
+  assert counts == [35, 36, 35, 36, 36, 36, 36, 35, 34, 36]
+
+
+@pytest.mark.parametrize("spec", ["mnist", "", ":", "idx3:/data", "Digits"])
+def test_unknown_scheme_names_the_known(complaint, spec):
+  for function in (datasets.describe, datasets.load):
+    line = complaint(function, spec)
+    assert line == (
+        "--data must be one of digits, idx:DIR, npz:FILE."
+        f" Received: {spec!r}"
+    )
+
+
+@pytest.mark.parametrize("spec", [None, 3, b"digits", ["digits"]])
+def test_spec_must_be_a_string(complaint, spec):
+  line = complaint(datasets.describe, spec)
+  name = type(spec).__name__
+  assert line == f"--data must be a string. Received: {name}"
+
+
+@pytest.mark.parametrize("scheme", ["idx", "npz"])
+@pytest.mark.parametrize("colon", ["", ":"])
+def test_argument_must_not_be_missing(complaint, scheme, colon):
+  line = complaint(datasets.describe, scheme + colon)
+  assert line.startswith(f"--data must be written {scheme}:")
+  assert line.endswith(f"Received: {scheme + colon!r}")
+
+
+def test_digits_take_no_argument(complaint):
+  line = complaint(datasets.describe, "digits:foo")
+  assert line == "--data must be written digits. Received: 'digits:foo'"
+
+
+@pytest.mark.parametrize("scheme", ["idx", "npz"])
+def test_missing_path_is_named_on_one_line(complaint, scheme, tmp_path):
+  path = tmp_path / "two\nlines"
+  for function in (datasets.describe, datasets.load):
+    line = complaint(function, f"{scheme}:{path}")
+    assert line.startswith("--data: cannot read this path: No such file")
+    assert line.endswith(f"Received: {str(path)!r}")

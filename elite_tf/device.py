@@ -34,11 +34,14 @@ def _quiet_stderr():
       os.close(saved)
 
 
-def prepare():
+def prepare(threads: int = 0):
   """Loads TensorFlow and Keras, set up for this machine; returns `keras`.
 
   To be called before anything else imports TensorFlow. Settings that a person
   made in the environment are kept.
+
+  Args:
+    threads: Threads to compute with; 0 means one a core.
   """
   # Its layout changes around every small convolution cost more than its
   # kernels save on networks of this size.
@@ -50,6 +53,8 @@ def prepare():
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
       tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
     # The graph is executed as it was traced: rewriting it takes a third of the
     # time to the first step and makes the steps no faster.
     if not gpus:

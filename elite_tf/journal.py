@@ -4,10 +4,14 @@ import dataclasses
 import json
 import os
 import time
+from collections.abc import Container
 from pathlib import Path
 
 from elite_tf.errors import ConfigError
 from elite_tf.spec import Epoch, Outcome
+
+# What is written, in the order of a search.
+ALL = ("start", "trained", "champion", "end")
 
 
 class Journal:
@@ -45,13 +49,18 @@ class Journal:
     """Returns the events of one kind, in order."""
     return [event for event in self.events if event["event"] == kind]
 
-  def seconds(self) -> float:
-    """Returns the wall clock of the search, over all of its sessions."""
-    total = 0.0
-    for before, after in zip(self.events, self.events[1:]):
-      if after["event"] != "start":
-        total += after["time"] - before["time"]
-    return total
+  def seconds(self, kinds: Container[str] = ALL) -> float:
+    """Returns the wall clock of the search, over all of its sessions.
+
+    Args:
+      kinds: Only the time up to events of these kinds, each counted from the
+        event before it.
+    """
+    return sum(
+        after["time"] - before["time"]
+        for before, after in zip(self.events, self.events[1:])
+        if after["event"] != "start" and after["event"] in kinds
+    )
 
 
 def _read_and_mend(path: Path) -> list[dict]:

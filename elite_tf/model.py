@@ -102,7 +102,8 @@ def build_layers(
 
   Args:
     layers: Rows of a plan; the first is the input.
-    image: Tensor of shape (batch, height, width, channels).
+    image: Tensor of shape (batch, height, width, channels). Height and width
+      need not be the plan's: no layer's weights depend on them.
     last: Name of the row to end at; None means the plan's last one.
   """
   outputs = {layers[0].name: image}

@@ -4,19 +4,18 @@ import contextlib
 import dataclasses
 import io
 import json
-import time
 
 from rich.console import Console
 
-from elite_tf import datasets, device
-from elite_tf.datasets import Dataset, Description
-from elite_tf.elimination import rounds_needed
+from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
 from elite_tf.journal import Journal
 from elite_tf.planning import Plan
 from elite_tf.progress import Progress
 from elite_tf.run_folder import RunFolder, open_run, write_file
+from elite_tf.runners.local import LocalRunner, default_workers
 from elite_tf.runners.recorded import RecordedRunner
+from elite_tf.runners.worker import Export
 from elite_tf.settings import Settings
 from elite_tf.tournament import Bracket, Observer, Rules, play
 
@@ -123,25 +122,26 @@ def run_search(
         Bracket(number, group, rules)
         for number, group in enumerate(plan.groups(), start=1)
     ]
-    with Progress(console, plan, brackets, rules) as progress:
+    workers, threads = default_workers(len(plan.candidates))
+    workers = settings.workers or workers
+    with Progress(console, plan, brackets, rules, workers) as progress:
       _announce(progress, plan, description, journal)
-      data = datasets.load(settings.data, settings.seed)
-      device.prepare()
-      # Needs Keras, and so comes after the device.
-      from elite_tf.runners.local import LocalRunner  # pylint: disable=g-import-not-at-top
-
-      runner = LocalRunner(
-          settings, data, folder, progress.on_start, progress.on_epoch,
+      with LocalRunner(
+          settings,
+          folder,
+          workers,
+          threads,
+          progress.on_start,
+          progress.on_epoch,
           progress.say,
-      )  # fmt: skip
-      observer = Observers(progress, Housekeeping(folder))
-      play(brackets, RecordedRunner(runner, journal), observer)
-      champions = _write_champions(
-          brackets, plan, data, settings, folder, journal, progress
-      )
-    result = _result(brackets, champions, journal)
+      ) as runner:
+        observer = Observers(progress, Housekeeping(folder))
+        play(brackets, RecordedRunner(runner, journal), observer)
+        champions = _write_champions(
+            brackets, plan, settings, folder, journal, runner
+        )
     journal.append({"event": "end"})
-    result["seconds"] = journal.seconds()
+    result = _result(brackets, champions, journal)
     write_file(folder.result, json.dumps(result, indent=2) + "\n")
   failed = [bracket.group for bracket in brackets if bracket.champion is None]
   if failed:
@@ -169,41 +169,32 @@ def _announce(
 def _write_champions(
     brackets: list[Bracket],
     plan: Plan,
-    data: Dataset,
     settings: Settings,
     folder: RunFolder,
     journal: Journal,
-    progress: Progress,
+    runner: LocalRunner,
 ) -> list[dict]:
-  # Both need Keras.
-  from elite_tf.champions import write_champion  # pylint: disable=g-import-not-at-top
-  from elite_tf.training.trainer import load_trained  # pylint: disable=g-import-not-at-top
-
-  known = {e["champion"]["name"]: e for e in journal.of_kind("champion")}
-  champions = []
-  for bracket in brackets:
-    name = bracket.champion
-    if name is None:
-      continue
-    if name not in known:
-      progress.say(f"group {bracket.group}: converts and verifies {name}")
-      began = time.monotonic()
-      metrics = write_champion(
-          folder.champion(name),
-          load_trained(bracket.candidates[name], folder.checkpoint(name)),
-          data,
-          settings.quantize,
-          settings.calibration_images,
-          settings.seed,
-      )
-      known[name] = {
-          "event": "champion",
-          "champion": _champion(bracket, plan, metrics, settings, folder),
-          "seconds": time.monotonic() - began,
-      }
-      journal.append(known[name])
-    champions.append(known[name]["champion"])
-  return champions
+  known = {
+      event["champion"]["name"]: event["champion"]
+      for event in journal.of_kind("champion")
+  }
+  champions = {bracket.champion: bracket for bracket in brackets}
+  champions.pop(None, None)
+  missing = [name for name in champions if name not in known]
+  for name in missing:
+    bracket = champions[name]
+    runner.submit(Export(bracket.candidates[name], bracket.group))
+  for _ in missing:
+    exported = runner.wait()
+    known[exported.name] = _champion(
+        champions[exported.name], plan, exported.metrics, settings, folder
+    )
+    journal.append({
+        "event": "champion",
+        "champion": known[exported.name],
+        "seconds": exported.metrics["seconds"],
+    })
+  return [known[name] for name in champions]
 
 
 def _champion(
@@ -253,7 +244,8 @@ def _result(
           for bracket in brackets
       ],
       "champions": champions,
-      "seconds": 0.0,
+      "seconds": journal.seconds(),
+      "training_seconds": journal.seconds(("trained",)),
       "step_seconds": sum(epoch["seconds"] for epoch in epochs),
       "first_step_seconds": sum(e["first_step_seconds"] for e in trained),
       "convert_seconds": sum(

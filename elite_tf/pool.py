@@ -7,6 +7,10 @@ from elite_tf.families import get_family
 from elite_tf.scaling import coefficients
 from elite_tf.spec import Candidate
 
+# Pixels a side. The network halves its input five times: of less, most of its
+# kernels would see nothing but padding.
+MIN_RESOLUTION = 8
+
 
 def make_pool(
     family: str,

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from elite_tf.elimination import candidate_epochs, rounds_needed
 from elite_tf.planning import Plan
+from elite_tf.runners.worker import Export
 from elite_tf.spec import Epoch, Job, Outcome
 from elite_tf.tournament import Bracket, Observer, Rules
 
@@ -30,37 +31,39 @@ def percent(value: float | None) -> str:
 class Clock:
   """Estimates the time left from the epochs measured so far."""
 
-  def __init__(self, plan: Plan, rules: Rules):
+  def __init__(self, plan: Plan, rules: Rules, workers: int):
     self._macs = {c.name: k.macs for c, k in zip(plan.candidates, plan.costs)}
     self._rules = rules
-    self._measured: dict[str, list[float]] = {}
+    self._workers = workers
+    self._latest: dict[str, float] = {}
 
   def note(self, name: str, epoch: Epoch) -> None:
     """Takes in an epoch; a candidate's first one holds its tracing."""
-    if epoch.epoch > 1 or name not in self._measured:
-      self._measured.setdefault(name, []).append(epoch.seconds)
+    if epoch.epoch > 1:
+      self._latest[name] = epoch.seconds
 
   def left(self, brackets: Sequence[Bracket]) -> float | None:
     """Returns the seconds left, None before anything was measured."""
-    if not self._measured:
+    if not self._latest:
       return None
-    latest = {name: times[-1] for name, times in self._measured.items()}
-    per_mac = sum(latest.values()) / sum(self._macs[name] for name in latest)
-    total = 0.0
+    per_mac = sum(self._latest.values()) / sum(
+        self._macs[name] for name in self._latest
+    )
+    totals = []
     for bracket in brackets:
-      if bracket.done:
+      if bracket.done or not bracket.alive:
         continue
       planned = candidate_epochs(
           len(bracket.candidates), self._rules.round_epochs, self._rules.epochs
       )
       done = sum(len(history) for history in bracket.histories.values())
       alive = [
-          latest.get(name, per_mac * self._macs[name])
+          self._latest.get(name, per_mac * self._macs[name])
           for name in bracket.alive
       ]
-      if alive:
-        total += max(planned - done, 0) * sum(alive) / len(alive)
-    return total
+      totals.append(max(planned - done, 0) * sum(alive) / len(alive))
+    # The last champions train alone: no more workers than groups count.
+    return sum(totals) / max(1, min(self._workers, len(totals)))
 
 
 class Progress(Observer):
@@ -76,13 +79,14 @@ class Progress(Observer):
       plan: Plan,
       brackets: Sequence[Bracket],
       rules: Rules,
+      workers: int,
   ):
     self._console = console
     self._brackets = brackets
     self._home = {n: b for b in brackets for n in b.candidates}
     self._rules = rules
-    self._clock = Clock(plan, rules)
-    self._job: Job | None = None
+    self._clock = Clock(plan, rules, workers)
+    self._running: set[str] = set()
     self._started = time.monotonic()
     self._live = Live(
         get_renderable=self._table,
@@ -100,13 +104,13 @@ class Progress(Observer):
     if self._console.is_terminal:
       self._live.stop()
 
-  def on_start(self, job: Job) -> None:
-    """A candidate begins to train."""
-    self._job = job
-    if not self._console.is_terminal:
+  def on_start(self, request: Job | Export) -> None:
+    """A worker begins with a request."""
+    self._running.add(request.candidate.name)
+    if isinstance(request, Export):
       self.say(
-          f"{self._where(job)}: {job.candidate.name} trains, epochs"
-          f" {job.start + 1} to {job.stop}"
+          f"group {request.group}: {request.candidate.name} is converted and"
+          " verified"
       )
 
   def on_epoch(self, name: str, epoch: Epoch) -> None:
@@ -115,17 +119,17 @@ class Progress(Observer):
     self._home[name].note(name, epoch)
 
   def on_outcome(self, bracket: Bracket, outcome: Outcome) -> None:
-    """A candidate's round ended."""
+    """A candidate's round ended, here or before the search was resumed."""
     for epoch in outcome.epochs:
       self._clock.note(outcome.name, epoch)
-    self._job = None
     if outcome.error is not None:
       self.say(f"group {bracket.group}: {outcome.name} failed: {outcome.error}")
-    elif not self._console.is_terminal:
+    elif outcome.name in self._running and not self._console.is_terminal:
       self.say(
           f"group {bracket.group}: {outcome.name} at epoch {outcome.stop},"
-          f" score {percent(bracket.score(outcome.name))}, {self._left()}"
+          f" score {percent(bracket.score(outcome.name))}; {self._left()}"
       )
+    self._running.discard(outcome.name)
 
   def on_round_end(self, bracket: Bracket) -> None:
     """A group's round ended."""
@@ -134,8 +138,8 @@ class Progress(Observer):
         f"{name} {percent(played.scores[name])}" for name in bracket.alive
     )
     self.say(
-        f"group {bracket.group} round {played.round}: {kept or 'nobody'} of"
-        f" {len(played.scores)} goes on"
+        f"group {bracket.group}: round {played.round} leaves"
+        f" {len(bracket.alive)} of {len(played.scores)}: {kept or 'nobody'}"
     )
 
   def on_group_end(self, bracket: Bracket) -> None:
@@ -156,59 +160,50 @@ class Progress(Observer):
         f"[{spent:>7}] {line}", markup=False, highlight=False, soft_wrap=True
     )
 
-  def _where(self, job: Job) -> str:
-    size = len(self._home[job.candidate.name].candidates)
-    played = (
-        f"round {job.round} of {rounds_needed(size)}"
-        if job.round
-        else "to the end"
-    )
-    return f"group {job.group} of {len(self._brackets)}, {played}"
-
   def _left(self) -> str:
     left = self._clock.left(self._brackets)
-    return "" if left is None else f"about {duration(left)} left"
+    if left is None:
+      return "time left not yet known"
+    return f"about {duration(left)} left"
 
   def _table(self) -> Table:
     spent = duration(time.monotonic() - self._started)
-    table = Table(
-        title=f"{spent} spent, {self._left() or 'time left not yet known'}",
-        title_justify="left",
-    )
+    table = Table(title=f"{spent} spent, {self._left()}", title_justify="left")
     for heading in ("group", "round", "candidate", "epoch", "score"):
-      table.add_column(heading, justify="left", no_wrap=True)
+      table.add_column(heading, no_wrap=True)
     for bracket in self._brackets:
-      self._add_rows(table, bracket)
+      for row in self._rows(bracket):
+        table.add_row(str(bracket.group), *row)
     return table
 
-  def _add_rows(self, table: Table, bracket: Bracket) -> None:
-    job = self._job
-    active = job is not None and job.group == bracket.group
-    started = any(bracket.histories.values())
-    if bracket.done or not (active or started):
-      state = "waits" if not bracket.done else "champion"
-      name = bracket.champion or f"{len(bracket.candidates)} candidates"
-      table.add_row(
-          str(bracket.group),
-          state,
-          name,
-          str(self._epochs(name)),
-          percent(bracket.score(name)) if bracket.done else "",
-      )
-      return
-    needed = rounds_needed(len(bracket.candidates))
-    played = f"{bracket.round}/{needed}" if bracket.round else "to the end"
-    for name in bracket.alive:
-      training = active and job.candidate.name == name
-      score = bracket.score(name)
-      table.add_row(
-          str(bracket.group),
-          played,
-          f"[bold]{name}[/bold]" if training else name,
-          f"{self._epochs(name)}/{self._rules.epochs}",
-          percent(score) if bracket.histories[name] else "",
-      )
+  def _rows(self, bracket: Bracket) -> list[tuple[str, str, str, str]]:
+    """Returns (round, candidate, epoch, score) of those still in the group."""
+    if bracket.done:
+      name = bracket.champion
+      if name is None:
+        return [("failed", "", "", "")]
+      return [("champion", name, self._epoch(bracket, name), self._score(bracket, name))]  # fmt: skip
+    if not any(bracket.histories.values()) and not self._running.intersection(
+        bracket.candidates
+    ):
+      return [("waits", f"{len(bracket.candidates)} candidates", "", "")]
+    played = (
+        f"{bracket.round}/{rounds_needed(len(bracket.candidates))}"
+        if bracket.round
+        else "to the end"
+    )
+    return [
+        (
+            played,
+            f"{'>' if name in self._running else ' '} {name}",
+            self._epoch(bracket, name),
+            self._score(bracket, name),
+        )
+        for name in bracket.alive
+    ]
 
-  def _epochs(self, name: str) -> str:
-    bracket = self._home.get(name)
-    return str(len(bracket.histories[name])) if bracket else ""
+  def _epoch(self, bracket: Bracket, name: str) -> str:
+    return f"{len(bracket.histories[name])}/{self._rules.epochs}"
+
+  def _score(self, bracket: Bracket, name: str) -> str:
+    return percent(bracket.score(name)) if bracket.histories[name] else ""

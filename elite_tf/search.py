@@ -38,6 +38,7 @@ _HELP = {
     "quantize": "How champions are quantized: int8, or none.",
     "calibration_images": "Training images that calibrate the quantization.",
     "runner": "Where candidates train: local.",
+    "workers": "Processes of the local runner; 0 means one a core.",
     "seed": "Decides first weights, order of images, dropout and the val split.",
 }
 

@@ -28,6 +28,7 @@ class Settings:
     quantize: How champions are quantized, or `none`.
     calibration_images: Training images that calibrate the quantization.
     runner: Where candidates train.
+    workers: Processes of the local runner; 0 means one a core.
     seed: Decides first weights, order of images, dropout and the val split.
   """
 
@@ -45,11 +46,12 @@ class Settings:
   quantize: str = "int8"
   calibration_images: int = 256
   runner: str = "local"
+  workers: int = 0
   seed: int = 0
 
 
 # Where a search may run, or be continued, without computing something else.
-FREE = frozenset({"run_dir", "runner"})
+FREE = frozenset({"run_dir", "runner", "workers"})
 
 PRESETS: dict[str, dict[str, object]] = {
     # Two groups of four at the smallest width: minutes on two cores.
@@ -78,6 +80,7 @@ _AT_LEAST = {
     "epochs": 1,
     "batch_size": 2,
     "calibration_images": 1,
+    "workers": 0,
     "seed": 0,
 }
 

@@ -41,15 +41,19 @@ WORKER = ("-m", "elite_tf.micro_worker")
 ARENA_START = 1 << 20
 
 # Bytes of the largest arena tried: EfficientNet-B0 at 224 pixels in float32
-# takes 30 MB, and no microcontroller has as much as this.
+# takes 15 MB, and no microcontroller has as much as this.
 ARENA_LIMIT = 1 << 28
 
 # Seconds without an output after which a worker counts as hung. The slowest
-# network of the pools takes four for an image.
+# network of the pools takes two for an image.
 TIMEOUT_SECONDS = 60.0
 
 # Bytes of input tensors made at a time: `compare` takes any number of images.
 CHUNK_BYTES = 1 << 28
+
+# Softmax on int8 ends the process, on a board too, at an image whose logits are
+# so alike that the sum of exp(logit - largest logit) reaches this.
+SOFTMAX_SUM_LIMIT = 512
 
 _ALLOCATION = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
 
@@ -81,6 +85,7 @@ class Verification:
   Attributes:
     images: Number of images compared.
     equal: Whether every byte of every output is the same.
+    different: Number of images that differ.
     first_difference: Index of the first image that differs, None if none does.
     accuracy: Top-1 accuracy on the images, 0 to 1, by TensorFlow Lite Micro.
     arena_bytes: As in `MicroRun`.
@@ -93,6 +98,7 @@ class Verification:
 
   images: int
   equal: bool
+  different: int
   first_difference: int | None
   accuracy: float
   arena_bytes: int
@@ -126,9 +132,11 @@ def compare(
     VerificationFailed: If either interpreter cannot run the network.
   """
   began = time.monotonic()
-  tensor = inspect(model).input
+  inspection = inspect(model)
+  tensor = inspection.input
   _check_images(tensor, images, labels)
-  first, right, values = None, 0, set()
+  require_softmax(inspection)
+  different, first, right, values = 0, None, 0, set()
   table = _input_table(tensor)
   rows = max(1, CHUNK_BYTES // (images[0].size * table.itemsize))
   for start in range(0, len(images), rows):
@@ -137,6 +145,7 @@ def compare(
     micro = run_micro(model, inputs, timeout_seconds, processes)
     reference = run_reference(model, inputs, processes)
     differs = _differs(micro.outputs, reference)
+    different += int(differs.sum())
     if first is None and differs.any():
       first = start + int(differs.argmax())
     answers = micro.outputs.reshape(len(inputs), -1).argmax(axis=1)
@@ -145,6 +154,7 @@ def compare(
   return Verification(
       images=len(images),
       equal=first is None,
+      different=different,
       first_difference=first,
       accuracy=right / len(images),
       arena_bytes=micro.arena_bytes,
@@ -166,8 +176,9 @@ def require_equal(verification: Verification) -> None:
   """
   if not verification.equal:
     raise VerificationFailed(
-        "TensorFlow Lite Micro and the reference kernels differ, first at"
-        f" image {verification.first_difference} of {verification.images}"
+        "TensorFlow Lite Micro and the reference kernels differ on"
+        f" {verification.different} of {verification.images} images, the first"
+        f" of them image {verification.first_difference}"
     )
 
 
@@ -178,7 +189,8 @@ def run_reference(
 
   The interpreter lets go of Python's lock while it computes, so threads do for
   it what takes processes with TensorFlow Lite Micro, and TensorFlow is imported
-  once.
+  once. What they cannot compute may end the process: run `run_micro` first, where
+  the same ends a child and is an error.
 
   Args:
     model: The .tflite file.
@@ -245,7 +257,6 @@ def run_micro(
   """
   inspection = inspect(model)
   _check_inputs(inspection.input, inputs)
-  row_bytes = _row_bytes(inspection.output)
   with tempfile.TemporaryDirectory(prefix="elite_tf-micro-") as folder:
     model_path = os.path.join(folder, "model.tflite")
     inputs_path = os.path.join(folder, "inputs.npy")
@@ -255,7 +266,7 @@ def run_micro(
     with contextlib.ExitStack() as stack:
       children = [
           stack.enter_context(
-              _child(model_path, inputs_path, span, row_bytes, arena_limit)
+              _child(model_path, inputs_path, span, inspection, arena_limit)
           )
           for span in _spans(len(inputs), processes)
       ]
@@ -279,6 +290,7 @@ class _Child:
     process: The process, leader of a group of its own.
     log: Its stderr.
     expected: Bytes of output that it owes.
+    suspicion: What it may die of, '' if nothing is known.
     received: Bytes of output so far.
     heard: When it was heard of last, by the monotonic clock.
   """
@@ -286,18 +298,23 @@ class _Child:
   process: subprocess.Popen
   log: IO[bytes]
   expected: int
+  suspicion: str
   received: bytearray
   heard: float
-
-  def last_line(self) -> str:
-    """Returns the last line that it wrote to stderr, '' if none."""
-    lines = self.text().split("\n")
-    return next((line.strip() for line in lines[::-1] if line.strip()), "")
 
   def text(self) -> str:
     """Returns all that it wrote to stderr."""
     self.log.seek(0)
     return self.log.read().decode(errors="replace")
+
+  def last_words(self) -> str:
+    """Returns the last two lines that it wrote to stderr, as one.
+
+    Of a network that it refuses, the interpreter names the operator in the one,
+    and the worker gives up in the other.
+    """
+    lines = [line.strip() for line in self.text().splitlines()]
+    return "; ".join([line for line in lines if line][-2:]) or "nothing"
 
 
 @contextlib.contextmanager
@@ -305,14 +322,18 @@ def _child(
     model_path: str,
     inputs_path: str,
     span: range,
-    row_bytes: int,
+    inspection: Inspection,
     arena_limit: int,
 ) -> Iterator[_Child]:
   """Starts a worker, and leaves nothing of it behind whatever happens."""
-  # The child finds its modules where this process does, wherever that is.
+  # The child finds its modules where this process does, wherever that is, and
+  # this package even if it was found in a working directory since left.
+  home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
   environment = dict(
       os.environ,
-      PYTHONPATH=os.pathsep.join(path or os.getcwd() for path in sys.path),
+      PYTHONPATH=os.pathsep.join([*filter(None, sys.path), home]),
+      # And nowhere else: what lies in the working directory is not its concern.
+      PYTHONSAFEPATH="1",
       # One thread is all that it runs; starting a pool would take longer.
       OPENBLAS_NUM_THREADS="1",
   )
@@ -338,8 +359,14 @@ def _child(
         start_new_session=True,
     )
     try:
-      expected = len(span) * row_bytes
-      yield _Child(process, log, expected, bytearray(), time.monotonic())
+      yield _Child(
+          process=process,
+          log=log,
+          expected=len(span) * _row_bytes(inspection.output),
+          suspicion=_suspicion(inspection),
+          received=bytearray(),
+          heard=time.monotonic(),
+      )
     finally:
       # Not yet waited for, so that the number cannot be another process's.
       if process.returncode is None:
@@ -354,23 +381,24 @@ def _listen(children: list[_Child], timeout_seconds: float) -> None:
   with selectors.DefaultSelector() as selector:
     for child in children:
       selector.register(child.process.stdout, selectors.EVENT_READ, child)
-    while selector.get_map():
-      waiting = [key.data for key in selector.get_map().values()]
+    while waiting := [key.data for key in selector.get_map().values()]:
       due = min(child.heard for child in waiting) + timeout_seconds
-      ready = selector.select(max(0.0, due - time.monotonic()))
-      for key, _ in ready:
-        child = key.data
+      events = selector.select(max(0.0, due - time.monotonic()))
+      now = time.monotonic()
+      spoke = [key.data for key, _ in events]
+      for child in waiting:
+        if child not in spoke and now - child.heard >= timeout_seconds:
+          raise VerificationFailed(
+              "TensorFlow Lite Micro hung: no output for"
+              f" {timeout_seconds:g} seconds"
+          )
+      for key, _ in events:
         data = os.read(key.fd, 1 << 16)
-        child.heard = time.monotonic()
-        child.received += data
+        key.data.received += data
+        key.data.heard = now
         if not data:
           selector.unregister(key.fileobj)
-          _require_success(child, timeout_seconds)
-      if not ready and time.monotonic() >= due:
-        raise VerificationFailed(
-            "TensorFlow Lite Micro hung: no output for"
-            f" {timeout_seconds:g} seconds"
-        )
+          _require_success(key.data, timeout_seconds)
 
 
 def _require_success(child: _Child, timeout_seconds: float) -> None:
@@ -382,20 +410,30 @@ def _require_success(child: _Child, timeout_seconds: float) -> None:
         "TensorFlow Lite Micro hung after its last output, for"
         f" {timeout_seconds:g} seconds"
     ) from None
-  said = child.last_line()
   if code < 0:
-    name = signal.Signals(-code).name
     raise VerificationFailed(
-        f"TensorFlow Lite Micro died of {name}"
-        + (f"; the last it said: {said}" if said else "")
+        f"TensorFlow Lite Micro died of {signal.Signals(-code).name}."
+        f" The last it said: {child.last_words()}.{child.suspicion}"
     )
   if code > 0:
-    raise VerificationFailed(f"TensorFlow Lite Micro failed: {said}")
+    raise VerificationFailed(
+        f"TensorFlow Lite Micro failed: {child.last_words()}"
+    )
   if len(child.received) != child.expected:
     raise VerificationFailed(
         f"TensorFlow Lite Micro owed {child.expected} bytes of output."
         f" Received: {len(child.received)}"
     )
+
+
+def _suspicion(inspection: Inspection) -> str:
+  classes = inspection.output.shape[-1]
+  if inspection.softmax_scale is None or classes < SOFTMAX_SUM_LIMIT:
+    return ""
+  return (
+      f" Its softmax over {classes} classes ends the process at an image that it"
+      f" takes for {SOFTMAX_SUM_LIMIT} of them or more alike"
+  )
 
 
 def _arena(child: _Child) -> dict[str, int]:
@@ -404,7 +442,7 @@ def _arena(child: _Child) -> dict[str, int]:
   if len(found) < 3:
     raise VerificationFailed(
         "TensorFlow Lite Micro did not say how much of its arena it used."
-        f" Received: {child.last_line()!r}"
+        f" The last it said: {child.last_words()}"
     )
   return found
 

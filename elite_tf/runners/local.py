@@ -1,108 +1,247 @@
-"""Trains candidates one after the other in this process."""
+"""Trains candidates in worker processes on this machine.
+
+Networks of this size hardly gain from a second thread, so every core gets a
+worker of its own. A pool of the standard library or of joblib would not do: it
+breaks as a whole when a worker is killed, and it cannot send a candidate back
+to the worker that has traced it.
+"""
 
 import dataclasses
-import functools
-import heapq
 import itertools
+import os
+import socket
+import subprocess
 from collections.abc import Callable
+from multiprocessing import connection as connections
+from multiprocessing.connection import Connection
 
-from elite_tf import preprocess
-from elite_tf.datasets import Dataset, Split
-from elite_tf.errors import CandidateFailed
+from elite_tf import processes
+from elite_tf.errors import EliteError
 from elite_tf.run_folder import RunFolder
+from elite_tf.runners.worker import (
+    EpochDone,
+    Export,
+    Exported,
+    Release,
+    Said,
+    Setup,
+    Stopped,
+)
 from elite_tf.settings import Settings
 from elite_tf.spec import Epoch, Job, Outcome
-from elite_tf.training.recipe import Recipe
-from elite_tf.training.trainer import Trainer
+
+# A worker that dies may have been killed for its memory while others used
+# theirs: its work is tried once more.
+TRIES = 2
+
+
+def default_workers(candidates: int) -> tuple[int, int]:
+  """Returns (workers, threads a worker) for this machine's cores."""
+  cores = len(os.sched_getaffinity(0))
+  workers = max(1, min(cores, candidates))
+  return workers, cores // workers
+
+
+@dataclasses.dataclass(eq=False)
+class _Worker:
+  """A worker process and what it is doing.
+
+  Attributes:
+    process: The process.
+    connection: The way to it.
+    request: What it is working on, None while it waits.
+  """
+
+  process: subprocess.Popen
+  connection: Connection
+  request: Job | Export | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Speed:
+  """What is known of a candidate that was trained here.
+
+  Attributes:
+    home: The worker that has traced it.
+    first_step_seconds: What tracing it takes.
+    epoch_seconds: What an epoch takes.
+  """
+
+  home: _Worker
+  first_step_seconds: float
+  epoch_seconds: float
 
 
 class LocalRunner:
-  """One training at a time, on all cores.
+  """Worker processes, each set up once and kept.
 
-  A group is played to its end before the next one is begun, so that only its
-  own survivors are kept in memory, compiled: none is traced twice.
+  Work on a lighter group starts only when there is none left for the heavier
+  ones, so that few networks are in memory at a time.
   """
 
   def __init__(
       self,
       settings: Settings,
-      data: Dataset,
       folder: RunFolder,
-      on_start: Callable[[Job], None],
-      on_epoch: Callable[[str, Epoch], None],
-      warn: Callable[[str], None],
+      workers: int,
+      threads: int,
+      on_start: Callable[[Job | Export], None] = lambda request: None,
+      on_epoch: Callable[[str, Epoch], None] = lambda name, epoch: None,
+      say: Callable[[str], None] = lambda line: None,
   ):
-    self._settings = settings
-    self._folder = folder
+    """Starts the workers; they load TensorFlow while this process goes on.
+
+    Args:
+      settings: Of the search.
+      folder: Its run folder.
+      workers: Processes.
+      threads: Threads of each.
+      on_start: Told when a worker begins with a request.
+      on_epoch: Told of every epoch.
+      say: Told in one line what a person should know.
+    """
+    self._setup = Setup(settings, folder, threads)
     self._on_start = on_start
     self._on_epoch = on_epoch
-    self._warn = warn
-    self._recipe = Recipe(batch_size=settings.batch_size)
-    self._queue: list[tuple[int, int, Job]] = []
+    self._say = say
     self._numbers = itertools.count()
-    self._trainers: dict[str, Trainer] = {}
-    self._resized = functools.cache(functools.partial(_resized, data))
+    self._queue: list[tuple[int, int, Job | Export]] = []
+    self._tries: dict[str, int] = {}
+    self._speeds: dict[str, _Speed] = {}
+    self._workers = [self._start() for _ in range(workers)]
 
-  def submit(self, job: Job) -> None:
-    """Takes a job; `wait` trains it."""
-    heapq.heappush(self._queue, (job.group, next(self._numbers), job))
+  def submit(self, request: Job | Export) -> None:
+    """Takes a request; it starts as soon as a worker is free."""
+    self._queue.append((request.group, next(self._numbers), request))
+    self._queue.sort(key=lambda entry: entry[:2])
 
-  def wait(self) -> Outcome:
-    """Trains the next job and returns its outcome.
+  def wait(self) -> Outcome | Exported:
+    """Returns the answer to one of the requests, in any order.
 
     Raises:
       OSError: The run folder cannot be written.
+      EliteError: A champion cannot be exported.
     """
-    _, _, job = heapq.heappop(self._queue)
-    self._on_start(job)
-    trainer, epochs, error = None, (), None
-    try:
-      trainer = self._trainer(job)
-      before = trainer.first_step_seconds
-      epochs = trainer.train(job.stop, self._on_epoch)
-    except OSError:
-      raise
-    except CandidateFailed as failure:
-      error = str(failure)
-    except Exception as failure:  # pylint: disable=broad-except
-      # Whatever a training raises, only its candidate has lost.
-      error = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
-    if trainer is None:
-      return Outcome(job.candidate.name, job.start, job.stop, (), error)
-    return Outcome(
-        name=job.candidate.name,
-        start=job.start,
-        stop=job.stop,
-        epochs=trainer.epochs[job.start : job.stop],
-        error=error,
-        first_step_seconds=trainer.first_step_seconds - before,
-    )
+    while True:
+      self._dispatch()
+      busy = [w.connection for w in self._workers if w.request is not None]
+      for ready in connections.wait(busy):
+        worker = next(w for w in self._workers if w.connection is ready)
+        answer = self._hear(worker)
+        if answer is not None:
+          return answer
 
   def release(self, name: str) -> None:
     """Frees the memory of a candidate that will not be trained again."""
-    self._trainers.pop(name, None)
+    speed = self._speeds.pop(name, None)
+    if speed is not None and speed.home in self._workers:
+      self._send(speed.home, Release(name))
 
-  def _trainer(self, job: Job) -> Trainer:
-    name = job.candidate.name
-    if name not in self._trainers:
-      self._trainers[name] = Trainer(
-          job.candidate,
-          self._resized(job.candidate.resolution),
-          self._settings.epochs,
-          self._settings.seed,
-          self._recipe,
-          self._folder.checkpoint(name),
-          self._warn,
+  def close(self) -> None:
+    """Ends the workers."""
+    for worker in self._workers:
+      worker.connection.close()
+      processes.end(worker.process)
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *exception):
+    self.close()
+
+  def _start(self) -> _Worker:
+    ours, theirs = socket.socketpair()
+    with theirs:
+      process = processes.start(
+          "elite_tf.runners.worker",
+          str(theirs.fileno()),
+          pass_fds=(theirs.fileno(),),
       )
-    return self._trainers[name]
+    worker = _Worker(process, Connection(ours.detach()))
+    self._send(worker, self._setup)
+    return worker
 
+  def _send(self, worker: _Worker, message) -> None:
+    try:
+      worker.connection.send(message)
+    except BrokenPipeError:
+      pass  # It has died; `wait` hears of it.
 
-def _resized(data: Dataset, resolution: int) -> Dataset:
-  """Returns the training and validation images at another size."""
+  def _dispatch(self) -> None:
+    for worker in self._workers:
+      if worker.request is None:
+        worker.request = self._take(worker)
+        if worker.request is not None:
+          self._on_start(worker.request)
+          self._send(worker, worker.request)
 
-  def resize(split: Split) -> Split:
-    return Split(preprocess.resize(split.images, resolution), split.labels)
+  def _take(self, worker: _Worker) -> Job | Export | None:
+    """Returns the next request for a worker that waits."""
+    for entry in self._queue:
+      if self._suits(entry[2], worker):
+        self._queue.remove(entry)
+        return entry[2]
+    return None
 
-  return dataclasses.replace(
-      data, train=resize(data.train), val=resize(data.val)
-  )
+  def _suits(self, request: Job | Export, worker: _Worker) -> bool:
+    speed = self._speeds.get(request.candidate.name)
+    if (
+        isinstance(request, Export)
+        or speed is None
+        or speed.home is worker
+        or speed.home not in self._workers
+    ):
+      return True
+    if speed.home.request is None:
+      return False  # Its own worker is free, too.
+    # Moving it costs a tracing; waiting may cost all of its training.
+    training = (request.stop - request.start) * speed.epoch_seconds
+    return training > 2 * speed.first_step_seconds
+
+  def _hear(self, worker: _Worker) -> Outcome | Exported | None:
+    try:
+      message = worker.connection.recv()
+    except (EOFError, ConnectionResetError):
+      return self._replace(worker)
+    if isinstance(message, EpochDone):
+      self._on_epoch(message.name, message.epoch)
+      return None
+    if isinstance(message, Said):
+      self._say(message.line)
+      return None
+    worker.request = None
+    if isinstance(message, Stopped):
+      raise message.error
+    if isinstance(message, Outcome) and message.error is None:
+      self._note(message, worker)
+    return message
+
+  def _note(self, outcome: Outcome, worker: _Worker) -> None:
+    known = self._speeds.get(outcome.name)
+    if known is not None and known.home is not worker:
+      self.release(outcome.name)
+    self._speeds[outcome.name] = _Speed(
+        worker,
+        outcome.first_step_seconds or (known.first_step_seconds if known else 0),
+        outcome.epochs[-1].seconds if outcome.epochs else 0.0,
+    )
+
+  def _replace(self, worker: _Worker) -> Outcome | None:
+    """Starts another worker for one that died; its work is tried again."""
+    worker.connection.close()
+    reason = processes.how_it_ended(worker.process.wait())
+    request = worker.request
+    self._workers.remove(worker)
+    name = request.candidate.name
+    self._tries[name] = self._tries.get(name, 1) + 1
+    if self._tries[name] > TRIES:
+      if isinstance(request, Export):
+        raise EliteError(f"{name}: its worker {reason} while it was exported")
+      self._workers.append(self._start())
+      return Outcome(
+          name, request.start, request.stop, (), f"its worker {reason} twice"
+      )
+    self._say(f"{name}: its worker {reason}; tried once more")
+    self._workers.append(self._start())
+    self.submit(request)
+    return None

@@ -1,0 +1,61 @@
+"""Child processes: how they find their modules, and how they end."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def start(module: str, *arguments: str, **options) -> subprocess.Popen:
+  """Starts `python -m module` as the leader of a process group of its own.
+
+  An interrupt from the keyboard reaches this process alone, which then ends
+  its children.
+
+  Args:
+    module: Name of the module.
+    *arguments: Its arguments; the number of this process comes after them,
+      for `die_with`.
+    **options: As subprocess.Popen has them; `env` is added to the environment.
+  """
+  environment = {
+      **os.environ,
+      # The child finds its modules where this process does, wherever that is.
+      "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+      **options.pop("env", {}),
+  }
+  return subprocess.Popen(
+      [sys.executable, "-m", module, *arguments, str(os.getpid())],
+      stdin=subprocess.DEVNULL,
+      env=environment,
+      start_new_session=True,
+      **options,
+  )
+
+
+def end(process: subprocess.Popen) -> None:
+  """Kills a child with all that it started, and leaves no zombie."""
+  # Not yet waited for, so that the number cannot be another process's.
+  if process.returncode is None:
+    with contextlib.suppress(ProcessLookupError):
+      os.killpg(process.pid, signal.SIGKILL)
+  process.wait()
+
+
+def how_it_ended(returncode: int) -> str:
+  """Returns a process's exit status in words."""
+  if returncode < 0:
+    return f"died of {signal.Signals(-returncode).name}"
+  return f"ended with exit code {returncode}"
+
+
+def die_with(parent: int) -> None:
+  """Has the kernel kill this process when its parent ends, however it does."""
+  libc = ctypes.CDLL(None, use_errno=True)
+  libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+  if os.getppid() != parent:  # It had ended before it was asked for.
+    os._exit(1)

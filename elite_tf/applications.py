@@ -9,6 +9,8 @@ Input is what `elite_tf.preprocess.preprocess` gives: float32 from -1 to 1.
 import dataclasses
 import os
 import textwrap
+import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -77,7 +79,7 @@ __all__ = sorted(APPLICATIONS)
 _SUMMARY = (
     "{size} x {size} pixels, {params:,} parameters, {macs:,}"
     " multiply-accumulates (of three channels and 1000 classes). Row {row} of"
-    " the paper's Table 5 (w = {w}, d = {d}, r = {r}), with {top1:.2f} % top-1"
+    " the paper's Table 5 (w{w}, d{d}, r{r}), with {top1:.2f} % top-1"
     " accuracy on ImageNet in the paper. {remark}"
 )
 
@@ -260,8 +262,12 @@ def _checked_weights(weights: str | os.PathLike | None) -> Path | None:
 
 def _load(model: keras.Model, path: Path) -> keras.Model:
   try:
-    model.load_weights(path)
-  except (ValueError, OSError, KeyError) as error:
+    with warnings.catch_warnings():
+      # A file of another network draws a warning for every layer before the
+      # error that says so.
+      warnings.simplefilter("ignore", UserWarning)
+      model.load_weights(path)
+  except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
     reason = " ".join(str(error).split())
     raise ConfigError(
         f"weights do not fit {model.name} ({reason}). Received: {path}"

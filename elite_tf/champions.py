@@ -101,6 +101,24 @@ def keras_accuracy(model, split: Split) -> float:
   return float((answers == split.labels).mean())
 
 
+def metrics_of(
+    model, data: Dataset, conversions: dict[str, Conversion]
+) -> dict:
+  """Returns what metrics.json holds of a network and its conversions."""
+  return {
+      "name": model.name,
+      "test_images": len(data.test.labels),
+      "test_accuracy_float": keras_accuracy(model, data.test),
+      "conversions": {
+          name: {
+              "tflite_bytes": len(conversion.model),
+              **dataclasses.asdict(conversion.verification),
+          }
+          for name, conversion in conversions.items()
+      },
+  }
+
+
 def write_champion(
     folder: Path,
     model,
@@ -136,19 +154,8 @@ def write_champion(
       (beside / f"model_{name}.tflite").write_bytes(conversion.model)
     names = data.description.class_names
     (beside / "labels.txt").write_text("".join(f"{n}\n" for n in names))
-    metrics = {
-        "name": model.name,
-        "test_images": len(data.test.labels),
-        "test_accuracy_float": keras_accuracy(model, data.test),
-        "conversions": {
-            name: {
-                "tflite_bytes": len(conversion.model),
-                **dataclasses.asdict(conversion.verification),
-            }
-            for name, conversion in conversions.items()
-        },
-        "seconds": time.monotonic() - began,
-    }
+    metrics = metrics_of(model, data, conversions)
+    metrics["seconds"] = time.monotonic() - began
     text = json.dumps(metrics, indent=2) + "\n"
     (beside / "metrics.json").write_text(text)
     shutil.rmtree(folder, ignore_errors=True)

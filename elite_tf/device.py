@@ -5,33 +5,9 @@ cores) and the measurements behind each choice stand in BUILD_NOTES.md; the
 command that repeats them is tools/benchmark_training.py.
 """
 
-import contextlib
 import os
-import sys
-import tempfile
 
-
-@contextlib.contextmanager
-def _quiet_stderr():
-  """Holds back what C++ libraries print while they load.
-
-  TensorFlow reports missing GPU drivers on file descriptor 2 before its log
-  level is read. What was held back is printed if the block raises.
-  """
-  sys.stderr.flush()
-  saved = os.dup(2)
-  with tempfile.TemporaryFile() as held:
-    os.dup2(held.fileno(), 2)
-    try:
-      yield
-    except BaseException:
-      os.dup2(saved, 2)
-      held.seek(0)
-      os.write(2, held.read())
-      raise
-    finally:
-      os.dup2(saved, 2)
-      os.close(saved)
+from elite_tf.quiet import quiet
 
 
 def prepare(threads: int = 0):
@@ -47,7 +23,7 @@ def prepare(threads: int = 0):
   # kernels save on networks of this size.
   os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-  with _quiet_stderr():
+  with quiet():
     import tensorflow as tf  # pylint: disable=g-import-not-at-top
 
     gpus = tf.config.list_physical_devices("GPU")

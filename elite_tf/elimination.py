@@ -32,7 +32,7 @@ def get_criterion(name: str) -> Criterion:
   if name not in CRITERIA:
     raise ConfigError(
         f"--criterion must be one of {', '.join(sorted(CRITERIA))}."
-        f" Received: {name}"
+        f" Received: {name!r}"
     )
   return CRITERIA[name]
 

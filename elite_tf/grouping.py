@@ -55,11 +55,12 @@ def make_groups(
     group_size: Candidates a group, at least one; the last group may be smaller.
 
   Raises:
-    ConfigError: No candidates, or `group_size` is not above zero.
+    ConfigError: No candidates, or `group_size` is no number above zero.
   """
-  if group_size < 1:
+  if type(group_size) is not int or group_size < 1:
     raise ConfigError(
-        f"--group_size must be above zero. Received: {group_size}"
+        "--group_size must be a whole number above zero."
+        f" Received: {group_size!r}"
     )
   if not names or len(names) != len(costs):
     raise ConfigError(

@@ -77,7 +77,7 @@ def _read_and_mend(path: Path) -> list[dict]:
   for number, line in enumerate(whole.splitlines(), start=1):
     try:
       event = json.loads(line)
-      event["event"], event["time"]  # Every event has these two.
+      _check(event)
     except (ValueError, KeyError, TypeError) as error:
       raise ConfigError(
           f"{path}: line {number} is damaged ({error}); restore the file or"
@@ -85,6 +85,12 @@ def _read_and_mend(path: Path) -> list[dict]:
       ) from error
     events.append(event)
   return events
+
+
+def _check(event: dict) -> None:
+  event["event"], event["time"]  # Every event has these two.
+  if event["event"] == "trained":
+    event_to_outcome(event)
 
 
 def outcome_to_event(outcome: Outcome) -> dict:

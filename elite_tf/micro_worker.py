@@ -12,14 +12,12 @@ sign of life, too. What the interpreter and Python have to say, the allocation
 figures among it, goes to stderr.
 """
 
-import ctypes
 import os
-import signal
 import sys
 
 import numpy as np
 
-PR_SET_PDEATHSIG = 1
+from elite_tf.processes import die_with
 
 
 def main(arguments: list[str]) -> int:
@@ -88,14 +86,6 @@ def send(sink: int, data: bytes) -> None:
   """Writes all of `data`: a pipe may take less at once."""
   while data:
     data = data[os.write(sink, data) :]
-
-
-def die_with(parent: int) -> None:
-  """Has the kernel kill this process when its parent ends, however it does."""
-  libc = ctypes.CDLL(None, use_errno=True)
-  libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-  if os.getppid() != parent:  # It had ended before it was asked for.
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A plan's rows -> keras.Model: one builder for every family."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import keras
 
@@ -68,6 +68,13 @@ def _mean(layer: Layer):
   )
 
 
+def batch_norm(layer: Layer, kind=keras.layers.BatchNormalization):
+  """Returns the batch norm of a row, as `kind` or a subclass of it."""
+  return kind(
+      momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=layer.name
+  )
+
+
 def _stochastic_depth(layer: Layer):
   # One draw an image: dropping the block's whole branch.
   return keras.layers.Dropout(
@@ -75,15 +82,13 @@ def _stochastic_depth(layer: Layer):
   )
 
 
-BUILDERS: dict[str, Callable[[Layer], keras.layers.Layer]] = {
+Builders = Mapping[str, Callable[[Layer], keras.layers.Layer]]
+
+BUILDERS: Builders = {
     "conv": _conv,
     "depthwise": _depthwise,
     "dense": _dense,
-    "batch_norm": lambda layer: keras.layers.BatchNormalization(
-        momentum=BATCH_NORM_MOMENTUM,
-        epsilon=BATCH_NORM_EPSILON,
-        name=layer.name,
-    ),
+    "batch_norm": batch_norm,
     "activation": lambda layer: keras.layers.Activation(
         layer.function, name=layer.name
     ),
@@ -96,7 +101,10 @@ BUILDERS: dict[str, Callable[[Layer], keras.layers.Layer]] = {
 
 
 def build_layers(
-    layers: tuple[Layer, ...], image: keras.KerasTensor, last: str | None = None
+    layers: tuple[Layer, ...],
+    image: keras.KerasTensor,
+    last: str | None = None,
+    builders: Builders = BUILDERS,
 ) -> keras.KerasTensor:
   """Applies the rows to `image` and returns the output of the last one.
 
@@ -105,25 +113,32 @@ def build_layers(
     image: Tensor of shape (batch, height, width, channels). Height and width
       need not be the plan's: no layer's weights depend on them.
     last: Name of the row to end at; None means the plan's last one.
+    builders: Row -> Keras layer, by kind of operation.
   """
   outputs = {layers[0].name: image}
   last = last or layers[-1].name
   for layer in layers[1:]:
     inputs = [outputs[name] for name in layer.inputs]
-    operation = BUILDERS[layer.op](layer)
+    operation = builders[layer.op](layer)
     outputs[layer.name] = operation(inputs if len(inputs) > 1 else inputs[0])
     if layer.name == last:
       break
   return outputs[last]
 
 
-def build(candidate: Candidate) -> keras.Model:
+def build(candidate: Candidate, builders: Builders = BUILDERS) -> keras.Model:
   """Returns the candidate's network, weights drawn anew.
 
   Input: float32 (batch, resolution, resolution, channels), as
   `elite_tf.preprocess.scale` gives it. Output: float32 (batch, classes),
   probabilities.
+
+  Args:
+    candidate: The network.
+    builders: Row -> Keras layer, by kind of operation.
   """
   layers = get_family(candidate.family).plan(candidate)
   image = keras.Input(layers[0].shape, name=layers[0].name)
-  return keras.Model(image, build_layers(layers, image), name=candidate.name)
+  return keras.Model(
+      image, build_layers(layers, image, builders=builders), name=candidate.name
+  )

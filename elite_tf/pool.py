@@ -29,22 +29,32 @@ def make_pool(
     levels: Coefficients per axis.
 
   Raises:
-    ConfigError: An argument is out of its range.
+    ConfigError: An argument is out of its range, or `base_resolution` is so
+      small that two levels would have the same pixels.
   """
   module = get_family(family)
-  if classes < 2:
-    raise ConfigError(f"classes must be at least 2. Received: {classes}")
-  if channels not in (1, 3):
-    raise ConfigError(f"channels must be 1 or 3. Received: {channels}")
+  if type(classes) is not int or classes < 2:
+    raise ConfigError(
+        f"classes must be a whole number, 2 or more. Received: {classes!r}"
+    )
+  if type(channels) is not int or channels not in (1, 3):
+    raise ConfigError(f"channels must be 1 or 3. Received: {channels!r}")
   if base_resolution is None:
     base_resolution = module.DEFAULT_RESOLUTION
-  if base_resolution < 8:
+  if type(base_resolution) is not int or base_resolution < MIN_RESOLUTION:
     raise ConfigError(
-        "--base_resolution must be at least 8 pixels."
-        f" Received: {base_resolution}"
+        "--base_resolution must be a whole number of pixels,"
+        f" {MIN_RESOLUTION} or more. Received: {base_resolution!r}"
     )
   scales = coefficients(levels)
   sizes = module.resolutions(base_resolution, scales)
+  if len(set(sizes)) < len(sizes):
+    # Candidates are known by their names, and these by their pixels.
+    raise ConfigError(
+        f"--base_resolution={base_resolution} is too small for"
+        f" --levels={levels}: the sizes {', '.join(map(str, sizes))} are not"
+        " all different"
+    )
   return [
       Candidate(family, w, d, r, width, depth, size, channels, classes)
       for w, width in enumerate(scales.width, start=1)

@@ -10,26 +10,29 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
-def start(module: str, *arguments: str, **options) -> subprocess.Popen:
-  """Starts `python -m module` as the leader of a process group of its own.
+def start(*arguments: str, **options) -> subprocess.Popen:
+  """Starts Python as the leader of a process group of its own.
 
   An interrupt from the keyboard reaches this process alone, which then ends
   its children.
 
   Args:
-    module: Name of the module.
-    *arguments: Its arguments; the number of this process comes after them,
-      for `die_with`.
+    *arguments: Of Python: `-m`, the module and what it takes. The number of
+      this process comes after them, for `die_with`.
     **options: As subprocess.Popen has them; `env` is added to the environment.
   """
+  # The child finds its modules where this process does, wherever that is, and
+  # this package even if it was found in a working directory since left.
+  home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
   environment = {
       **os.environ,
-      # The child finds its modules where this process does, wherever that is.
-      "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+      "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), home]),
+      # And nowhere else: what lies in the working directory is not its concern.
+      "PYTHONSAFEPATH": "1",
       **options.pop("env", {}),
   }
   return subprocess.Popen(
-      [sys.executable, "-m", module, *arguments, str(os.getpid())],
+      [sys.executable, *arguments, str(os.getpid())],
       stdin=subprocess.DEVNULL,
       env=environment,
       start_new_session=True,

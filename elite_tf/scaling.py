@@ -19,6 +19,10 @@ PUBLISHED_RESOLUTION = (1.0, 0.905, 0.766, 0.587)
 WIDTH_PER_DEPTH = 1.1 / 1.2
 RESOLUTION_PER_DEPTH = 1.15 / 1.2
 
+# At level 26 the widest convolution, 1280 channels of B0, has come down to the
+# eight that no width goes below: further levels would repeat its networks.
+MAX_LEVELS = 26
+
 
 @dataclasses.dataclass(frozen=True)
 class Coefficients:
@@ -89,16 +93,17 @@ def coefficients(levels: int = 4) -> Coefficients:
   from the last printed figure.
 
   Args:
-    levels: Coefficients per axis, from 1. Depth has six at most (the rule of
-      Section 3.1 ends where every stage has one operator); width and
+    levels: Coefficients per axis, 1 to `MAX_LEVELS`. Depth has six at most (the
+      rule of Section 3.1 ends where every stage has one operator); width and
       resolution go on by the last step.
 
   Raises:
-    ConfigError: `levels` is not a whole number above zero.
+    ConfigError: `levels` is not a whole number in that range.
   """
-  if not isinstance(levels, int) or isinstance(levels, bool) or levels < 1:
+  if type(levels) is not int or not 1 <= levels <= MAX_LEVELS:
     raise ConfigError(
-        f"--levels must be a whole number above zero. Received: {levels}"
+        f"--levels must be a whole number from 1 to {MAX_LEVELS}."
+        f" Received: {levels!r}"
     )
   t = [operators(depth) for depth in depth_coefficients(10)]
   steps = [after / before for before, after in zip(t, t[1:])]

@@ -140,10 +140,14 @@ def main() -> int:
   return 0
 
 
-def _how_to_go_on() -> str:
-  return (
-      "interrupted; the same command goes on from the last epoch that was"
-      " saved"
+def console() -> None:
+  """Entry point."""
+  define_flags()
+  run(
+      main,
+      lambda: (
+          "interrupted; the same command goes on from the last epochs saved"
+      ),
   )
 
 
@@ -155,7 +159,6 @@ class _Command(types.ModuleType):
 
 
 if __name__ == "__main__":
-  define_flags()
-  run(main, _how_to_go_on)
+  console()
 else:
   sys.modules[__name__].__class__ = _Command

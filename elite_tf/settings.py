@@ -84,6 +84,8 @@ _AT_LEAST = {
     "seed": 0,
 }
 
+_AT_MOST = {"seed": 2**32 - 1}  # What NumPy's and Keras's generators take.
+
 
 def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
   """Returns the settings: what was given, over the preset, over the defaults.
@@ -98,7 +100,7 @@ def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
   if preset and preset not in PRESETS:
     raise ConfigError(
         f"--preset must be one of {', '.join(sorted(PRESETS))}."
-        f" Received: {preset}"
+        f" Received: {preset!r}"
     )
   names = {field.name for field in dataclasses.fields(Settings)}
   for name in given:
@@ -128,6 +130,12 @@ def check(settings: Settings) -> None:
     if getattr(settings, name) < least:
       raise ConfigError(
           f"--{name} must be at least {least}."
+          f" Received: {getattr(settings, name)}"
+      )
+  for name, most in _AT_MOST.items():
+    if getattr(settings, name) > most:
+      raise ConfigError(
+          f"--{name} must be at most {most}."
           f" Received: {getattr(settings, name)}"
       )
   get_criterion(settings.criterion)

@@ -4,6 +4,7 @@ Knows neither Keras nor where candidates train: it is handed a runner.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -22,7 +23,10 @@ class Runner(Protocol):
     """Returns the outcome of one submitted job, in any order."""
 
   def release(self, name: str) -> None:
-    """Forgets a candidate that will not be trained again."""
+    """Forgets a candidate that is out.
+
+    It is submitted again only if it has to take a failed champion's place.
+    """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,14 +132,17 @@ class Bracket:
     self._pending.remove(outcome.name)
     known = self.histories[outcome.name][: outcome.start]
     self.histories[outcome.name] = known + list(outcome.epochs)
-    if outcome.error is not None:
-      self.failures[outcome.name] = outcome.error
+    error = outcome.error or _not_a_number(outcome.epochs)
+    if error is not None:
+      self.failures[outcome.name] = error
     if self._pending:
       return []
     if len(self._alive) > 1:
       self._end_round()
-    elif outcome.error is not None:
-      self._replace_champion()
+    elif outcome.name in self.failures:
+      self._alive = []
+    if not self._alive:
+      self._alive = self._runners_up()[:1]
     return self._next_jobs()
 
   def _end_round(self) -> None:
@@ -146,16 +153,15 @@ class Bracket:
     self.rounds.append(Round(len(self.rounds) + 1, scores, tuple(eliminated)))
     self._alive = kept
 
-  def _replace_champion(self) -> None:
-    # The champion failed on its way to the end: the one eliminated last that
-    # can still be trained takes its place.
-    runners_up = [
+  def _runners_up(self) -> list[str]:
+    # Where everyone left has failed, in a round or on the way to the end, the
+    # one eliminated last that can still be trained takes the champion's place.
+    return [
         name
         for played in reversed(self.rounds)
         for name in played.eliminated
         if name not in self.failures
     ]
-    self._alive = runners_up[:1]
 
   def _next_jobs(self) -> list[Job]:
     if len(self._alive) > 1:
@@ -178,6 +184,14 @@ class Bracket:
       self.done = True
       self.champion = self._alive[0] if self._alive else None
     return jobs
+
+
+def _not_a_number(epochs: Sequence[Epoch]) -> str | None:
+  # What cannot be compared would rank by the order in which it is sorted.
+  for epoch in epochs:
+    if not math.isfinite(epoch.val_accuracy):
+      return f"val_accuracy became {epoch.val_accuracy} in epoch {epoch.epoch}"
+  return None
 
 
 class Observer:
@@ -218,8 +232,9 @@ def play(
     observer.on_outcome(bracket, outcome)
     if len(bracket.rounds) > played:
       observer.on_round_end(bracket)
-    for name in set(alive) - set(bracket.alive):
-      runner.release(name)
+    for name in alive:
+      if name not in bracket.alive:
+        runner.release(name)
     for job in jobs:
       runner.submit(job)
       running += 1

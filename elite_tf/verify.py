@@ -4,6 +4,9 @@ The same .tflite file runs through TensorFlow Lite's reference kernels and
 through TensorFlow Lite Micro, whose kernels are those on the boards, and every
 byte of every output is compared. Both are slow, plain C++; TensorFlow Lite's
 usual, optimized kernels round otherwise and prove nothing about a board.
+
+Every operator of the package's own networks agrees to the last byte. In other
+people's files FULLY_CONNECTED may not: see `tflite.dense_as_convolution`.
 """
 
 from collections.abc import Iterator
@@ -13,7 +16,6 @@ import dataclasses
 import os
 import re
 import selectors
-import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,7 @@ import warnings
 
 import numpy as np
 
+from elite_tf import processes
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.export.inspect import (
     Inspection,
@@ -189,8 +192,8 @@ def run_reference(
 
   The interpreter lets go of Python's lock while it computes, so threads do for
   it what takes processes with TensorFlow Lite Micro, and TensorFlow is imported
-  once. What they cannot compute may end the process: run `run_micro` first, where
-  the same ends a child and is an error.
+  once. What the kernels cannot compute may end this process: call `run_micro`
+  first, where the same ends a child and is an error.
 
   Args:
     model: The .tflite file.
@@ -326,37 +329,19 @@ def _child(
     arena_limit: int,
 ) -> Iterator[_Child]:
   """Starts a worker, and leaves nothing of it behind whatever happens."""
-  # The child finds its modules where this process does, wherever that is, and
-  # this package even if it was found in a working directory since left.
-  home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-  environment = dict(
-      os.environ,
-      PYTHONPATH=os.pathsep.join([*filter(None, sys.path), home]),
-      # And nowhere else: what lies in the working directory is not its concern.
-      PYTHONSAFEPATH="1",
-      # One thread is all that it runs; starting a pool would take longer.
-      OPENBLAS_NUM_THREADS="1",
-  )
   with tempfile.TemporaryFile() as log:
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            *WORKER,
-            model_path,
-            inputs_path,
-            str(span.start),
-            str(span.stop),
-            str(min(ARENA_START, arena_limit)),
-            str(arena_limit),
-            str(os.getpid()),
-        ],
-        stdin=subprocess.DEVNULL,
+    process = processes.start(
+        *WORKER,
+        model_path,
+        inputs_path,
+        str(span.start),
+        str(span.stop),
+        str(min(ARENA_START, arena_limit)),
+        str(arena_limit),
         stdout=subprocess.PIPE,
         stderr=log,
-        env=environment,
-        # A group of its own: it can be killed with all that it started, and an
-        # interrupt from the keyboard is answered here, once.
-        start_new_session=True,
+        # One thread is all that it runs; starting a pool would take longer.
+        env={"OPENBLAS_NUM_THREADS": "1"},
     )
     try:
       yield _Child(
@@ -368,12 +353,8 @@ def _child(
           heard=time.monotonic(),
       )
     finally:
-      # Not yet waited for, so that the number cannot be another process's.
-      if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-          os.killpg(process.pid, signal.SIGKILL)
       process.stdout.close()
-      process.wait()
+      processes.end(process)
 
 
 def _listen(children: list[_Child], timeout_seconds: float) -> None:
@@ -412,7 +393,7 @@ def _require_success(child: _Child, timeout_seconds: float) -> None:
     ) from None
   if code < 0:
     raise VerificationFailed(
-        f"TensorFlow Lite Micro died of {signal.Signals(-code).name}."
+        f"TensorFlow Lite Micro {processes.how_it_ended(code)}."
         f" The last it said: {child.last_words()}.{child.suspicion}"
     )
   if code > 0:
@@ -431,8 +412,8 @@ def _suspicion(inspection: Inspection) -> str:
   if inspection.softmax_scale is None or classes < SOFTMAX_SUM_LIMIT:
     return ""
   return (
-      f" Its softmax over {classes} classes ends the process at an image that it"
-      f" takes for {SOFTMAX_SUM_LIMIT} of them or more alike"
+      f" Its softmax over {classes} classes ends the process where"
+      f" {SOFTMAX_SUM_LIMIT} of them or more come out alike"
   )
 
 

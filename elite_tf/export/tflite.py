@@ -5,42 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 import contextlib
 import functools
-import os
-import sys
-import tempfile
-import threading
 from typing import TYPE_CHECKING, Any
 import warnings
 
 import numpy as np
 
 from elite_tf.errors import ConfigError
+from elite_tf.quiet import quiet
 
 if TYPE_CHECKING:
   import keras
-
-# Redirecting a file descriptor is an act of the whole process: one at a time.
-_STDERR_LOCK = threading.Lock()
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-  """Swallows what C++ code writes to stderr while the body runs.
-
-  TensorFlow's converter logs to file descriptor 2 before any of its log levels
-  is asked, and one line of it never asks: only the descriptor itself helps.
-  Errors are raised, not printed, so nothing is lost with the text.
-  """
-  with _STDERR_LOCK, tempfile.TemporaryFile() as sink:
-    sys.stderr.flush()
-    kept = os.dup(2)
-    os.dup2(sink.fileno(), 2)
-    try:
-      yield
-    finally:
-      os.dup2(kept, 2)
-      os.close(kept)
-
 
 def float32(model: keras.Model) -> bytes:
   """Converts a network as it is, in float32.
@@ -96,17 +70,18 @@ def convert(
   converter = tf.lite.TFLiteConverter.from_concrete_functions([trace], trace)
   if configure is not None:
     configure(converter)
-  try:
-    with quiet(), warnings.catch_warnings():
-      # Statistics of the inputs are what quantization-aware training of
-      # TensorFlow 1 wanted; calibration measures them.
-      warnings.filterwarnings("ignore", "Statistics for quantized inputs")
+  with quiet(), warnings.catch_warnings():
+    # Statistics of the inputs are what quantization-aware training of
+    # TensorFlow 1 wanted; calibration measures them.
+    warnings.filterwarnings("ignore", "Statistics for quantized inputs")
+    try:
       return converter.convert()
-  except ConverterError as error:
-    raise ConfigError(
-        f"{model.name} cannot be converted to TensorFlow Lite:"
-        f" {_reason(str(error))}"
-    ) from error
+    except ConverterError as error:  # Its pages are cut to the reason.
+      failure = error
+  raise ConfigError(
+      f"{model.name} cannot be converted to TensorFlow Lite:"
+      f" {_reason(str(failure))}"
+  ) from failure
 
 
 @contextlib.contextmanager

@@ -20,6 +20,6 @@ def get_family(name: str) -> ModuleType:
   if name not in FAMILIES:
     raise ConfigError(
         f"--pool must be one of {', '.join(sorted(FAMILIES))}."
-        f" Received: {name}"
+        f" Received: {name!r}"
     )
   return FAMILIES[name]

@@ -46,9 +46,7 @@ def int8(model: keras.Model, calibration: np.ndarray) -> bytes:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     # No other set of operators: what has no int8 kernel is an error here, and
     # not a float kernel in the firmware.
-    converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.TFLITE_BUILTINS_INT8
-    ]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
     # One at a time: a batch would not pass the RESHAPE operators, whose shape

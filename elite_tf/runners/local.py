@@ -153,6 +153,7 @@ class LocalRunner:
     ours, theirs = socket.socketpair()
     with theirs:
       process = processes.start(
+          "-m",
           "elite_tf.runners.worker",
           str(theirs.fileno()),
           pass_fds=(theirs.fileno(),),

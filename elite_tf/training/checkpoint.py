@@ -1,15 +1,17 @@
 """A candidate's training on disk: one file, whole or not there."""
 
 import dataclasses
-import os
-import zipfile
+import hashlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from elite_tf.run_folder import write_file
 from elite_tf.spec import Epoch
 
+_DIGEST_BYTES = hashlib.sha256().digest_size
 _FIELDS = [field.name for field in dataclasses.fields(Epoch)]
 
 
@@ -29,7 +31,8 @@ class Checkpoint:
 def save(path: Path, checkpoint: Checkpoint) -> None:
   """Writes the file beside its place and moves it there.
 
-  The file is an uncompressed .npz, which holds a checksum of every array.
+  An uncompressed .npz and its SHA-256: the checksums inside a zip file cover
+  the arrays, but not the directory that says which there are.
 
   Raises:
     OSError: It cannot be written; nothing is left behind.
@@ -38,16 +41,10 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
       [getattr(epoch, name) for name in _FIELDS] for epoch in checkpoint.epochs
   ]
   epochs = np.array(rows, np.float64).reshape(len(rows), len(_FIELDS))
-  path.parent.mkdir(parents=True, exist_ok=True)
-  beside = path.with_name(f".{path.name}.{os.getpid()}")
-  try:
-    with open(beside, "wb") as file:
-      np.savez(file, epochs=epochs, **checkpoint.arrays)
-      file.flush()
-      os.fsync(file.fileno())
-    os.replace(beside, path)
-  finally:
-    beside.unlink(missing_ok=True)
+  file = io.BytesIO()
+  np.savez(file, epochs=epochs, **checkpoint.arrays)
+  file.write(hashlib.sha256(file.getbuffer()).digest())
+  write_file(path, file.getvalue())
 
 
 def load(path: Path) -> Checkpoint | None:
@@ -55,14 +52,17 @@ def load(path: Path) -> Checkpoint | None:
 
   Raises:
     ValueError: The file is damaged.
+    OSError: It is there and cannot be read.
   """
   try:
-    with np.load(path, allow_pickle=False) as file:
-      arrays = {name: file[name] for name in file.files}
+    data = path.read_bytes()
   except FileNotFoundError:
     return None
-  except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as e:
-    raise ValueError(f"{path}: damaged checkpoint ({e})") from e
+  body, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+  if hashlib.sha256(body).digest() != digest:
+    raise ValueError(f"{path}: damaged checkpoint")
+  with np.load(io.BytesIO(body), allow_pickle=False) as file:
+    arrays = {name: file[name] for name in file.files}
   epochs = tuple(
       Epoch(int(row[0]), *(float(value) for value in row[1:]))
       for row in arrays.pop("epochs")

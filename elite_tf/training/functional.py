@@ -6,8 +6,6 @@ hundreds of variables, which shortens tracing and running alike, and evaluating
 the averaged weights needs no copying into the model and back.
 """
 
-import contextlib
-
 import keras
 import numpy as np
 from keras import ops
@@ -36,11 +34,6 @@ class FunctionalModel:
         for variable in model.non_trainable_variables
         if keras.backend.is_float_dtype(variable.dtype)
     ]
-    self._normalizations = [
-        layer
-        for layer in model.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
     self._order = [v.path for v in model.non_trainable_variables]
 
   def apply(self, weights, statistics, images, step=None):
@@ -54,8 +47,9 @@ class FunctionalModel:
         as in inference.
 
     Returns:
-      (probabilities, batch_statistics): float32 (batch, classes) and, in the
-      shape of `statistics`, the batch's own (in training).
+      (probabilities, statistics): float32 (batch, classes) and the statistics
+      as the network left them: with `BatchStatistics`, in training, those of
+      the batch.
     """
     values = {
         variable.path: value
@@ -67,35 +61,21 @@ class FunctionalModel:
       # Two dropout layers never share a generator, nor do two steps.
       key = ops.cast(number, "uint32")
       values[variable.path] = ops.stack([key, 0 * key if step is None else step])
-    with self._plain_batch_statistics():
-      probabilities, updated = self.model.stateless_call(
-          split(weights, self.weights),
-          [values[path] for path in self._order],
-          images,
-          training=step is not None,
-      )
+    probabilities, updated = self.model.stateless_call(
+        split(weights, self.weights),
+        [values[path] for path in self._order],
+        images,
+        training=step is not None,
+    )
     updated = dict(zip(self._order, updated))
     return probabilities, join([updated[v.path] for v in self.statistics])
-
-  @contextlib.contextmanager
-  def _plain_batch_statistics(self):
-    # Batch norm would average its statistics with a fixed momentum, too slow
-    # for a training of a hundred steps. The batch's own are asked for instead,
-    # and averaged by the recipe, together with the weights.
-    momenta = {layer: layer.momentum for layer in self._normalizations}
-    for layer in momenta:
-      layer.momentum = 0.0
-    try:
-      yield
-    finally:
-      for layer, momentum in momenta.items():
-        layer.momentum = momentum
 
   def decayed(self) -> np.ndarray:
     """Returns 1.0 where weight decay applies, 0.0 for batch norm's weights."""
     normalized = {
         variable.path
-        for layer in self._normalizations
+        for layer in self.model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
         for variable in layer.trainable_variables
     }
     return np.concatenate([

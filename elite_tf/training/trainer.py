@@ -14,6 +14,7 @@ from elite_tf.callbacks import AccuracyHistory, Report, StopOnNonFinite
 from elite_tf.datasets import Dataset, Split
 from elite_tf.spec import Candidate, Epoch
 from elite_tf.training import checkpoint as checkpoints
+from elite_tf.training.batch_norm import BatchStatistics
 from elite_tf.training.checkpoint import Checkpoint
 from elite_tf.training.functional import FunctionalModel
 from elite_tf.training.recipe import Recipe, ema_decay, learning_rate
@@ -24,6 +25,12 @@ from elite_tf.training.steps import (
     initial_state,
     make_steps,
 )
+
+# Networks in training have another batch norm than those that are exported.
+BUILDERS = {
+    **models.BUILDERS,
+    "batch_norm": lambda layer: models.batch_norm(layer, BatchStatistics),
+}
 
 EVALUATION_BATCH = 500
 
@@ -77,7 +84,7 @@ class Trainer:
     self._recipe = recipe
     self._path = path
     keras.utils.set_random_seed(seed)
-    self._function = FunctionalModel(models.build(candidate))
+    self._function = FunctionalModel(models.build(candidate, BUILDERS))
     self._state = initial_state(self._function)
     self._train_step, self._evaluate_step = make_steps(
         self._function, recipe, self._train.images.shape[1:]
@@ -144,13 +151,6 @@ class Trainer:
         for name, value in self._state._asdict().items()
     }
     checkpoints.save(self._path, Checkpoint(arrays, self.epochs))
-
-  def averaged_model(self) -> keras.Model:
-    """Returns the Keras model with the averaged weights put in."""
-    return self._function.set_weights(
-        ops.convert_to_numpy(self._state.average),
-        ops.convert_to_numpy(self._state.statistics),
-    )
 
   def _epoch(self, epoch: int) -> dict[str, float]:
     images, labels = self._train.images, self._train.labels

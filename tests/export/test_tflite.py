@@ -118,14 +118,6 @@ def test_nothing_is_printed(network, capfd):
   assert capfd.readouterr() == ("", "")
 
 
-def test_quiet_swallows_descriptor_2_and_gives_it_back(capfd):
-  with pytest.raises(KeyError), tflite.quiet():
-    os.write(2, b"chatter\n")
-    raise KeyError
-  os.write(2, b"after\n")
-  assert capfd.readouterr() == ("", "after\n")
-
-
 def test_a_dense_layer_becomes_a_convolution(network, converted):
   assert "FULLY_CONNECTED" not in _operators(converted)
   assert "call" not in vars(network.get_layer("classes")), "not given back"

@@ -154,9 +154,7 @@ def test_nothing_is_printed(network, capfd):
 def test_calibration_that_does_not_suit_is_refused(
     network, calibration, received
 ):
-  line = _complaint(
-      ConfigError, quantize.METHODS["int8"], network, calibration
-  )
+  line = _complaint(ConfigError, quantize.METHODS["int8"], network, calibration)
   assert received in line
   assert "8, 8, 3" in line or "finite" in line, "does not say what it wants"
 

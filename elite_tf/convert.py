@@ -1,0 +1,199 @@
+"""Converts a trained network to a verified .tflite file.
+
+    python -m elite_tf.convert --model=model.keras --data=digits --out=my.tflite
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from elite_tf.command import run
+from elite_tf.errors import ConfigError
+from elite_tf.quantize import METHODS
+from elite_tf.run_folder import RunFolder, write_file
+from elite_tf.settings import Settings
+
+
+def define_flags() -> None:
+  """Defines the command's flags."""
+  from absl import flags  # pylint: disable=g-import-not-at-top
+
+  defaults = Settings()
+  flags.DEFINE_string("model", "", "A .keras file of one of the families.")
+  flags.DEFINE_string(
+      "run_dir", "", "A finished search, instead of --model and --data."
+  )
+  flags.DEFINE_string(
+      "champion", "", "Which champion of --run_dir; default: the most accurate."
+  )
+  flags.DEFINE_string(
+      "data", "", "Data set that calibrates and verifies, as for the search."
+  )
+  flags.DEFINE_string(
+      "quantize", defaults.quantize, "How to quantize: int8, or none (float)."
+  )
+  flags.DEFINE_integer(
+      "calibration_images",
+      defaults.calibration_images,
+      "Training images that calibrate the quantization.",
+  )
+  flags.DEFINE_integer("seed", 0, "Decides which images calibrate.")
+  flags.DEFINE_string("out", "", "The .tflite file to write.")
+  flags.DEFINE_bool("overwrite", False, "Replace --out if it is there.")
+  flags.DEFINE_enum(
+      "format", "text", ["text", "json"],
+      "json: the verification as one JSON object on stdout.",
+  )  # fmt: skip
+
+
+def find_champion(folder: RunFolder, champion: str) -> tuple[Path, str]:
+  """Returns a champion's .keras file and its search's data set.
+
+  Args:
+    folder: Of a search that has ended.
+    champion: Its name; empty means the most accurate one in validation.
+
+  Raises:
+    ConfigError: There is no such search or champion.
+  """
+  result = folder.read_result()
+  if result is None:
+    raise ConfigError(f"--run_dir={folder.path} holds no finished search")
+  champions = {entry["name"]: entry for entry in result["champions"]}
+  if not champions:
+    raise ConfigError(f"--run_dir={folder.path} holds no champion")
+  if not champion:
+    champion = max(champions, key=lambda n: champions[n]["val_accuracy"])
+  if champion not in champions:
+    raise ConfigError(
+        f"--champion must be one of {', '.join(sorted(champions))}."
+        f" Received: {champion}"
+    )
+  config = json.loads(folder.config.read_text())
+  return folder.champion(champion) / "model.keras", config["settings"]["data"]
+
+
+def check_output(path: str, overwrite: bool) -> Path:
+  """Returns where to write.
+
+  Raises:
+    ConfigError: Nothing was said, or a file is there that is to be kept.
+  """
+  if not path:
+    raise ConfigError("--out must name the .tflite file to write")
+  out = Path(path)
+  if out.exists() and not overwrite:
+    raise ConfigError(f"--out={path} exists; --overwrite replaces it")
+  if not out.absolute().parent.is_dir():
+    raise ConfigError(f"--out={path}: no such folder {out.absolute().parent}")
+  return out
+
+
+def load_model(path: Path):
+  """Returns the keras.Model of a .keras file.
+
+  Raises:
+    ConfigError: It is missing or no .keras file.
+  """
+  import keras  # pylint: disable=g-import-not-at-top
+
+  if not path.is_file():
+    raise ConfigError(f"--model={path}: no such file")
+  try:
+    return keras.saving.load_model(path, compile=False)
+  except Exception as error:  # pylint: disable=broad-except
+    # What a damaged file makes Keras raise is of many types.
+    reason = " ".join(str(error).split())[:200]
+    raise ConfigError(f"--model={path} cannot be loaded ({reason})") from error
+
+
+def check_model(path: Path, model, description) -> None:
+  """Checks that a model suits a data set.
+
+  Raises:
+    ConfigError: Its input or its classes are not those of the data.
+  """
+  shape, outputs = model.input_shape, model.output_shape
+  if (
+      len(shape) != 4
+      or shape[1] is None
+      or shape[1] != shape[2]
+      or shape[3] != description.channels
+  ):
+    raise ConfigError(
+        f"--model={path} must take square images of {description.channels}"
+        f" channels, as --data has them. Received: input {shape}"
+    )
+  if outputs != (None, description.classes):
+    raise ConfigError(
+        f"--model={path} must have an output for each of the"
+        f" {description.classes} classes of --data. Received: output {outputs}"
+    )
+
+
+def main() -> int:
+  """Runs the command; flags are parsed."""
+  from absl import flags  # pylint: disable=g-import-not-at-top
+
+  values = flags.FLAGS
+  out = check_output(values.out, values.overwrite)
+  if values.quantize not in ("none", *METHODS):
+    raise ConfigError(
+        f"--quantize must be one of {', '.join(sorted({'none', *METHODS}))}."
+        f" Received: {values.quantize}"
+    )
+  if values.calibration_images < 1:
+    raise ConfigError(
+        "--calibration_images must be at least 1."
+        f" Received: {values.calibration_images}"
+    )
+  if bool(values.model) == bool(values.run_dir):
+    raise ConfigError("either --model or --run_dir must be given")
+  path, spec = Path(values.model), values.data
+  if values.run_dir:
+    path, spec = find_champion(
+        RunFolder(Path(values.run_dir)), values.champion
+    )
+    spec = values.data or spec
+  if not spec:
+    raise ConfigError("--data must name the data set that calibrates")
+
+  # TensorFlow is loaded only now that the flags are known to be in order.
+  # pylint: disable=g-import-not-at-top
+  from elite_tf import datasets, device
+
+  description = datasets.describe(spec)
+  device.prepare()
+  from elite_tf import champions
+
+  model = load_model(path)
+  check_model(path, model, description)
+  data = datasets.load(spec, values.seed)
+  conversions = champions.convert(
+      model, data, values.quantize, values.calibration_images, values.seed
+  )
+  name = "float" if values.quantize == "none" else values.quantize
+  write_file(out, conversions[name].model)
+  metrics = champions.metrics_of(model, data, conversions)
+  if values.format == "json":
+    print(json.dumps({"out": str(out), **metrics}))
+  else:
+    verified = conversions[name].verification
+    print(
+        f"{out}: {len(conversions[name].model):,} bytes, arena"
+        f" {verified.arena_bytes:,} bytes, test accuracy"
+        f" {100 * verified.accuracy:.2f} % (float"
+        f" {100 * metrics['test_accuracy_float']:.2f} %), equal to TensorFlow"
+        f" Lite Micro on {verified.images:,} images"
+    )
+  return 0
+
+
+def console() -> None:
+  """Entry point."""
+  define_flags()
+  run(main, lambda: "interrupted; nothing was written")
+
+
+if __name__ == "__main__":
+  sys.exit(console())

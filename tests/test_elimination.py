@@ -1,0 +1,130 @@
+"""Scores, ranking and who survives, against figures worked out by hand."""
+
+import math
+import random
+
+import pytest
+
+from elite_tf import elimination
+from elite_tf.elimination import CRITERIA
+from elite_tf.errors import ConfigError
+
+# Score of the accuracies below, by hand; a criterion that is added is added
+# here.
+ACCURACIES = (0.25, 0.5, 0.375, 0.625)
+EXPECTED = {"average": 0.4375, "current": 0.625}
+
+
+@pytest.mark.parametrize("name", sorted(CRITERIA))
+def test_score_by_hand(name):
+  criterion = elimination.get_criterion(name)
+  assert criterion(ACCURACIES) == EXPECTED[name]
+  assert criterion([0.75]) == 0.75
+
+
+@pytest.mark.parametrize("name", sorted(CRITERIA))
+def test_better_everywhere_scores_higher(name):
+  criterion = elimination.get_criterion(name)
+  draw = random.Random(1)
+  for _ in range(50):
+    worse = [draw.random() / 2 for _ in range(draw.randint(1, 30))]
+    better = [value + 0.01 for value in worse]
+    assert criterion(better) > criterion(worse)
+
+
+def test_average_sees_the_whole_history_and_current_its_end():
+  """The paper's reason for it (Section 3.4): one epoch is chance."""
+  steady, lucky = [0.5, 0.6, 0.7, 0.7], [0.1, 0.2, 0.3, 0.8]
+  assert elimination.average(steady) == pytest.approx(0.625)
+  assert elimination.average(lucky) == pytest.approx(0.35)
+  assert elimination.average(steady) > elimination.average(lucky)
+  assert elimination.current(steady) < elimination.current(lucky)
+
+
+@pytest.mark.parametrize("name", ["", "mean", "Average", "a\nb", None, 3])
+def test_unknown_criterion_names_the_known(name):
+  with pytest.raises(ConfigError) as caught:
+    elimination.get_criterion(name)
+  known = ", ".join(sorted(CRITERIA))
+  assert str(caught.value) == (
+      f"--criterion must be one of {known}. Received: {name!r}"
+  )
+
+
+def test_rank_is_by_score():
+  scores = {"a": 0.5, "b": 0.7, "c": 0.6}
+  assert elimination.rank(scores, ["a", "b", "c"]) == ["b", "c", "a"]
+
+
+def test_of_equal_scores_the_lighter_is_better():
+  scores = dict.fromkeys("abcd", 0.5)
+  assert elimination.rank(scores, list("abcd")) == ["d", "c", "b", "a"]
+  assert elimination.survivors(scores, list("abcd")) == ["d", "c"]
+
+
+def test_failed_ones_come_last_whatever_their_place():
+  scores = {"a": None, "b": 0.0, "c": None, "d": 0.1}
+  assert elimination.rank(scores, list("abcd")) == ["d", "b", "c", "a"]
+
+
+@pytest.mark.parametrize(
+    ("size", "left"),
+    [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (6, 3), (7, 4), (8, 4), (9, 5)],
+)
+def test_half_survive_and_the_middle_of_an_odd_number(size, left):
+  order = [f"n{i}" for i in range(size)]
+  scores = {name: i / 100 for i, name in enumerate(order)}
+  kept = elimination.survivors(scores, order)
+  assert kept == list(reversed(order))[:left]
+
+
+@pytest.mark.parametrize(
+    ("failed", "kept"),
+    [
+        ("", "hgfe"),
+        ("h", "gfed"),
+        ("hgf", "edcb"),
+        ("hgfed", "cba"),
+        ("hgfedcb", "a"),
+        ("hgfedcba", ""),
+        ("ab", "hgfe"),
+    ],
+)
+def test_of_eight_with_failures(failed, kept):
+  """Better with the later letter; the failed never survive."""
+  scores = {n: None if n in failed else ord(n) / 200 for n in "abcdefgh"}
+  assert elimination.survivors(scores, list("abcdefgh")) == list(kept)
+
+
+@pytest.mark.parametrize(
+    ("size", "rounds"),
+    [(1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (7, 3), (8, 3), (9, 4), (64, 6)],
+)
+def test_rounds_until_one_is_left(size, rounds):
+  assert elimination.rounds_needed(size) == rounds
+  left, played = size, 0
+  while left > 1:
+    left, played = math.ceil(left / 2), played + 1
+  assert played == rounds
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        # Section 3.3: eight candidates take 80 + 40 + 20 epochs until one is
+        # left; the champion goes on from epoch 30 to 350.
+        (8, 80 + 40 + 20 + 320),
+        (5, 50 + 30 + 20 + 320),
+        (3, 30 + 20 + 330),
+        (2, 20 + 340),
+        (1, 350),
+    ],
+)
+def test_epochs_of_a_group_by_hand(size, expected):
+  assert elimination.candidate_epochs(size, 10, 350) == expected
+
+
+def test_elimination_costs_a_twentieth_of_full_training():
+  """The paper's 5 %: 140 candidate-epochs against 8 * 350."""
+  until_one_is_left = elimination.candidate_epochs(8, 10, 350) - 320
+  assert until_one_is_left / (8 * 350) == 0.05

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Formats the code; with --check only says what would change.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools/setup.sh
+.venv/bin/python -m isort --quiet "${@/--check/--check-only}" elite_tf tests tools
+.venv/bin/python -m pyink --quiet "$@" elite_tf tests tools

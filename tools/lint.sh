@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Lints the code and the scripts, and checks that the wheel holds what it needs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools/setup.sh
+.venv/bin/python -m flake8 elite_tf tests tools
+for script in tools/*.sh .ci/run; do
+  bash -n "$script"
+done
+wheel=$(mktemp -d)
+trap 'rm -rf "$wheel"' EXIT
+.venv/bin/python -m build --wheel --outdir "$wheel" . >"$wheel/log" 2>&1 ||
+  { cat "$wheel/log" >&2; exit 1; }
+# Every module and data file of the package is in the wheel.
+.venv/bin/python - "$wheel" <<'PYTHON'
+import pathlib, subprocess, sys, zipfile
+wheel, = pathlib.Path(sys.argv[1]).glob("*.whl")
+packed = set(zipfile.ZipFile(wheel).namelist())
+kept = subprocess.run(["git", "ls-files", "elite_tf"], capture_output=True,
+                      text=True, check=True).stdout.split()
+missing = sorted(set(kept) - packed)
+sys.exit(f"error: not in the wheel: {missing}" if missing else 0)
+PYTHON

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Runs the tests, on all cores, after the set-up if it is needed.
+# Further arguments are pytest's.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools/setup.sh
+exec .venv/bin/python -m pytest --numprocesses=auto --dist=loadfile "$@"

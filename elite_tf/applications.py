@@ -169,11 +169,6 @@ def _classify(
     raise ConfigError(
         f"classes must be a whole number above zero. Received: {classes!r}"
     )
-  candidate = dataclasses.replace(candidate, classes=classes)
-  layers = get_family(candidate.family).plan(candidate)
-  logits = build_layers(layers, image, last="logits")
-  if activation is None:
-    return logits
   try:
     layer = keras.layers.Activation(activation, name="probabilities")
   except (ValueError, TypeError) as error:
@@ -181,7 +176,10 @@ def _classify(
         "classifier_activation must be an activation of Keras, a function or"
         f" None. Received: {activation!r}"
     ) from error
-  return layer(logits)
+  candidate = dataclasses.replace(candidate, classes=classes)
+  layers = get_family(candidate.family).plan(candidate)
+  logits = build_layers(layers, image, last="logits")
+  return logits if activation is None else layer(logits)
 
 
 def _features(

@@ -105,8 +105,8 @@ def run_search(
 
   Raises:
     ConfigError: The run folder cannot be used.
-    SearchFailed: Every candidate of a group failed.
-    VerificationFailed: A champion does not compute the same on a board.
+    SearchFailed: Every candidate of a group failed, or a champion does not
+      compute the same on a board; result.json is there all the same.
     OSError: Something cannot be written.
   """
   console = console or Console(file=io.StringIO())
@@ -114,7 +114,7 @@ def run_search(
   found = folder.read_result()
   if found is not None:
     console.print(f"{folder.path}: this search has ended already", markup=False)
-    return found
+    return _checked(found, folder)
   with contextlib.closing(Journal(folder.journal)) as journal:
     journal.append({"event": "start"})
     rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
@@ -137,18 +137,29 @@ def run_search(
       ) as runner:
         observer = Observers(progress, Housekeeping(folder))
         play(brackets, RecordedRunner(runner, journal), observer)
-        champions = _write_champions(
+        champions, unverified = _write_champions(
             brackets, plan, settings, folder, journal, runner
         )
     journal.append({"event": "end"})
-    result = _result(brackets, champions, journal)
+    result = _result(brackets, champions, unverified, journal, workers)
     write_file(folder.result, json.dumps(result, indent=2) + "\n")
-  failed = [bracket.group for bracket in brackets if bracket.champion is None]
+  return _checked(result, folder)
+
+
+def _checked(result: dict, folder: RunFolder) -> dict:
+  """Returns the result of a search that has all of its champions.
+
+  Raises:
+    SearchFailed: It has not.
+  """
+  failed = [g["group"] for g in result["groups"] if g["champion"] is None]
   if failed:
     raise SearchFailed(
         f"every candidate failed in group {', '.join(map(str, failed))}; the"
         f" reasons stand in {folder.result}"
     )
+  for name, reason in result["unverified"].items():
+    raise SearchFailed(f"champion {name}: {reason}")
   return result
 
 
@@ -173,7 +184,8 @@ def _write_champions(
     folder: RunFolder,
     journal: Journal,
     runner: LocalRunner,
-) -> list[dict]:
+) -> tuple[list[dict], dict[str, str]]:
+  """Returns the champions' rows and the reasons why others have none."""
   known = {
       event["champion"]["name"]: event["champion"]
       for event in journal.of_kind("champion")
@@ -184,8 +196,12 @@ def _write_champions(
   for name in missing:
     bracket = champions[name]
     runner.submit(Export(bracket.candidates[name], bracket.group))
+  unverified = {}
   for _ in missing:
     exported = runner.wait()
+    if exported.error is not None:
+      unverified[exported.name] = exported.error
+      continue
     known[exported.name] = _champion(
         champions[exported.name], plan, exported.metrics, settings, folder
     )
@@ -194,7 +210,7 @@ def _write_champions(
         "champion": known[exported.name],
         "seconds": exported.metrics["seconds"],
     })
-  return [known[name] for name in champions]
+  return [known[name] for name in champions if name in known], unverified
 
 
 def _champion(
@@ -226,7 +242,11 @@ def _champion(
 
 
 def _result(
-    brackets: list[Bracket], champions: list[dict], journal: Journal
+    brackets: list[Bracket],
+    champions: list[dict],
+    unverified: dict[str, str],
+    journal: Journal,
+    workers: int,
 ) -> dict:
   trained = journal.of_kind("trained")
   epochs = [epoch for event in trained for epoch in event["epochs"]]
@@ -244,6 +264,7 @@ def _result(
           for bracket in brackets
       ],
       "champions": champions,
+      "unverified": unverified,
       "seconds": journal.seconds(),
       "training_seconds": journal.seconds(("trained",)),
       "step_seconds": sum(epoch["seconds"] for epoch in epochs),
@@ -252,4 +273,5 @@ def _result(
           event["seconds"] for event in journal.of_kind("champion")
       ),
       "candidate_epochs": len(epochs),
+      "workers": workers,
   }

@@ -5,15 +5,33 @@ from rich.table import Table
 
 from elite_tf.datasets import Description
 from elite_tf.planning import Plan
-from elite_tf.progress import duration, percent
+from elite_tf.progress import duration
 
 
 def _table(*columns: str) -> Table:
-  table = Table(box=None, pad_edge=False)
+  table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
   for column in columns:
     justify = "left" if column in ("candidate", "champion") else "right"
     table.add_column(column, justify=justify, no_wrap=True)
   return table
+
+
+def millions(count: int) -> str:
+  """Returns a count in millions: 5.33 M."""
+  return f"{count / 1e6:.2f} M"
+
+
+def kibibytes(size: int) -> str:
+  """Returns bytes in KiB, rounded up: what a board must have."""
+  return f"{-(-size // 1024)} KiB"
+
+
+def _hundredths(value: float | None) -> str:
+  return "-" if value is None else f"{100 * value:.2f}"
+
+
+def _print(console: Console, line: str) -> None:
+  console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_plan(console: Console, plan: Plan, description: Description) -> None:
@@ -31,52 +49,50 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
           f"{candidate.width:.4g}",
           f"{candidate.depth:.4g}",
           str(candidate.resolution),
-          f"{cost.params:,}",
-          f"{cost.macs:,}",
+          millions(cost.params),
+          millions(cost.macs),
           f"{grouping.z_sum[position]:+.2f}",
       )
   console.print(table)
-  console.print(
+  _print(
+      console,
       f"{description.name}: {description.images} images,"
       f" {description.classes} classes, {description.channels} channels of"
       f" {description.height} x {description.width} pixels",
-      markup=False, highlight=False,
-  )  # fmt: skip
-  console.print(
+  )
+  _print(
+      console,
       f"{len(plan.candidates)} candidates in {len(grouping.groups)} groups,"
       f" {plan.rounds} rounds, {plan.candidate_epochs:,} epochs in all",
-      markup=False, highlight=False,
-  )  # fmt: skip
+  )
 
 
 def print_result(console: Console, result: dict, run_dir: str) -> None:
   """Prints the champions, the time it took and where the files are."""
   table = _table(
-      "group", "champion", "params", "MACs", "val", "test float", "test int8",
-      ".tflite bytes", "arena bytes",
+      "group", "champion", "params", "MACs", "val %", "float %", "int8 %",
+      "flash", "arena",
   )  # fmt: skip
   for champion in result["champions"]:
-    int8 = champion["test_accuracy_int8"]
     table.add_row(
         str(champion["group"]),
         champion["name"],
-        f"{champion['params']:,}",
-        f"{champion['macs']:,}",
-        percent(champion["val_accuracy"]),
-        percent(champion["test_accuracy_float"]),
-        "-" if int8 is None else percent(int8),
-        f"{champion['tflite_bytes']:,}",
-        f"{champion['arena_bytes']:,}",
+        millions(champion["params"]),
+        millions(champion["macs"]),
+        _hundredths(champion["val_accuracy"]),
+        _hundredths(champion["test_accuracy_float"]),
+        _hundredths(champion["test_accuracy_int8"]),
+        kibibytes(champion["tflite_bytes"]),
+        kibibytes(champion["arena_bytes"]),
     )
   console.print(table)
-  console.print(
+  _print(
+      console,
       f"{result['candidate_epochs']:,} epochs in"
-      f" {duration(result['seconds'])}: training and validation steps"
-      f" {duration(result['step_seconds'])} (first steps with their tracing"
-      f" {duration(result['first_step_seconds'])}), conversion"
+      f" {duration(result['training_seconds'])} by {result['workers']} workers;"
+      f" in training and validation steps {duration(result['step_seconds'])},"
+      " of these first steps with their tracing"
+      f" {duration(result['first_step_seconds'])}; conversion"
       f" {duration(result['convert_seconds'])}",
-      markup=False, highlight=False,
-  )  # fmt: skip
-  console.print(
-      f"files: {run_dir}/champions/NAME/", markup=False, highlight=False
   )
+  _print(console, f"float %, int8 %: test accuracy; files: {run_dir}/champions/")

@@ -16,7 +16,6 @@ from multiprocessing import connection as connections
 from multiprocessing.connection import Connection
 
 from elite_tf import processes
-from elite_tf.errors import EliteError
 from elite_tf.run_folder import RunFolder
 from elite_tf.runners.worker import (
     EpochDone,
@@ -120,7 +119,6 @@ class LocalRunner:
 
     Raises:
       OSError: The run folder cannot be written.
-      EliteError: A champion cannot be exported.
     """
     while True:
       self._dispatch()
@@ -227,7 +225,7 @@ class LocalRunner:
         outcome.epochs[-1].seconds if outcome.epochs else 0.0,
     )
 
-  def _replace(self, worker: _Worker) -> Outcome | None:
+  def _replace(self, worker: _Worker) -> Outcome | Exported | None:
     """Starts another worker for one that died; its work is tried again."""
     worker.connection.close()
     reason = processes.how_it_ended(worker.process.wait())
@@ -235,14 +233,12 @@ class LocalRunner:
     self._workers.remove(worker)
     name = request.candidate.name
     self._tries[name] = self._tries.get(name, 1) + 1
-    if self._tries[name] > TRIES:
-      if isinstance(request, Export):
-        raise EliteError(f"{name}: its worker {reason} while it was exported")
-      self._workers.append(self._start())
-      return Outcome(
-          name, request.start, request.stop, (), f"its worker {reason} twice"
-      )
-    self._say(f"{name}: its worker {reason}; tried once more")
     self._workers.append(self._start())
+    if self._tries[name] > TRIES:
+      reason = f"its worker {reason} twice"
+      if isinstance(request, Export):
+        return Exported(name, None, reason)
+      return Outcome(name, request.start, request.stop, (), reason)
+    self._say(f"{name}: its worker {reason}; tried once more")
     self.submit(request)
     return None

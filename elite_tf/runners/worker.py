@@ -62,17 +62,24 @@ class Said:
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-  """Answer to `Export`."""
+  """Answer to `Export`.
+
+  Attributes:
+    name: The champion.
+    metrics: As metrics.json holds them; None if there is an error.
+    error: Why the champion cannot be deployed.
+  """
 
   name: str
-  metrics: dict
+  metrics: dict | None
+  error: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Stopped:
   """Answer to any request: an error that ends the search."""
 
-  error: Exception
+  error: OSError
 
 
 class Worker:
@@ -93,7 +100,7 @@ class Worker:
       return self.train(request) if isinstance(request, Job) else self.export(
           request
       )
-    except (EliteError, OSError) as error:
+    except OSError as error:
       return Stopped(error)
 
   def train(self, job: Job) -> Outcome:
@@ -127,7 +134,6 @@ class Worker:
     """Converts, verifies and writes a champion.
 
     Raises:
-      VerificationFailed: It does not compute the same on a board.
       OSError: The run folder cannot be written.
     """
     # pylint: disable=g-import-not-at-top
@@ -135,14 +141,24 @@ class Worker:
     from elite_tf.training.trainer import load_trained
 
     name = request.candidate.name
-    metrics = write_champion(
-        self._folder.champion(name),
-        load_trained(request.candidate, self._folder.checkpoint(name)),
-        self._data,
-        self._settings.quantize,
-        self._settings.calibration_images,
-        self._settings.seed,
-    )
+    path = self._folder.checkpoint(name)
+    try:
+      model = load_trained(request.candidate, path)
+    except ValueError as error:
+      self._say(f"{error}; {name} is trained again")
+      self._trainer(request.candidate).train(self._settings.epochs)
+      model = load_trained(request.candidate, path)
+    try:
+      metrics = write_champion(
+          self._folder.champion(name),
+          model,
+          self._data,
+          self._settings.quantize,
+          self._settings.calibration_images,
+          self._settings.seed,
+      )
+    except EliteError as error:
+      return Exported(name, None, str(error))
     return Exported(name, metrics)
 
   def release(self, name: str) -> None:

@@ -126,9 +126,10 @@ def test_stochastic_depth_is_linear_and_only_beside_a_skip(name):
     rates = {n: l.rate for n, l in rows.items() if l.op == "stochastic_depth"}
     for position, block in enumerate(blocks):
       prefix = block.removesuffix("_project_bn")
-      skip = f"{prefix}_add" in rows
-      assert (f"{prefix}_drop" in rates) == skip
-      if skip:
+      # The first block of all is never dropped.
+      dropped = f"{prefix}_add" in rows and position > 0
+      assert (f"{prefix}_drop" in rates) == dropped
+      if dropped:
         rate = 0.2 * position / len(blocks)
         assert rates[f"{prefix}_drop"] == pytest.approx(rate)
     assert rows["dropout"].rate == 0.2

@@ -1,0 +1,184 @@
+"""Time to the first training step and images a second, side by side.
+
+    python tools/benchmark_training.py
+    python tools/benchmark_training.py --ways=search,fit --candidate=elite-w4-d4-r32
+
+Trains one candidate (w4 d4, 32 pixels, batch 100, one thread) on random pixels
+in several ways, each in a process of its own, in turn and several times over, and prints one JSON object: of every way the seconds
+from the start of building to the end of the first training step, and the images
+a second of the steps after it (median over the steps), each as the median over
+the repetitions and as a ratio to `search`. Two minutes a repetition.
+
+    search      the search's own training step
+    onednn      the same with oneDNN's kernels
+    grappler    the same with TensorFlow's graph rewriting
+    xla         the same compiled by XLA
+    function    a plain tf.function with Keras's RMSprop
+    fit         Keras's fit with Keras's RMSprop
+    fit_bf16    Keras's fit in mixed bfloat16
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+WAYS = (
+    "search", "onednn", "grappler", "xla", "function", "fit", "fit_bf16",
+)  # fmt: skip
+BATCH = 100
+STEPS = 40
+
+
+def measure(way: str, name: str) -> dict:
+  """Returns the figures of one way, measured in this process."""
+  if way == "onednn":
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+  from elite_tf import device
+
+  keras = device.prepare(threads=1)
+  import numpy as np
+  import tensorflow as tf
+
+  from elite_tf import model as models
+  from elite_tf.pool import make_pool
+
+  if way in ("grappler", "function", "fit", "fit_bf16"):
+    tf.config.optimizer.set_experimental_options(
+        {"disable_meta_optimizer": False}
+    )
+  if way == "fit_bf16":
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+  candidate = {c.name: c for c in make_pool("elite", 10, 1, 32)}[name]
+  shape = (STEPS * BATCH, candidate.resolution, candidate.resolution, 1)
+  rng = np.random.default_rng(0)
+  images = rng.integers(0, 256, shape, dtype=np.uint8)
+  labels = rng.integers(0, 10, shape[0], dtype=np.int32)
+  times = [time.perf_counter()]
+  if way.startswith("fit"):
+    model = _compiled(keras, models.build(candidate))
+    tick = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: times.append(time.perf_counter())
+    )
+    model.fit(
+        images / 128.0 - 1.0, labels, batch_size=BATCH, verbose=0,
+        callbacks=[tick],
+    )  # fmt: skip
+  else:
+    step = (
+        _function_step(keras, tf, models.build(candidate))
+        if way == "function"
+        else _search_step(tf, candidate, way)
+    )
+    for start in range(0, shape[0], BATCH):
+      part = slice(start, start + BATCH)
+      step(start // BATCH, images[part], labels[part])
+      times.append(time.perf_counter())
+  steps = [after - before for before, after in zip(times[1:], times[2:])]
+  return {
+      "first_step_seconds": times[1] - times[0],
+      "images_a_second": BATCH / statistics.median(steps),
+  }
+
+
+def _compiled(keras, model):
+  model.compile(
+      keras.optimizers.RMSprop(
+          0.00625, 0.9, 0.9, 0.001, weight_decay=1e-5, use_ema=True
+      ),
+      keras.losses.SparseCategoricalCrossentropy(),
+      metrics=["accuracy"],
+  )
+  return model
+
+
+def _function_step(keras, tf, model):
+  _compiled(keras, model)
+  model.optimizer.build(model.trainable_variables)
+
+  @tf.function
+  def step(images, labels):
+    with tf.GradientTape() as tape:
+      inputs = tf.cast(images, tf.float32) / 128.0 - 1.0
+      loss = tf.reduce_mean(
+          keras.losses.sparse_categorical_crossentropy(
+              labels, model(inputs, training=True)
+          )
+      )
+    gradients = tape.gradient(loss, model.trainable_variables)
+    model.optimizer.apply(gradients, model.trainable_variables)
+    return loss
+
+  return lambda number, images, labels: step(images, labels)
+
+
+def _search_step(tf, candidate, way):
+  import numpy as np
+
+  from elite_tf import model as models
+  from elite_tf.training.functional import FunctionalModel
+  from elite_tf.training.recipe import Recipe
+  from elite_tf.training.steps import (
+      StepSettings,
+      Totals,
+      initial_state,
+      make_steps,
+  )
+  from elite_tf.training.trainer import BUILDERS
+
+  function = FunctionalModel(models.build(candidate, BUILDERS))
+  size = candidate.resolution
+  train, _ = make_steps(function, Recipe(), (size, size, candidate.channels))
+  if way == "xla":
+    train = tf.function(
+        train.python_function, autograph=False, jit_compile=True
+    )
+  held = [initial_state(function), Totals(np.float32(0), np.float32(0))]
+
+  def step(number, images, labels):
+    settings = StepSettings(
+        np.float32(0.00625), np.float32(0.9), np.uint32(number)
+    )
+    held[:] = train(*held, images, labels, settings)
+
+  return step
+
+
+def main() -> None:
+  """Measures every way in a process of its own; prints one JSON object."""
+  parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+  parser.add_argument("--ways", default=",".join(WAYS))
+  parser.add_argument("--candidate", default="elite-w4-d4-r32")
+  parser.add_argument("--repeat", type=int, default=3)
+  parser.add_argument("--measure", help=argparse.SUPPRESS)
+  flags = parser.parse_args()
+  if flags.measure:
+    print(json.dumps(measure(flags.measure, flags.candidate)))
+    return
+  ways = flags.ways.split(",")
+  runs = {way: [] for way in ways}
+  for _ in range(flags.repeat):
+    for way in ways:  # In turn: a busy moment of the machine hits them all.
+      command = [sys.executable, __file__, f"--measure={way}"]
+      command.append(f"--candidate={flags.candidate}")
+      done = subprocess.run(command, capture_output=True, text=True, check=True)
+      runs[way].append(json.loads(done.stdout))
+  figures = {
+      way: {
+          key: statistics.median(run[key] for run in found)
+          for key in found[0]
+      }
+      for way, found in runs.items()
+  }
+  for way in ways:
+    figures[way]["images_ratio"] = (
+        figures[way]["images_a_second"] / figures[ways[0]]["images_a_second"]
+    )
+  print(json.dumps({"candidate": flags.candidate, "ways": figures}, indent=2))
+
+
+if __name__ == "__main__":
+  main()

@@ -35,11 +35,14 @@ class Clock:
     self._macs = {c.name: k.macs for c, k in zip(plan.candidates, plan.costs)}
     self._rules = rules
     self._workers = workers
+    self._first: dict[str, float] = {}
     self._latest: dict[str, float] = {}
 
   def note(self, name: str, epoch: Epoch) -> None:
     """Takes in an epoch; a candidate's first one holds its tracing."""
-    if epoch.epoch > 1:
+    if epoch.epoch == 1:
+      self._first[name] = epoch.seconds
+    else:
       self._latest[name] = epoch.seconds
 
   def left(self, brackets: Sequence[Bracket]) -> float | None:
@@ -49,6 +52,12 @@ class Clock:
     per_mac = sum(self._latest.values()) / sum(
         self._macs[name] for name in self._latest
     )
+    tracing = [
+        self._first[name] - seconds
+        for name, seconds in self._latest.items()
+        if name in self._first
+    ]
+    tracing = sum(tracing) / max(1, len(tracing))
     totals = []
     for bracket in brackets:
       if bracket.done or not bracket.alive:
@@ -61,7 +70,10 @@ class Clock:
           self._latest.get(name, per_mac * self._macs[name])
           for name in bracket.alive
       ]
-      totals.append(max(planned - done, 0) * sum(alive) / len(alive))
+      untraced = sum(not history for history in bracket.histories.values())
+      totals.append(
+          max(planned - done, 0) * sum(alive) / len(alive) + untraced * tracing
+      )
     # The last champions train alone: no more workers than groups count.
     return sum(totals) / max(1, min(self._workers, len(totals)))
 

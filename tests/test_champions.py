@@ -1,0 +1,110 @@
+"""Calibration images and the files of a champion."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from elite_tf import champions, preprocess
+from elite_tf.datasets import Dataset, Description, Split
+from elite_tf.errors import VerificationFailed
+
+
+def _data(count=30):
+  rng = np.random.default_rng(0)
+  split = Split(
+      rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8),
+      (np.arange(count) % 2).astype(np.int32),
+  )
+  # Every part has pixels of its own, so that it shows which one was used.
+  parts = [Split(split.images // n, split.labels) for n in (1, 2, 4)]
+  description = Description("noise", 2, 1, 8, 8, ("no", "yes"), 3 * count)
+  return Dataset(description, *parts)
+
+
+@pytest.fixture(scope="module")
+def network():
+  keras.utils.set_random_seed(3)
+  image = keras.Input((8, 8, 1))
+  x = keras.layers.Conv2D(4, 3, strides=2, activation="relu")(image)
+  x = keras.layers.GlobalAveragePooling2D()(x)
+  x = keras.layers.Dense(2, activation="softmax")(x)
+  return keras.Model(image, x, name="small")
+
+
+def test_calibration_images_are_of_the_training_split_and_all_different():
+  data = _data()
+  chosen = champions.calibration_images(data.train, 8, 10, seed=0)
+  assert chosen.shape == (10, 8, 8, 1)
+  train = preprocess.scale(data.train.images)
+  found = [
+      int(np.flatnonzero((train == one).all(axis=(1, 2, 3)))[0])
+      for one in chosen
+  ]
+  assert len(set(found)) == 10
+
+
+def test_calibration_images_depend_on_the_seed_and_end_where_the_split_does():
+  data = _data()
+  draw = [champions.calibration_images(data.train, 8, 10, s) for s in (0, 0, 1)]
+  assert np.array_equal(draw[0], draw[1])
+  assert not np.array_equal(draw[0], draw[2])
+  assert len(champions.calibration_images(data.train, 8, 99, 0)) == 30
+
+
+def test_conversion_calibrates_on_train_and_measures_on_test(
+    network, monkeypatch
+):
+  data = _data()
+  seen = {}
+
+  def method(model, calibration):
+    seen["calibration"] = calibration
+    return champions.tflite.float32(model)
+
+  monkeypatch.setitem(champions.METHODS, "spy", method)
+  conversions = champions.convert(network, data, "spy", 30, 0)
+  assert set(conversions) == {"float", "spy"}
+  # Sorted pixels: the images come in another order.
+  assert np.array_equal(
+      np.sort(seen["calibration"].ravel()),
+      np.sort(preprocess.scale(data.train.images).ravel()),
+  )
+  answers = network.predict(
+      preprocess.scale(data.test.images), verbose=0
+  ).argmax(-1)
+  expected = (answers == data.test.labels).mean()
+  assert conversions["spy"].verification.images == 30
+  assert conversions["spy"].verification.accuracy == pytest.approx(expected)
+  assert champions.keras_accuracy(network, data.test) == pytest.approx(expected)
+
+
+def test_files_are_written_together(network, tmp_path):
+  folder = tmp_path / "champions" / "small"
+  metrics = champions.write_champion(folder, network, _data(), "int8", 10, 0)
+  assert json.loads((folder / "metrics.json").read_text()) == metrics
+  assert (folder / "labels.txt").read_text() == "no\nyes\n"
+  size = (folder / "model_int8.tflite").stat().st_size
+  assert metrics["conversions"]["int8"]["tflite_bytes"] == size
+  assert [path.name for path in folder.parent.iterdir()] == ["small"]
+
+
+def test_a_failed_verification_leaves_nothing(network, tmp_path, monkeypatch):
+  def fail(*_):
+    raise VerificationFailed("planted")
+
+  monkeypatch.setattr(champions, "require_equal", fail)
+  with pytest.raises(VerificationFailed, match="planted"):
+    champions.write_champion(tmp_path / "c", network, _data(), "none", 10, 0)
+  assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_nothing(network, tmp_path, monkeypatch):
+  def fail(*_):
+    raise OSError(28, "No space left on device")
+
+  monkeypatch.setattr(champions.os, "replace", fail)
+  with pytest.raises(OSError, match="No space"):
+    champions.write_champion(tmp_path / "c", network, _data(), "none", 10, 0)
+  assert not list(tmp_path.iterdir())

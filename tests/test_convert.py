@@ -1,0 +1,164 @@
+"""The convert command, on networks of the families."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from elite_tf import convert, datasets, model
+from elite_tf.errors import ConfigError
+from elite_tf.export.inspect import inspect
+from elite_tf.pool import make_pool
+from elite_tf.run_folder import RunFolder
+
+HOME = Path(__file__).parent.parent
+
+
+def _run(*flags):
+  return subprocess.run(
+      [sys.executable, "-m", "elite_tf.convert", *map(str, flags)],
+      env={**os.environ, "PYTHONPATH": str(HOME)},
+      capture_output=True,
+      text=True,
+      timeout=200,
+      check=False,
+  )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+  """A .keras file of the smallest HF network, trained a little by Keras."""
+  candidate = make_pool("hf", classes=10, channels=1, base_resolution=32)[-1]
+  keras.utils.set_random_seed(0)
+  network = model.build(candidate)
+  train = datasets.load("digits").train
+  images = train.images.repeat(2, axis=1).repeat(2, axis=2)
+  network.compile("adam", "sparse_categorical_crossentropy")
+  network.fit(
+      (images[:400].astype("float32") - 128) / 128, train.labels[:400],
+      epochs=1, batch_size=20, verbose=0,
+  )  # fmt: skip
+  path = tmp_path_factory.mktemp("model") / "hf.keras"
+  network.save(path)
+  return path
+
+
+def test_any_model_of_the_families_is_converted_and_verified(trained, tmp_path):
+  out = tmp_path / "hf.tflite"
+  flags = (f"--model={trained}", "--data=digits", f"--out={out}")
+  done = _run(*flags, "--format=json", "--calibration_images=50")
+  assert done.returncode == 0, done.stderr
+  found = inspect(out.read_bytes())
+  assert found.float_tensors == ()
+  assert (found.input.dtype, found.output.dtype) == ("int8", "int8")
+  assert found.input.shape == (1, 16, 16, 1)
+  printed = json.loads(done.stdout)
+  assert printed["conversions"]["int8"]["equal"]
+  assert printed["conversions"]["int8"]["images"] == 355
+  assert printed["conversions"]["int8"]["tflite_bytes"] == out.stat().st_size
+
+  before = out.read_bytes()
+  again = _run(*flags)
+  assert again.returncode == 1
+  assert f"--out={out}" in again.stderr and "--overwrite" in again.stderr
+  assert out.read_bytes() == before
+
+
+def test_none_writes_the_float_network(trained, tmp_path):
+  out = tmp_path / "float.tflite"
+  done = _run(
+      f"--model={trained}", "--data=digits", f"--out={out}", "--quantize=none",
+      "--overwrite",
+  )  # fmt: skip
+  assert done.returncode == 0, done.stderr
+  assert inspect(out.read_bytes()).input.dtype == "float32"
+
+
+BAD = [
+    ((), ["--out"]),
+    (("--out=x.tflite",), ["--model", "--run_dir"]),
+    (("--out=x.tflite", "--model=m.keras"), ["--data"]),
+    (
+        ("--out=x.tflite", "--model=m.keras", "--data=digits"),
+        ["--model=m.keras", "no such file"],
+    ),
+    (("--out=no/x.tflite", "--model=m", "--data=digits"), ["--out=no/x.tflite"]),
+    (
+        ("--out=x.tflite", "--model=m", "--data=digits", "--quantize=int2"),
+        ["--quantize", "int8", "int2"],
+    ),
+    (("--out=x.tflite", "--run_dir=nowhere"), ["--run_dir=nowhere"]),
+    (
+        ("--out=x.tflite", "--model=m", "--data=d", "--calibration_images=0"),
+        ["--calibration_images", "0"],
+    ),
+    (("--out=x.tflite", "--model=m", "--data=mnist"), ["--data", "mnist"]),
+]
+
+
+@pytest.mark.parametrize("flags, named", BAD)
+def test_bad_input_is_one_clear_line(flags, named, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  done = _run(*flags)
+  assert done.returncode == 1
+  (line,) = done.stderr.strip().splitlines()
+  for part in named:
+    assert part in line
+  assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 broken"])
+def test_a_file_that_is_no_model_is_refused(tmp_path, content):
+  path = tmp_path / "model.keras"
+  path.write_bytes(content)
+  with pytest.raises(ConfigError, match="cannot be loaded") as error:
+    convert.load_model(path)
+  assert "\n" not in str(error.value)
+
+
+def test_a_model_for_other_data_is_refused():
+  description = datasets.describe("digits")
+  for classes, channels in ((7, 1), (10, 3)):
+    network = model.build(make_pool("hf", classes, channels, 32)[-1])
+    with pytest.raises(ConfigError, match="--data"):
+      convert.check_model(Path("m.keras"), network, description)
+
+
+def _finished(tmp_path, champions):
+  folder = RunFolder(tmp_path)
+  folder.config.write_text(json.dumps({"settings": {"data": "digits"}}))
+  rows = [{"name": n, "val_accuracy": a} for n, a in champions.items()]
+  folder.result.write_text(json.dumps({"champions": rows}))
+  return folder
+
+
+def test_the_most_accurate_champion_is_the_default(tmp_path):
+  folder = _finished(tmp_path, {"a": 0.5, "b": 0.75})
+  path, data = convert.find_champion(folder, "")
+  assert (path, data) == (tmp_path / "champions/b/model.keras", "digits")
+  path, _ = convert.find_champion(folder, "a")
+  assert path == tmp_path / "champions/a/model.keras"
+
+
+def test_an_unknown_champion_is_refused_and_the_known_are_named(tmp_path):
+  folder = _finished(tmp_path, {"a": 0.5, "b": 0.75})
+  with pytest.raises(ConfigError, match="--champion.*a, b.*Received: c"):
+    convert.find_champion(folder, "c")
+  with pytest.raises(ConfigError, match="no champion"):
+    convert.find_champion(_finished(tmp_path, {}), "")
+
+
+def test_weights_that_are_not_numbers_are_refused(trained, tmp_path):
+  network = keras.saving.load_model(trained)
+  network.layers[-2].bias.assign(np.full(10, np.nan, np.float32))
+  path = tmp_path / "nan.keras"
+  network.save(path)
+  done = _run(f"--model={path}", "--data=digits", f"--out={tmp_path}/x.tflite")
+  assert done.returncode == 1
+  assert "not finite" in done.stderr and "Traceback" not in done.stderr
+  assert not (tmp_path / "x.tflite").exists()

@@ -10,7 +10,7 @@ a second of the steps after it (median over the steps), each as the median over
 the repetitions and as a ratio to `search`. Two minutes a repetition.
 
     search      the search's own training step
-    onednn      the same with oneDNN's kernels
+    no_onednn   the same without oneDNN's kernels
     grappler    the same with TensorFlow's graph rewriting
     xla         the same compiled by XLA
     function    a plain tf.function with Keras's RMSprop
@@ -27,19 +27,19 @@ import sys
 import time
 
 WAYS = (
-    "search", "onednn", "grappler", "xla", "function", "fit", "fit_bf16",
+    "search", "no_onednn", "grappler", "xla", "function", "fit", "fit_bf16",
 )  # fmt: skip
 BATCH = 100
 STEPS = 40
 
 
-def measure(way: str, name: str) -> dict:
+def measure(way: str, name: str, threads: int) -> dict:
   """Returns the figures of one way, measured in this process."""
-  if way == "onednn":
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+  if way == "no_onednn":
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
   from elite_tf import device
 
-  keras = device.prepare(threads=1)
+  keras = device.prepare(threads)
   import numpy as np
   import tensorflow as tf
 
@@ -152,11 +152,12 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
   parser.add_argument("--ways", default=",".join(WAYS))
   parser.add_argument("--candidate", default="elite-w4-d4-r32")
+  parser.add_argument("--threads", type=int, default=1)
   parser.add_argument("--repeat", type=int, default=3)
   parser.add_argument("--measure", help=argparse.SUPPRESS)
   flags = parser.parse_args()
   if flags.measure:
-    print(json.dumps(measure(flags.measure, flags.candidate)))
+    print(json.dumps(measure(flags.measure, flags.candidate, flags.threads)))
     return
   ways = flags.ways.split(",")
   runs = {way: [] for way in ways}
@@ -164,6 +165,7 @@ def main() -> None:
     for way in ways:  # In turn: a busy moment of the machine hits them all.
       command = [sys.executable, __file__, f"--measure={way}"]
       command.append(f"--candidate={flags.candidate}")
+      command.append(f"--threads={flags.threads}")
       done = subprocess.run(command, capture_output=True, text=True, check=True)
       runs[way].append(json.loads(done.stdout))
   figures = {

@@ -64,7 +64,9 @@ def run(main: Callable[[], int], on_interrupt: Callable[[], str]) -> None:
     except EliteError as error:
       return _complain(str(error))
     except OSError as error:
-      return _complain(f"{error.filename or 'input or output'}: {error.strerror}")
+      return _complain(
+          f"{error.filename or 'input or output'}: {error.strerror}"
+      )
     except (KeyboardInterrupt, Terminated) as stop:
       print(f"\n{on_interrupt()}", file=sys.stderr)
       return 143 if isinstance(stop, Terminated) else 130

@@ -1,6 +1,6 @@
 """Converts a trained network to a verified .tflite file.
 
-    python -m elite_tf.convert --model=model.keras --data=digits --out=my.tflite
+python -m elite_tf.convert --model=model.keras --data=digits --out=my.tflite
 """
 
 import json
@@ -151,9 +151,7 @@ def main() -> int:
     raise ConfigError("either --model or --run_dir must be given")
   path, spec = Path(values.model), values.data
   if values.run_dir:
-    path, spec = find_champion(
-        RunFolder(Path(values.run_dir)), values.champion
-    )
+    path, spec = find_champion(RunFolder(Path(values.run_dir)), values.champion)
     spec = values.data or spec
   if not spec:
     raise ConfigError("--data must name the data set that calibrates")

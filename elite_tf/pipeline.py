@@ -205,11 +205,13 @@ def _write_champions(
     known[exported.name] = _champion(
         champions[exported.name], plan, exported.metrics, settings, folder
     )
-    journal.append({
-        "event": "champion",
-        "champion": known[exported.name],
-        "seconds": exported.metrics["seconds"],
-    })
+    journal.append(
+        {
+            "event": "champion",
+            "champion": known[exported.name],
+            "seconds": exported.metrics["seconds"],
+        }
+    )
   return [known[name] for name in champions if name in known], unverified
 
 

@@ -1,6 +1,6 @@
 """The main job: from a data set to verified champions.
 
-    python -m elite_tf.search --data=digits --preset=quick
+python -m elite_tf.search --data=digits --preset=quick
 """
 
 import dataclasses
@@ -130,9 +130,7 @@ def main() -> int:
     return 0
   from elite_tf import pipeline  # pylint: disable=g-import-not-at-top
 
-  result = pipeline.run_search(
-      settings, plan, description, versions(), console
-  )
+  result = pipeline.run_search(settings, plan, description, versions(), console)
   if as_json:
     print(json.dumps(result))
   else:

@@ -95,4 +95,6 @@ def print_result(console: Console, result: dict, run_dir: str) -> None:
       f" {duration(result['first_step_seconds'])}; conversion"
       f" {duration(result['convert_seconds'])}",
   )
-  _print(console, f"float %, int8 %: test accuracy; files: {run_dir}/champions/")
+  _print(
+      console, f"float %, int8 %: test accuracy; files: {run_dir}/champions/"
+  )

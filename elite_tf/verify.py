@@ -9,20 +9,19 @@ Every operator of the package's own networks agrees to the last byte. In other
 people's files FULLY_CONNECTED may not: see `tflite.dense_as_convolution`.
 """
 
-from collections.abc import Iterator
-from concurrent import futures
 import contextlib
 import dataclasses
 import os
 import re
 import selectors
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from typing import IO
 import warnings
+from collections.abc import Iterator
+from concurrent import futures
+from typing import IO
 
 import numpy as np
 

@@ -170,8 +170,7 @@ def main() -> None:
       runs[way].append(json.loads(done.stdout))
   figures = {
       way: {
-          key: statistics.median(run[key] for run in found)
-          for key in found[0]
+          key: statistics.median(run[key] for run in found) for key in found[0]
       }
       for way, found in runs.items()
   }

@@ -14,6 +14,15 @@ from elite_tf.datasets import digits, idx, npz
 from elite_tf.datasets.base import Dataset, Description, Split
 from elite_tf.errors import ConfigError
 
+__all__ = (
+    "DATASETS",
+    "Dataset",
+    "Description",
+    "Split",
+    "describe",
+    "load",
+)
+
 # Scheme, which is what stands before the colon -> source.
 DATASETS: dict[str, ModuleType] = {
     "digits": digits,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 import contextlib
 import functools
-from typing import TYPE_CHECKING, Any
 import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from elite_tf.quiet import quiet
 
 if TYPE_CHECKING:
   import keras
+
 
 def float32(model: keras.Model) -> bytes:
   """Converts a network as it is, in float32.

@@ -96,7 +96,12 @@ class Network:
     return name
 
   def convolution(
-      self, prefix: str, name: str, channels: int, kernel: int, stride: int,
+      self,
+      prefix: str,
+      name: str,
+      channels: int,
+      kernel: int,
+      stride: int,
       activate: bool = True,
   ) -> str:
     """Convolution, batch norm and (if asked for) swish."""

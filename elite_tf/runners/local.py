@@ -221,7 +221,8 @@ class LocalRunner:
       self.release(outcome.name)
     self._speeds[outcome.name] = _Speed(
         worker,
-        outcome.first_step_seconds or (known.first_step_seconds if known else 0),
+        outcome.first_step_seconds
+        or (known.first_step_seconds if known else 0),
         outcome.epochs[-1].seconds if outcome.epochs else 0.0,
     )
 

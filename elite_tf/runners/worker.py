@@ -97,8 +97,10 @@ class Worker:
   def answer(self, request: Job | Export) -> Outcome | Exported | Stopped:
     """Does what is asked; an error that ends the search is an answer too."""
     try:
-      return self.train(request) if isinstance(request, Job) else self.export(
-          request
+      return (
+          self.train(request)
+          if isinstance(request, Job)
+          else self.export(request)
       )
     except OSError as error:
       return Stopped(error)
@@ -126,9 +128,7 @@ class Worker:
       error = str(failure)
     except Exception as failure:  # pylint: disable=broad-except
       error = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
-    return Outcome(
-        name, job.start, job.stop, epochs, error, first_step_seconds
-    )
+    return Outcome(name, job.start, job.stop, epochs, error, first_step_seconds)
 
   def export(self, request: Export) -> Exported:
     """Converts, verifies and writes a champion.

@@ -60,7 +60,9 @@ class FunctionalModel:
     for number, variable in enumerate(self.seeds):
       # Two dropout layers never share a generator, nor do two steps.
       key = ops.cast(number, "uint32")
-      values[variable.path] = ops.stack([key, 0 * key if step is None else step])
+      values[variable.path] = ops.stack(
+          [key, 0 * key if step is None else step]
+      )
     probabilities, updated = self.model.stateless_call(
         split(weights, self.weights),
         [values[path] for path in self._order],
@@ -78,10 +80,14 @@ class FunctionalModel:
         if isinstance(layer, keras.layers.BatchNormalization)
         for variable in layer.trainable_variables
     }
-    return np.concatenate([
-        np.full(np.prod(v.shape), float(v.path not in normalized), np.float32)
-        for v in self.weights
-    ])
+    return np.concatenate(
+        [
+            np.full(
+                np.prod(v.shape), float(v.path not in normalized), np.float32
+            )
+            for v in self.weights
+        ]
+    )
 
   def set_weights(self, weights, statistics) -> keras.Model:
     """Puts flat vectors into the model's variables; returns the model."""

@@ -93,10 +93,12 @@ class Trainer:
     self.epochs: tuple[Epoch, ...] = ()
     saved = _load(path, warn)
     if saved is not None:
-      self._state = State(**{
-          name: ops.convert_to_tensor(saved.arrays[name])
-          for name in State._fields
-      })
+      self._state = State(
+          **{
+              name: ops.convert_to_tensor(saved.arrays[name])
+              for name in State._fields
+          }
+      )
       self.epochs = saved.epochs
 
   def train(

@@ -19,6 +19,7 @@ from elite_tf import verify
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.export import tflite
 from elite_tf.export.inspect import inspect
+from elite_tf.interpreters import micro
 from elite_tf.preprocess import scale
 from elite_tf.quantize import METHODS
 
@@ -257,11 +258,11 @@ def test_any_number_of_images_is_cut_into_parts(
   answers = expected.argmax(axis=1)
   monkeypatch.setattr(verify, "CHUNK_BYTES", 17 * SIZE * SIZE * 3)
   lengths = []
-  micro = verify.run_micro
+  run_micro = verify.run_micro
 
   def recorded(model, inputs, *arguments):
     lengths.append(len(inputs))
-    return micro(model, inputs, *arguments)
+    return run_micro(model, inputs, *arguments)
 
   monkeypatch.setattr(verify, "run_micro", recorded)
   found = verify.compare(quantized, images, answers)
@@ -271,12 +272,12 @@ def test_any_number_of_images_is_cut_into_parts(
 
 
 def test_a_changed_weight_is_found(quantized, images, monkeypatch):
-  micro = verify.run_micro
+  run_micro = verify.run_micro
   corrupt = _edited(quantized, _corrupt)
   monkeypatch.setattr(
       verify,
       "run_micro",
-      lambda model, *arguments: micro(corrupt, *arguments),
+      lambda model, *arguments: run_micro(corrupt, *arguments),
   )
   found = verify.compare(quantized, images, np.zeros(40, int))
   assert not found.equal
@@ -312,12 +313,12 @@ def test_the_first_difference_is_named(
 
 def test_bytes_are_compared_not_numbers(floating, images, monkeypatch):
   zeros = np.zeros((40, CLASSES), np.float32)
-  run = verify.MicroRun(-zeros, 3, 1, 2)
+  run = micro.MicroRun(-zeros, 3, 1, 2)
   monkeypatch.setattr(verify, "run_micro", lambda *_: run)
   monkeypatch.setattr(verify, "run_reference", lambda *_: zeros)
   found = verify.compare(floating, images, np.zeros(40, int))
   assert found.first_difference == 0  # -0.0 is not 0.0.
-  same = verify.MicroRun(zeros * np.nan, 3, 1, 2)
+  same = micro.MicroRun(zeros * np.nan, 3, 1, 2)
   monkeypatch.setattr(verify, "run_micro", lambda *_: same)
   monkeypatch.setattr(verify, "run_reference", lambda *_: zeros * np.nan)
   assert verify.compare(floating, images, np.zeros(40, int)).equal
@@ -368,7 +369,7 @@ def test_a_hung_child_is_killed_with_its_group(
       {chatter}
       time.sleep(60)
   """
-  monkeypatch.setattr(verify, "WORKER", ("-c", textwrap.dedent(code)))
+  monkeypatch.setattr(micro, "WORKER", ("-c", textwrap.dedent(code)))
   began = time.monotonic()
   line = _complaint(
       VerificationFailed,
@@ -401,7 +402,7 @@ def test_a_child_that_goes_on_speaking_is_not_hung(
       for what in 'total', 'head', 'tail':
         print('Arena allocation', what, '7 bytes', file=sys.stderr)
   """)
-  monkeypatch.setattr(verify, "WORKER", ("-c", code))
+  monkeypatch.setattr(micro, "WORKER", ("-c", code))
   run = verify.run_micro(quantized, inputs[:5], 2.2, processes=1)
   np.testing.assert_array_equal(run.outputs, 0 * expected[:5])
   assert run.arena_bytes == 7
@@ -420,7 +421,7 @@ def test_a_child_that_goes_on_speaking_is_not_hung(
 def test_a_failing_child_is_an_error(
     quantized, inputs, monkeypatch, code, reason
 ):
-  monkeypatch.setattr(verify, "WORKER", ("-c", code))
+  monkeypatch.setattr(micro, "WORKER", ("-c", code))
   line = _complaint(
       VerificationFailed, verify.run_micro, quantized, inputs, processes=1
   )
@@ -451,10 +452,11 @@ def test_an_interrupt_leaves_no_child(quantized, tmp_path, how):
       import os, pathlib, signal
       import numpy as np
       from elite_tf import verify
+      from elite_tf.interpreters import micro
       # A shell may have it ignored for what it starts in the background.
       signal.signal(signal.SIGINT, signal.default_int_handler)
       os.chdir({str(tmp_path)!r})  # Nor may the children need the old one.
-      verify.WORKER = ("-c", {worker!r})
+      micro.WORKER = ("-c", {worker!r})
       model = pathlib.Path("model.tflite").read_bytes()
       inputs = np.zeros((2, {SIZE}, {SIZE}, 3), np.int8)
       verify.run_micro(model, inputs, processes=2)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tflite_micro.python.tflite_micro import runtime
 
-from elite_tf import micro_worker
+from elite_tf.interpreters import micro_worker
 from elite_tf.quantize import METHODS
 
 
@@ -43,7 +43,7 @@ def _files(model, inputs, tmp_path):
 
 def _run(files, *numbers):
   return subprocess.run(
-      [sys.executable, "-m", "elite_tf.micro_worker", *files]
+      [sys.executable, "-m", "elite_tf.interpreters.micro_worker", *files]
       + [str(number) for number in numbers],
       capture_output=True,
       check=False,
@@ -135,7 +135,7 @@ def test_it_dies_with_its_parent():
 
 def test_it_loads_no_tensorflow(files):
   code = (
-      "import sys; from elite_tf import micro_worker;"
+      "import sys; from elite_tf.interpreters import micro_worker;"
       "code = micro_worker.main(sys.argv[1:]);"
       "sys.exit(code or 'tensorflow' in sys.modules)"
   )
@@ -151,7 +151,7 @@ def test_it_loads_no_tensorflow(files):
 
 def test_prints_do_not_mix_with_outputs():
   code = (
-      "import os; from elite_tf import micro_worker;"
+      "import os; from elite_tf.interpreters import micro_worker;"
       "sink = micro_worker.claim_stdout();"
       "os.write(1, b'chatter'); print('more', flush=True);"
       "micro_worker.send(sink, b'output')"

@@ -1,6 +1,6 @@
 """The child process that runs TensorFlow Lite Micro for `elite_tf.verify`.
 
-    python -m elite_tf.micro_worker MODEL INPUTS START STOP ARENA LIMIT PARENT
+    python -m elite_tf.interpreters.micro_worker MODEL INPUTS START STOP ARENA LIMIT PARENT
 
 Its interpreter ends the process on what it does not expect, by a segmentation
 fault or an abort, and no Python code can catch that: so nobody runs it in a

@@ -4,9 +4,11 @@ import contextlib
 import dataclasses
 import io
 import json
+from pathlib import Path
 
 from rich.console import Console
 
+from elite_tf import datasets
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
 from elite_tf.journal import Journal
@@ -110,6 +112,9 @@ def run_search(
     OSError: Something cannot be written.
   """
   console = console or Console(file=io.StringIO())
+  if not RunFolder(Path(settings.run_dir)).config.exists():
+    # What is wrong with the data is found before anything is written.
+    datasets.load(settings.data, settings.seed)
   folder = open_run(settings, versions, disk_bytes(plan))
   found = folder.read_result()
   if found is not None:

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -345,6 +346,24 @@ def test_bad_input_is_one_clear_line(flag, named, tmp_path):
   for part in named:
     assert part in line
   assert not list(tmp_path.iterdir()), "something was written"
+
+
+def test_images_cut_short_are_found_before_anything_is_written(tmp_path):
+  folder = tmp_path / "cut"
+  folder.mkdir()
+  for part, count in (("train", 40), ("t10k", 20)):
+    # MNIST's format: type 8 (bytes), number of axes, their sizes.
+    pixels = bytes([0, 0, 8, 3]) + struct.pack(">III", count, 8, 8)
+    pixels += bytes(count * 64 - 1)
+    (folder / f"{part}-images-idx3-ubyte").write_bytes(pixels)
+    labels = bytes([0, 0, 8, 1]) + struct.pack(">I", count)
+    labels += bytes(i % 2 for i in range(count))
+    (folder / f"{part}-labels-idx1-ubyte").write_bytes(labels)
+  done = _run(f"--data=idx:{folder}", cwd=tmp_path)
+  assert done.returncode == 1
+  (line,) = done.stderr.strip().splitlines()
+  assert line.startswith("error: ") and "images-idx3-ubyte" in line
+  assert sorted(tmp_path.iterdir()) == [folder]
 
 
 def test_hf_needs_a_power_of_two():

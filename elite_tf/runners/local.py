@@ -118,6 +118,7 @@ class LocalRunner:
     """Returns the answer to one of the requests, in any order.
 
     Raises:
+      EliteError: The data cannot be loaded.
       OSError: The run folder cannot be written.
     """
     while True:

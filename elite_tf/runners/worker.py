@@ -79,7 +79,7 @@ class Exported:
 class Stopped:
   """Answer to any request: an error that ends the search."""
 
-  error: OSError
+  error: EliteError | OSError
 
 
 class Worker:
@@ -211,7 +211,11 @@ def main(arguments: list[str]) -> None:
   die_with(parent)
   with Connection(descriptor) as connection:
     try:
-      worker = Worker(connection, connection.recv())
+      try:
+        worker = Worker(connection, connection.recv())
+      except (EliteError, OSError) as error:
+        connection.send(Stopped(error))
+        return
       while True:
         request = connection.recv()
         if isinstance(request, Release):

@@ -140,7 +140,7 @@ def main() -> int:
   if values.quantize not in ("none", *METHODS):
     raise ConfigError(
         f"--quantize must be one of {', '.join(sorted({'none', *METHODS}))}."
-        f" Received: {values.quantize}"
+        f" Received: {values.quantize!r}"
     )
   if values.calibration_images < 1:
     raise ConfigError(

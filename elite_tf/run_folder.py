@@ -157,7 +157,7 @@ def _flagfile(settings: Settings) -> str:
 
 def _check_same(folder: RunFolder, settings: Settings) -> None:
   try:
-    there = json.loads(folder.config.read_text())["settings"]
+    there = dict(json.loads(folder.config.read_text())["settings"])
   except (ValueError, KeyError, TypeError) as error:
     raise ConfigError(f"{folder.config}: damaged ({error})") from error
   for name, here in dataclasses.asdict(settings).items():

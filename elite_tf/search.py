@@ -75,10 +75,10 @@ def prepare(settings: Settings):
     raise ConfigError(
         "--quantize must be one of"
         f" {', '.join(sorted({'none', *METHODS}))}."
-        f" Received: {settings.quantize}"
+        f" Received: {settings.quantize!r}"
     )
   if settings.runner != "local":
-    raise ConfigError(f"--runner must be local. Received: {settings.runner}")
+    raise ConfigError(f"--runner must be local. Received: {settings.runner!r}")
   plan, description = planning.plan_for_data(settings)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
   return dataclasses.replace(settings, run_dir=run_dir), plan, description

@@ -87,7 +87,10 @@ BAD = [
         ("--out=x.tflite", "--model=m.keras", "--data=digits"),
         ["--model=m.keras", "no such file"],
     ),
-    (("--out=no/x.tflite", "--model=m", "--data=digits"), ["--out=no/x.tflite"]),
+    (
+        ("--out=no/x.tflite", "--model=m", "--data=digits"),
+        ["--out=no/x.tflite"],
+    ),
     (
         ("--out=x.tflite", "--model=m", "--data=digits", "--quantize=int2"),
         ["--quantize", "int8", "int2"],

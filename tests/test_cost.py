@@ -47,7 +47,12 @@ def _printed(value):
         (Layer("c", "conv", ("x",), (2, 3, 7), bias=True), 5, 42, 210),
         # 5 * 5 weights for each of 8 channels at 4 * 4 places.
         (Layer("d", "depthwise", ("x",), (4, 4, 8), 5), 8, 200, 3_200),
-        (Layer("d", "depthwise", ("x",), (4, 4, 8), 5, bias=True), 8, 208, 3200),
+        (
+            Layer("d", "depthwise", ("x",), (4, 4, 8), 5, bias=True),
+            8,
+            208,
+            3200,
+        ),
         (Layer("f", "dense", ("x",), (10,), bias=True), 64, 650, 640),
         (Layer("f", "dense", ("x",), (10,)), 64, 640, 640),
         # Scale, offset, moving mean and moving variance.

@@ -41,6 +41,11 @@ def test_average_sees_the_whole_history_and_current_its_end():
   assert elimination.current(steady) < elimination.current(lucky)
 
 
+def test_average_of_a_long_history():
+  """Twenty epochs at 10 % and ten at 70 %: (2 + 7) / 30, not the last 70 %."""
+  assert elimination.average([0.1] * 20 + [0.7] * 10) == pytest.approx(0.3)
+
+
 @pytest.mark.parametrize("name", ["", "mean", "Average", "a\nb", None, 3])
 def test_unknown_criterion_names_the_known(name):
   with pytest.raises(ConfigError) as caught:

@@ -43,7 +43,7 @@ def _plan(candidate):
 
 
 def _count_macs(model):
-  """Products of the built layers: their kernels, and where these are applied."""
+  """Products of the built layers: kernels, and where these are applied."""
   total = 0
   for layer in model.layers:
     if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
@@ -112,8 +112,8 @@ def test_every_layer_has_the_planned_name_and_shape(family, size):
   layers = _plan(candidate)
   model = build(candidate)
   assert model.name == candidate.name
-  built = {l.name: tuple(l.output.shape[1:]) for l in model.layers}
-  assert built == {l.name: l.shape for l in layers}
+  built = {layer.name: tuple(layer.output.shape[1:]) for layer in model.layers}
+  assert built == {layer.name: layer.shape for layer in layers}
 
 
 def test_baseline_has_the_weights_of_keras_efficientnet_b0():
@@ -175,7 +175,7 @@ def test_first_weights_are_efficientnets(small):
 
 
 def test_dropping_is_of_whole_branches_and_only_in_training(small):
-  drops = [l for l in small.layers if l.name.endswith("_drop")]
+  drops = [row for row in small.layers if row.name.endswith("_drop")]
   assert drops
   ones = np.ones((64, *drops[-1].output.shape[1:]), np.float32)
   dropped = np.asarray(drops[-1](ones, training=True))

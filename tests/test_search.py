@@ -136,7 +136,9 @@ def test_champion_is_an_int8_network_that_keras_agrees_with(finished):
   assert [str(run_dir / name) for name in champion["files"]] == sorted(
       map(str, folder.iterdir())
   )
-  assert champion["tflite_bytes"] == (folder / "model_int8.tflite").stat().st_size
+  assert (
+      champion["tflite_bytes"] == (folder / "model_int8.tflite").stat().st_size
+  )
   model = keras.saving.load_model(folder / "model.keras")
   assert model.count_params() == champion["params"]
   test = datasets.load("digits").test
@@ -163,7 +165,9 @@ def test_metrics_tell_that_the_board_computes_the_same(finished):
 
 def test_checkpoints_of_the_eliminated_are_removed(finished):
   run_dir, result, _ = finished
-  left = [path.parent.name for path in run_dir.glob("candidates/*/checkpoint.npz")]
+  left = [
+      path.parent.name for path in run_dir.glob("candidates/*/checkpoint.npz")
+  ]
   assert left == [champion["name"] for champion in result["champions"]]
 
 

@@ -157,7 +157,10 @@ def test_scores_are_the_mean_of_all_epochs_by_default():
   """One leads on average, the other at the end of the round."""
   first, second = _names(2)
   table = {first: [0.6, 0.6, 0.5], second: [0.1, 0.2, 0.9]}
-  accuracy = lambda name, epoch: table[name][min(epoch, 3) - 1]
+
+  def accuracy(name, epoch):
+    return table[name][min(epoch, 3) - 1]
+
   bracket, _ = _play(2, accuracy, Rules(3, 4))
   assert bracket.champion == first
   scores = bracket.rounds[0].scores
@@ -207,10 +210,12 @@ def test_order_of_completion_makes_no_difference(criterion):
         lambda jobs: choose.randrange(len(jobs)),
     )
     play(brackets, runner, Observer())
-    results.append([
-        (b.champion, b.rounds, b.failures, b.histories[b.champion])
-        for b in brackets
-    ])
+    results.append(
+        [
+            (b.champion, b.rounds, b.failures, b.histories[b.champion])
+            for b in brackets
+        ]
+    )
   assert all(result == results[0] for result in results)
   assert len(results[0][0][2]) == 2 and len(results[0][1][2]) == 1
 
@@ -218,9 +223,11 @@ def test_order_of_completion_makes_no_difference(criterion):
 def test_every_order_of_a_round_of_four():
   champions = set()
   for order in itertools.permutations(_names(4)):
-    choose = lambda jobs: min(
-        range(len(jobs)), key=lambda i: order.index(jobs[i].candidate.name)
-    )
+
+    def choose(jobs, order=order):
+      places = [order.index(job.candidate.name) for job in jobs]
+      return places.index(min(places))
+
     bracket, _ = _play(4, _by_level, choose=choose)
     champions.add((bracket.champion, str(bracket.rounds)))
   assert len(champions) == 1
@@ -326,7 +333,10 @@ def test_a_failed_group_does_not_touch_the_others():
       for g in (1, 2)
   ]
   log = Log()
-  accuracy = lambda n, e: "failed" if "-w1-" in n else _by_level(n, e)
+
+  def accuracy(name, epoch):
+    return "failed" if "-w1-" in name else _by_level(name, epoch)
+
   play(brackets, Scripted(accuracy), log)
   assert brackets[0].champion is None
   assert brackets[1].champion == _names(2, 2)[1]

@@ -120,10 +120,13 @@ class LocalRunner:
     Raises:
       EliteError: The data cannot be loaded.
       OSError: The run folder cannot be written.
+      RuntimeError: Nothing was submitted.
     """
     while True:
       self._dispatch()
       busy = [w.connection for w in self._workers if w.request is not None]
+      if not busy:
+        raise RuntimeError("wait() without a request that was submitted")
       for ready in connections.wait(busy):
         worker = next(w for w in self._workers if w.connection is ready)
         answer = self._hear(worker)

@@ -127,7 +127,8 @@ class Worker:
     except CandidateFailed as failure:
       error = str(failure)
     except Exception as failure:  # pylint: disable=broad-except
-      error = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
+      reason = " ".join(str(failure).split())
+      error = f"{type(failure).__name__}: {reason or 'no reason given'}"
     return Outcome(name, job.start, job.stop, epochs, error, first_step_seconds)
 
   def export(self, request: Export) -> Exported:

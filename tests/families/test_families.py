@@ -102,7 +102,7 @@ def test_channels_and_classes_change_nothing_but_the_ends(name):
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_squeeze_is_a_quarter_of_the_block_input(name):
   """With bias in both of its convolutions, and in no other one."""
-  for candidate in make_pool(name)[:: 5]:
+  for candidate in make_pool(name)[::5]:
     rows = _rows(candidate)
     starts = {n: l for n, l in rows.items() if n.endswith("_dwconv")}
     for name_, row in starts.items():
@@ -120,7 +120,7 @@ def test_squeeze_is_a_quarter_of_the_block_input(name):
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_stochastic_depth_is_linear_and_only_beside_a_skip(name):
-  for candidate in make_pool(name)[:: 5]:
+  for candidate in make_pool(name)[::5]:
     rows = _rows(candidate)
     blocks = [n for n in rows if n.endswith("_project_bn")]
     rates = {n: l.rate for n, l in rows.items() if l.op == "stochastic_depth"}

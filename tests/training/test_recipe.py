@@ -1,0 +1,90 @@
+"""The schedule against points worked out by hand and TensorFlow's formulas."""
+
+import dataclasses
+import math
+from fractions import Fraction
+
+import pytest
+import tensorflow as tf
+
+from elite_tf.training.recipe import Recipe, ema_decay, learning_rate
+
+
+def test_recipe_is_the_papers():
+  """Section 5.1 and EfficientNet's published configuration."""
+  assert dataclasses.asdict(Recipe()) == {
+      "batch_size": 100,
+      "learning_rate": 0.256,
+      "decay": 0.97,
+      "decay_epochs": 2.4,
+      "warmup_epochs": 5.0,
+      "rho": 0.9,
+      "momentum": 0.9,
+      "epsilon": 0.001,
+      "label_smoothing": 0.1,
+      "weight_decay": 1e-5,
+      "ema": 0.9999,
+  }
+
+
+@pytest.mark.parametrize(
+    ("epoch", "expected"),
+    [
+        # Linear up to 0.256 * 100 / 4096 = 0.00625 over five epochs.
+        (0.1, 0.000125),
+        (1, 0.00125),
+        (2.5, 0.003125),
+        (4, 0.005),
+        # Then 0.97 for every 2.4 epochs since the start.
+        (5, 0.00625 * 0.97**2),
+        (7, 0.00625 * 0.97**2),
+        (7.2, 0.00625 * 0.97**3),
+        (9.5, 0.00625 * 0.97**3),
+        (24, 0.00625 * 0.97**10),
+        (120, 0.00625 * 0.97**50),
+        (350, 0.00625 * 0.97**145),
+    ],
+)
+def test_learning_rate_by_hand(epoch, expected):
+  """Ten steps an epoch: step 9 is the last one of epoch 1."""
+  found = learning_rate(Recipe(), round(epoch * 10) - 1, 10, 350)
+  assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(35, 10), (24, 15), (7, 3)])
+def test_schedule_is_scaled_to_the_epochs(epochs, steps):
+  """In exact fractions: the paper's epoch is 350 / epochs of ours."""
+  for step in range(epochs * steps):
+    epoch = Fraction(step + 1, steps) * Fraction(350, epochs)
+    if epoch % Fraction("2.4") == 0:
+      continue  # On the boundary binary fractions may fall to either side.
+    if epoch < 5:
+      expected = Fraction("0.00625") * epoch / 5
+    else:
+      drops = math.floor(epoch / Fraction("2.4"))
+      expected = Fraction("0.00625") * Fraction("0.97") ** drops
+    found = learning_rate(Recipe(), step, steps, epochs)
+    assert found == pytest.approx(float(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize(("batch", "peak"), [(100, 0.00625), (4096, 0.256)])
+def test_peak_grows_with_the_batch(batch, peak):
+  recipe = dataclasses.replace(Recipe(batch_size=batch), decay=1.0)
+  assert learning_rate(recipe, 99, 10, 350) == pytest.approx(peak, rel=1e-12)
+
+
+@pytest.mark.parametrize("step", [0, 1, 9, 90, 89_990, 10**6])
+def test_ema_decay_is_tensorflows(step):
+  """Read off its shadow variable: from 1 it goes to the decay when shown 0."""
+  average = tf.train.ExponentialMovingAverage(0.9999, num_updates=step)
+  variable = tf.Variable(1.0, dtype=tf.float64)
+  average.apply([variable])
+  variable.assign(0.0)
+  average.apply([variable])
+  shadow = float(average.average(variable))
+  assert ema_decay(Recipe(), step) == pytest.approx(shadow, abs=1e-6)
+
+
+def test_ema_decay_by_hand():
+  found = [ema_decay(Recipe(), step) for step in (0, 8, 90, 10**9)]
+  assert found == pytest.approx([0.1, 0.5, 0.91, 0.9999], rel=1e-12)

@@ -118,7 +118,12 @@ def run_search(
   folder = open_run(settings, versions, disk_bytes(plan))
   found = folder.read_result()
   if found is not None:
-    console.print(f"{folder.path}: this search has ended already", markup=False)
+    console.print(
+        f"{folder.path}: this search has ended already",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     return _checked(found, folder)
   with contextlib.closing(Journal(folder.journal)) as journal:
     journal.append({"event": "start"})

@@ -87,7 +87,7 @@ def _fails_with(monkeypatch, error):
         (CandidateFailed("loss became nan in epoch 2"),
          "loss became nan in epoch 2"),
         (ValueError("shapes\n  do not\tfit"), "ValueError: shapes do not fit"),
-        (MemoryError(), "MemoryError: "),
+        (MemoryError(), "MemoryError: no reason given"),
         (KeyError("weights"), "KeyError: 'weights'"),
     ],
 )  # fmt: skip

@@ -5,8 +5,8 @@ the file (`file_size`) and TensorFlow Lite Micro's arena (`arena`, `planner`).
 No TensorFlow, no NumPy. `tools/check_memory.py` measures what this predicts.
 """
 
-from collections.abc import Iterable
 import dataclasses
+from collections.abc import Iterable
 
 from elite_tf.memory.arena import BOARD, HOST, head_bytes, tail_bytes
 from elite_tf.memory.file_size import file_bytes

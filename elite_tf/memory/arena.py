@@ -8,9 +8,9 @@ The figures are those of tflite-micro in 2026, of its reference kernels; those
 of CMSIS-NN ask for scratch of their own besides.
 """
 
-from collections.abc import Iterator
 import dataclasses
 import functools
+from collections.abc import Iterator
 
 from elite_tf.memory.graph import Graph, Operator
 from elite_tf.memory.planner import ALIGNMENT, Buffer, align, peak

@@ -7,8 +7,8 @@ leaves no trace. Where a map has one pixel, its mean over the pixels is left
 out, and the skip past a block is made a vector by a RESHAPE.
 """
 
-from collections.abc import Callable, Iterable
 import math
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from elite_tf.spec import Layer

@@ -172,7 +172,14 @@ def _states(machine: Machine) -> dict[str, int]:
       "RESHAPE": 0,
       # A double, seven numbers, five tables.
       "SOFTMAX": align(align(9 * _INT, word) + 5 * word, 8),
-      "CONCATENATION": align(_INT, word) + 2 * word + align(3 * _INT, word),
+      # Axis, two arrays, how many inputs, zero point and scale; for compressed
+      # tensors, the scratch of ten inputs.
+      "CONCATENATION": (
+          align(_INT, word)
+          + 2 * word
+          + align(3 * _INT, word)
+          + (10 * _INT if machine.records else 0)
+      ),
   }
 
 

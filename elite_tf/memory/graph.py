@@ -48,11 +48,13 @@ class Operator(NamedTuple):
     code: Its name in TensorFlow Lite's schema.
     inputs: Positions of the tensors that it takes.
     output: Position of the tensor that it gives.
+    row: Name of the row that it is made of.
   """
 
   code: str
   inputs: tuple[int, ...]
   output: int
+  row: str = ""
 
 
 class Graph(NamedTuple):
@@ -78,6 +80,7 @@ def lower(layers: Iterable[Layer], name: str = "") -> Graph:
   rows = tuple(layers)
   lowering = _Lowering(rows, name)
   for row in rows[1:]:
+    lowering.row = row.name
     lowering.finish(row, _OPERATIONS[_kind(row)](lowering, row))
   return lowering.graph()
 
@@ -92,7 +95,8 @@ class _Lowering:
 
   def __init__(self, rows: tuple[Layer, ...], name: str):
     self._scope = f"{name}_1/" if name else ""
-    self._operators: list[tuple[str, tuple[Tensor, ...], Tensor]] = []
+    self.row = ""  # The one that is being lowered.
+    self._operators: list[tuple[str, tuple[Tensor, ...], Tensor, str]] = []
     self._numbers: dict[tuple[str, tuple[int, ...]], Tensor] = {}
     self._weights: list[Tensor] = []
     self._image = Tensor(rows[0].name, (1, *rows[0].shape))
@@ -134,7 +138,7 @@ class _Lowering:
   def operate(self, code: str, inputs, shape, name: str) -> Tensor:
     """Adds an operator and returns its output."""
     output = Tensor(name, (1, *shape) if len(shape) == 3 else shape)
-    self._operators.append((code, tuple(inputs), output))
+    self._operators.append((code, tuple(inputs), output, self.row))
     return output
 
   def convolve(
@@ -164,7 +168,7 @@ class _Lowering:
         self._image,
         *self._numbers.values(),
         *reversed(self._weights),
-        *(output for _, _, output in self._operators),
+        *(output for _, _, output, _ in self._operators),
     )
     # By identity: two tensors may well be equal.
     position = {id(tensor): index for index, tensor in enumerate(tensors)}
@@ -175,8 +179,9 @@ class _Lowering:
                 code,
                 tuple(position[id(x)] for x in inputs),
                 position[id(output)],
+                row,
             )
-            for code, inputs, output in self._operators
+            for code, inputs, output, row in self._operators
         ),
     )
 
@@ -303,6 +308,12 @@ def _add(lowering: _Lowering, row: Layer) -> Tensor:
   return lowering.operate("ADD", inputs, row.shape, name)
 
 
+def _concatenate(lowering: _Lowering, row: Layer) -> Tensor:
+  inputs = [lowering.output[name] for name in row.inputs]
+  name = lowering.name(row.name, "concat")
+  return lowering.operate("CONCATENATION", inputs, row.shape, name)
+
+
 # Lowers a row, by its kind of operation or, of an activation, its function.
 _OPERATIONS: dict[str, Callable[[_Lowering, Layer], Tensor]] = {
     "batch_norm": _same,
@@ -319,4 +330,5 @@ _OPERATIONS: dict[str, Callable[[_Lowering, Layer], Tensor]] = {
     "softmax": _softmax,
     "multiply": _multiply,
     "add": _add,
+    "concatenate": _concatenate,
 }

@@ -4,6 +4,7 @@ import fnmatch
 
 from elite_tf.errors import ConfigError
 from elite_tf.families import get_family
+from elite_tf.families.efficientnet import ACTIVATIONS
 from elite_tf.scaling import coefficients
 from elite_tf.spec import Candidate
 
@@ -18,6 +19,7 @@ def make_pool(
     channels: int = 3,
     base_resolution: int | None = None,
     levels: int = 4,
+    activation: str = "",
 ) -> list[Candidate]:
   """Returns all candidates of a family, widest, deepest and largest first.
 
@@ -27,6 +29,8 @@ def make_pool(
     channels: Channels of the input, 1 or 3.
     base_resolution: Input size at r = 1, in pixels; None means the family's.
     levels: Coefficients per axis.
+    activation: Activation of stem, blocks and head, one of
+      `elite_tf.families.efficientnet.ACTIVATIONS`; empty means the family's.
 
   Raises:
     ConfigError: An argument is out of its range, or `base_resolution` is so
@@ -39,6 +43,13 @@ def make_pool(
     )
   if type(channels) is not int or channels not in (1, 3):
     raise ConfigError(f"channels must be 1 or 3. Received: {channels!r}")
+  if activation and activation not in ACTIVATIONS:
+    raise ConfigError(
+        f"activation must be one of {', '.join(ACTIVATIONS)}."
+        f" Received: {activation!r}"
+    )
+  if activation == module.DEFAULT_ACTIVATION:
+    activation = ""  # One network, one name.
   if base_resolution is None:
     base_resolution = module.DEFAULT_RESOLUTION
   if type(base_resolution) is not int or base_resolution < MIN_RESOLUTION:
@@ -56,7 +67,9 @@ def make_pool(
         " all different"
     )
   return [
-      Candidate(family, w, d, r, width, depth, size, channels, classes)
+      Candidate(
+          family, w, d, r, width, depth, size, channels, classes, activation
+      )
       for w, width in enumerate(scales.width, start=1)
       for d, depth in enumerate(scales.depth, start=1)
       for r, size in enumerate(sizes, start=1)

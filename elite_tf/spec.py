@@ -17,6 +17,8 @@ class Candidate:
     resolution: Height and width of the input, in pixels.
     channels: Channels of the input: 1 (grey) or 3 (RGB).
     classes: Number of classes.
+    activation: Activation of stem, blocks and head: "swish", "hard_swish" or
+      "relu6"; empty means the family's own.
   """
 
   family: str
@@ -28,11 +30,13 @@ class Candidate:
   resolution: int
   channels: int = 3
   classes: int = 1000
+  activation: str = ""
 
   @property
   def name(self) -> str:
     """The candidate's name, made from its specification alone."""
-    return f"{self.family}-w{self.w}-d{self.d}-r{self.resolution}"
+    name = f"{self.family}-w{self.w}-d{self.d}-r{self.resolution}"
+    return f"{name}-{self.activation}" if self.activation else name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

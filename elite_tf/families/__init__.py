@@ -3,12 +3,13 @@
 from types import ModuleType
 
 from elite_tf.errors import ConfigError
-from elite_tf.families import elite, hf
+from elite_tf.families import elite, hf, lite
 
 # A family is a module with `plan(candidate)` -> layers, `resolutions(base,
 # coefficients)` -> input sizes by level, `default_resolution(side)` -> base for
-# images of that size, and DEFAULT_RESOLUTION, its base for photographs.
-FAMILIES: dict[str, ModuleType] = {"elite": elite, "hf": hf}
+# images of that size, DEFAULT_RESOLUTION, its base for photographs, and
+# DEFAULT_ACTIVATION, one of `efficientnet.ACTIVATIONS`.
+FAMILIES: dict[str, ModuleType] = {"elite": elite, "hf": hf, "lite": lite}
 
 
 def get_family(name: str) -> ModuleType:

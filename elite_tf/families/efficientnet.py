@@ -7,6 +7,11 @@ from typing import NamedTuple
 from elite_tf.scaling import scale_repeats
 from elite_tf.spec import Candidate, Layer
 
+# What stem, blocks and head may be activated by; names of Keras's functions.
+# Swish is the paper's. The others cost a microcontroller less: hard swish is
+# one operator where swish is two, ReLU6 is part of the convolution.
+ACTIVATIONS = ("swish", "hard_swish", "relu6")
+
 # Weights of the recipe (paper Section 5.1), part of the network's plan because
 # they are layers of it.
 DROPOUT = 0.2
@@ -58,7 +63,8 @@ class Block:
     channels_in: Channels it is given.
     channels_expanded: Channels of the expansion; equal to `channels_in` where
       there is none.
-    channels_squeezed: Channels of the squeeze-and-excitation bottleneck.
+    channels_squeezed: Channels of the squeeze-and-excitation bottleneck; 0
+      where there is none.
     channels_out: Channels it gives.
     kernel: Side of the depthwise kernel, in pixels.
     stride: Stride of the depthwise convolution.
@@ -80,8 +86,9 @@ class Block:
 class Network:
   """Collects the rows of a plan; each method adds some and returns a name."""
 
-  def __init__(self, candidate: Candidate):
+  def __init__(self, candidate: Candidate, activation: str):
     shape = (candidate.resolution, candidate.resolution, candidate.channels)
+    self._activation = activation
     self._rows = {"image": Layer("image", "input", (), shape)}
 
   @property
@@ -104,7 +111,7 @@ class Network:
       stride: int,
       activate: bool = True,
   ) -> str:
-    """Convolution, batch norm and (if asked for) swish."""
+    """Convolution, batch norm and (if asked for) activation."""
     name = self.add(
         f"{prefix}_conv", "conv", name, shape=self._strided(name, stride, channels),
         kernel=kernel, stride=stride,
@@ -112,7 +119,7 @@ class Network:
     return self._normalized(prefix, name, activate)
 
   def depthwise(self, prefix: str, name: str, kernel: int, stride: int) -> str:
-    """Depthwise convolution, batch norm and swish."""
+    """Depthwise convolution, batch norm and activation."""
     channels = self._rows[name].shape[-1]
     name = self.add(
         f"{prefix}_dwconv", "depthwise", name,
@@ -127,9 +134,7 @@ class Network:
     gate = self.add(
         f"{prefix}_reduce", "conv", gate, shape=(1, 1, channels), bias=True
     )
-    gate = self.add(
-        f"{prefix}_reduce_swish", "activation", gate, function="swish"
-    )
+    gate = self._activated(f"{prefix}_reduce", gate)
     gate = self.add(
         f"{prefix}_expand", "conv", gate, shape=(1, 1, expanded), bias=True
     )
@@ -144,9 +149,10 @@ class Network:
           f"{block.name}_expand", name, block.channels_expanded, 1, 1
       )
     name = self.depthwise(block.name, name, block.kernel, block.stride)
-    name = self.squeeze_excite(
-        f"{block.name}_se", name, block.channels_squeezed
-    )
+    if block.channels_squeezed:
+      name = self.squeeze_excite(
+          f"{block.name}_se", name, block.channels_squeezed
+      )
     name = self.convolution(
         f"{block.name}_project", name, block.channels_out, 1, 1, False
     )
@@ -168,9 +174,13 @@ class Network:
 
   def _normalized(self, prefix: str, name: str, activate: bool) -> str:
     name = self.add(f"{prefix}_bn", "batch_norm", name)
-    if not activate:
-      return name
-    return self.add(f"{prefix}_swish", "activation", name, function="swish")
+    return self._activated(prefix, name) if activate else name
+
+  def _activated(self, prefix: str, name: str) -> str:
+    function = self._activation
+    return self.add(
+        f"{prefix}_{function}", "activation", name, function=function
+    )
 
   def _strided(self, name: str, stride: int, channels: int):
     height, width, _ = self._rows[name].shape
@@ -186,17 +196,23 @@ def scaled_stages(candidate: Candidate) -> list[tuple[int, Stage]]:
 
 
 def plan_network(
-    candidate: Candidate, stem: int, blocks: list[Block], head: int
+    candidate: Candidate,
+    stem: int,
+    blocks: list[Block],
+    head: int,
+    activation: str,
 ) -> tuple[Layer, ...]:
   """Returns the whole network: stem, blocks, head and classifier.
 
   Args:
-    candidate: Gives input size, channels and classes.
+    candidate: Gives input size, channels and classes, and the activation if it
+      has one of its own.
     stem: Channels of the first convolution.
     blocks: The inverted bottlenecks, in order.
     head: Channels of the last convolution.
+    activation: The family's activation.
   """
-  network = Network(candidate)
+  network = Network(candidate, candidate.activation or activation)
   name = network.convolution("stem", "image", stem, 3, 2)
   for block in blocks:
     name = network.bottleneck(block, name)
@@ -214,7 +230,7 @@ def make_blocks(candidate: Candidate, stem: int, stage_out, expanded, squeezed):
     stage_out: Function of a stage's channels (Table 2) -> channels out.
     expanded: Function of (expansion ratio, Table 2's channels of the block's
       input, channels in) -> channels of the expansion.
-    squeezed: Function of channels in -> channels of the squeeze.
+    squeezed: Function of channels in -> channels of the squeeze, 0 for none.
   """
   stages = scaled_stages(candidate)
   total = sum(stage.repeats for _, stage in stages)

@@ -11,6 +11,7 @@ from elite_tf.scaling import Coefficients, scale_resolution
 from elite_tf.spec import Candidate, Layer
 
 DEFAULT_RESOLUTION = 224  # pixels at r = 1 for photographs (paper Table 2)
+DEFAULT_ACTIVATION = "swish"
 
 
 def default_resolution(side: int) -> int:
@@ -41,4 +42,6 @@ def plan(candidate: Candidate) -> tuple[Layer, ...]:
       expanded=lambda ratio, nominal, channels_in: ratio * channels_in,
       squeezed=lambda channels_in: max(1, channels_in // 4),
   )
-  return plan_network(candidate, stem, blocks, rounded(HEAD_CHANNELS))
+  return plan_network(
+      candidate, stem, blocks, rounded(HEAD_CHANNELS), DEFAULT_ACTIVATION
+  )

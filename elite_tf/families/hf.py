@@ -12,6 +12,7 @@ from elite_tf.scaling import Coefficients
 from elite_tf.spec import Candidate, Layer
 
 DEFAULT_RESOLUTION = 256  # pixels at r = 1 for photographs
+DEFAULT_ACTIVATION = "swish"
 
 
 def compound_round(channels: int) -> int:
@@ -71,4 +72,4 @@ def plan(candidate: Candidate) -> tuple[Layer, ...]:
       squeezed=lambda channels_in: max(1, channels_in // 4),
   )
   head = compound_round(to_8(HEAD_CHANNELS))
-  return plan_network(candidate, stem, blocks, head)
+  return plan_network(candidate, stem, blocks, head, DEFAULT_ACTIVATION)

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import shutil
 from pathlib import Path
 
 from rich.console import Console
@@ -12,13 +13,14 @@ from elite_tf import datasets
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
 from elite_tf.journal import Journal
-from elite_tf.planning import Plan
+from elite_tf.planning import Plan, limits_of, measured_shortfall
 from elite_tf.progress import Progress
 from elite_tf.run_folder import RunFolder, open_run, write_file
 from elite_tf.runners.local import LocalRunner, default_workers
 from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.runners.worker import Export
 from elite_tf.settings import Settings
+from elite_tf.spec import Job
 from elite_tf.tournament import Bracket, Observer, Rules, play
 
 # Bytes on the disk for each parameter: five float32 vectors in a checkpoint,
@@ -146,10 +148,16 @@ def run_search(
           progress.say,
       ) as runner:
         observer = Observers(progress, Housekeeping(folder))
-        play(brackets, RecordedRunner(runner, journal), observer)
-        champions, unverified = _write_champions(
-            brackets, plan, settings, folder, journal, runner
-        )
+        recorded = RecordedRunner(runner, journal)
+        play(brackets, recorded, observer)
+        while True:
+          champions, unverified = _write_champions(
+              brackets, plan, settings, folder, journal, runner
+          )
+          jobs = _replace_misfits(champions, brackets, plan, settings, folder)
+          if jobs is None:
+            break
+          play(brackets, recorded, observer, jobs)
     journal.append({"event": "end"})
     result = _result(brackets, champions, unverified, journal, workers)
     write_file(folder.result, json.dumps(result, indent=2) + "\n")
@@ -225,6 +233,38 @@ def _write_champions(
   return [known[name] for name in champions if name in known], unverified
 
 
+def _replace_misfits(
+    champions: list[dict],
+    brackets: list[Bracket],
+    plan: Plan,
+    settings: Settings,
+    folder: RunFolder,
+) -> list[Job] | None:
+  """Rejects champions that, as measured, do not fit.
+
+  Returns:
+    The jobs by which others take their place; None if all champions fit.
+  """
+  limits = limits_of(settings)
+  home = {bracket.champion: bracket for bracket in brackets}
+  jobs, all_fit = [], True
+  for champion in champions:
+    needs = plan.needs[plan.position(champion["name"])]
+    if needs is None:
+      continue
+    missing = measured_shortfall(
+        needs, limits, champion["tflite_bytes"], champion["arena_bytes"]
+    )
+    if missing != (0, 0):
+      all_fit = False
+      shutil.rmtree(folder.champion(champion["name"]))
+      jobs += home[champion["name"]].reject(
+          f"does not fit: {missing.flash_bytes} bytes of flash and"
+          f" {missing.sram_bytes} of memory are missing, as measured"
+      )
+  return None if all_fit else jobs
+
+
 def _champion(
     bracket: Bracket,
     plan: Plan,
@@ -234,6 +274,7 @@ def _champion(
 ) -> dict:
   name = bracket.champion
   cost = plan.cost(name)
+  needs = plan.needs[plan.position(name)]
   quantized = metrics["conversions"].get(settings.quantize)
   exported = quantized or metrics["conversions"]["float"]
   where = folder.champion(name).relative_to(folder.path)
@@ -247,6 +288,7 @@ def _champion(
       "test_accuracy_int8": quantized["accuracy"] if quantized else None,
       "tflite_bytes": exported["tflite_bytes"],
       "arena_bytes": exported["arena_bytes"],
+      "estimated_seconds": needs.seconds if needs else None,
       "files": sorted(
           str(where / file.name) for file in folder.champion(name).iterdir()
       ),

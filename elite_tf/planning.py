@@ -2,15 +2,43 @@
 
 import dataclasses
 
-from elite_tf import datasets
+from elite_tf import boards, datasets
+from elite_tf.boards import Limits, Shortfall, shortfall
 from elite_tf.cost import network_cost
 from elite_tf.datasets import Description
 from elite_tf.elimination import candidate_epochs, rounds_needed
+from elite_tf.errors import ConfigError
 from elite_tf.families import get_family
 from elite_tf.grouping import Grouping, make_groups
+from elite_tf.latency import estimate_seconds
+from elite_tf.memory import Memory, predict
 from elite_tf.pool import include, make_pool
 from elite_tf.settings import Settings, check_rounds, resolve
-from elite_tf.spec import Candidate, Cost
+from elite_tf.spec import Candidate, Cost, Layer
+
+
+@dataclasses.dataclass(frozen=True)
+class Needs:
+  """What a candidate will take on a board, predicted.
+
+  Attributes:
+    memory: Flash and arena, in bytes.
+    seconds: Estimated seconds an inference; None where no board was named.
+    shortfall: Bytes by which it misses the limits.
+  """
+
+  memory: Memory
+  seconds: float | None
+  shortfall: Shortfall
+
+
+@dataclasses.dataclass(frozen=True)
+class Misfit:
+  """A candidate that does not fit and is not trained."""
+
+  candidate: Candidate
+  cost: Cost
+  needs: Needs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +49,9 @@ class Plan:
     pool: Name of the family.
     candidates: The candidates, in the order of the pool.
     costs: Their costs, in the same order.
+    needs: What they take on a board, in the same order; None where no limit
+      was set.
+    misfits: Candidates of the pool that do not fit.
     grouping: Their groups.
     rounds: Rounds until every group has one candidate left.
     candidate_epochs: Epochs trained in all, champions' to the end included.
@@ -29,6 +60,8 @@ class Plan:
   pool: str
   candidates: tuple[Candidate, ...]
   costs: tuple[Cost, ...]
+  needs: tuple[Needs | None, ...]
+  misfits: tuple[Misfit, ...]
   grouping: Grouping
   rounds: int
   candidate_epochs: int
@@ -40,9 +73,81 @@ class Plan:
         for group in self.grouping.groups
     ]
 
+  def position(self, name: str) -> int:
+    """Returns where the candidate called `name` stands."""
+    return [candidate.name for candidate in self.candidates].index(name)
+
   def cost(self, name: str) -> Cost:
     """Returns the cost of the candidate called `name`."""
-    return self.costs[[c.name for c in self.candidates].index(name)]
+    return self.costs[self.position(name)]
+
+
+def predict_needs(
+    candidate: Candidate, layers: tuple[Layer, ...], limits: Limits
+) -> Needs:
+  """Returns what a candidate will take on a board, and what it lacks there."""
+  memory = predict(layers, candidate.name)
+  return Needs(
+      memory,
+      estimate_seconds(layers, limits.board) if limits.board else None,
+      shortfall(limits, memory.flash_bytes, arena_needed(memory.arena_bytes)),
+  )
+
+
+def arena_needed(arena_bytes: int) -> int:
+  """Returns the arena to provide: the next multiple of 16 bytes."""
+  return -(-arena_bytes // 16) * 16
+
+
+def _nearest(misfits: list[Misfit], limits: Limits) -> str:
+  """Returns which candidate misses the limits least, and by how much."""
+  least = min(misfits, key=lambda misfit: sum(misfit.needs.shortfall))
+  missing = [
+      f"{bytes_:,} bytes of {what}"
+      for what, bytes_ in zip(("flash", "memory"), least.needs.shortfall)
+      if bytes_
+  ]
+  flag = "--board" if limits.board else "--flash and --sram"
+  return (
+      f"{flag}: none of {len(misfits)} candidates fits; the nearest,"
+      f" {least.candidate.name}, lacks {' and '.join(missing)}"
+  )
+
+
+def limits_of(settings: Settings) -> Limits:
+  """Returns the limits that the settings set.
+
+  Raises:
+    ConfigError: They are wrong, or contradict one another.
+  """
+  limits = boards.limits(settings.board, settings.flash, settings.sram)
+  if limits != Limits() and settings.quantize != "int8":
+    raise ConfigError(
+        "--board, --flash and --sram are limits of an int8 network."
+        f" Received: --quantize={settings.quantize}"
+    )
+  return limits
+
+
+def measured_shortfall(
+    needs: Needs, limits: Limits, tflite_bytes: int, arena_bytes: int
+) -> Shortfall:
+  """Returns by how much a converted network misses the limits.
+
+  Args:
+    needs: What was predicted of it.
+    limits: Most that it may take.
+    tflite_bytes: Its file.
+    arena_bytes: The arena measured on this computer; the pointers in it are
+      smaller on a board, by what was predicted.
+  """
+  memory = needs.memory
+  pointers = memory.arena_bytes_host - memory.arena_bytes
+  return shortfall(
+      limits,
+      tflite_bytes + memory.code_bytes,
+      arena_needed(arena_bytes - pointers),
+  )
 
 
 def make_plan(
@@ -59,12 +164,33 @@ def make_plan(
   Raises:
     ConfigError: The settings contradict one another.
   """
-  pool = make_pool(
-      settings.pool, classes, channels, base_resolution, settings.levels
+  limits = limits_of(settings)
+  pool = include(
+      make_pool(
+          settings.pool,
+          classes,
+          channels,
+          base_resolution,
+          settings.levels,
+          settings.activation,
+      ),
+      settings.include,
   )
-  candidates = include(pool, settings.include)
   family = get_family(settings.pool)
-  costs = [network_cost(family.plan(candidate)) for candidate in candidates]
+  limited = limits != Limits()
+  candidates, costs, needs, misfits = [], [], [], []
+  for candidate in pool:
+    layers = family.plan(candidate)
+    cost = network_cost(layers)
+    need = predict_needs(candidate, layers, limits) if limited else None
+    if need and need.shortfall != (0, 0):
+      misfits.append(Misfit(candidate, cost, need))
+    else:
+      candidates.append(candidate)
+      costs.append(cost)
+      needs.append(need)
+  if not candidates:
+    raise ConfigError(_nearest(misfits, limits))
   grouping = make_groups(
       [candidate.name for candidate in candidates], costs, settings.group_size
   )
@@ -74,6 +200,8 @@ def make_plan(
       pool=settings.pool,
       candidates=tuple(candidates),
       costs=tuple(costs),
+      needs=tuple(needs),
+      misfits=tuple(misfits),
       grouping=grouping,
       rounds=max(rounds_needed(size) for size in sizes),
       candidate_epochs=sum(
@@ -98,6 +226,26 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
   return plan, description
 
 
+def _candidate_to_json(
+    candidate: Candidate, cost: Cost, needs: Needs | None
+) -> dict:
+  return {
+      "name": candidate.name,
+      "width": candidate.width,
+      "depth": candidate.depth,
+      "resolution": candidate.resolution,
+      "w": candidate.w,
+      "d": candidate.d,
+      "r": candidate.r,
+      "params": cost.params,
+      "macs": cost.macs,
+      # Predicted where limits are set.
+      "flash_bytes": needs.memory.flash_bytes if needs else None,
+      "sram_bytes": arena_needed(needs.memory.arena_bytes) if needs else None,
+      "estimated_seconds": needs.seconds if needs else None,
+  }
+
+
 def plan_to_json(plan: Plan) -> dict:
   """Returns the plan as plain dictionaries, lists and numbers."""
   grouping = plan.grouping
@@ -108,27 +256,26 @@ def plan_to_json(plan: Plan) -> dict:
   }
   candidates = [
       {
-          "name": candidate.name,
-          "width": candidate.width,
-          "depth": candidate.depth,
-          "resolution": candidate.resolution,
-          "w": candidate.w,
-          "d": candidate.d,
-          "r": candidate.r,
-          "params": cost.params,
-          "macs": cost.macs,
-          # Predicted only where a board's limits are given.
-          "flash_bytes": None,
-          "sram_bytes": None,
+          **_candidate_to_json(candidate, cost, needs),
           "z_params": grouping.z_params[position],
           "z_macs": grouping.z_macs[position],
           "z_sum": grouping.z_sum[position],
           "group": group_of[position],
           "fits": True,
       }
-      for position, (candidate, cost) in enumerate(
-          zip(plan.candidates, plan.costs)
+      for position, (candidate, cost, needs) in enumerate(
+          zip(plan.candidates, plan.costs, plan.needs)
       )
+  ] + [
+      {
+          **_candidate_to_json(misfit.candidate, misfit.cost, misfit.needs),
+          "z_params": None,
+          "z_macs": None,
+          "z_sum": None,
+          "group": None,
+          "fits": False,
+      }
+      for misfit in plan.misfits
   ]
   return {
       "pool": plan.pool,
@@ -165,7 +312,7 @@ def plan(
 
   Returns:
     {"pool", "candidates": [{"name", "width", "depth", "resolution", "w", "d",
-    "r", "params", "macs", "flash_bytes", "sram_bytes", "z_params", "z_macs",
+    "r", "params", "macs", "flash_bytes", "sram_bytes", "estimated_seconds", "z_params", "z_macs",
     "z_sum", "group", "fits"}], "groups": [["name", ...], ...], "statistics":
     {"params": {"mean", "sd"}, "macs": {"mean", "sd"}}, "rounds",
     "candidate_epochs"}. Groups count from 1, heaviest first.

@@ -24,11 +24,21 @@ _HELP = {
         "Folder of the run; the same command again resumes it. Default:"
         " runs/<data>-<pool>."
     ),
-    "pool": "Family that the candidates are drawn from: elite or hf.",
+    "pool": "Family that the candidates are drawn from: elite, hf or lite.",
     "levels": "Coefficients per axis; 4 are the paper's.",
     "base_resolution": (
         "Input size at r = 1, in pixels; 0 chooses by the size of the images."
     ),
+    "activation": (
+        "Activation of stem, blocks and head: swish, hard_swish or relu6;"
+        " empty means the family's."
+    ),
+    "board": (
+        "Only candidates that fit this board are trained: a name, or a CSV file"
+        " of your own."
+    ),
+    "flash": "Flash that a network may take, as 1MB; empty: the board's.",
+    "sram": "Memory that its arena may take, as 256KB; empty: the board's.",
     "include": "Shell patterns on candidates' names, comma separated.",
     "group_size": "Candidates a group.",
     "round_epochs": "Epochs a round.",

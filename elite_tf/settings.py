@@ -19,6 +19,11 @@ class Settings:
     pool: Family that the candidates are drawn from.
     levels: Coefficients per axis.
     base_resolution: Input size at r = 1, in pixels; 0 means by the data.
+    activation: Activation of stem, blocks and head; empty means the family's.
+    board: Only candidates that fit this board are trained: a name of
+      `elite_tf.boards` or the path of a file; empty means any.
+    flash: Flash that a network may take, as `1MB`; empty means the board's.
+    sram: Memory that its arena may take, as `256KB`; empty means the board's.
     include: Shell patterns on candidates' names, comma separated.
     group_size: Candidates a group.
     round_epochs: Epochs a round.
@@ -37,6 +42,10 @@ class Settings:
   pool: str = "elite"
   levels: int = 4
   base_resolution: int = 0
+  activation: str = ""
+  board: str = ""
+  flash: str = ""
+  sram: str = ""
   include: str = ""
   group_size: int = 8
   round_epochs: int = 10

@@ -4,8 +4,9 @@ from rich.console import Console
 from rich.table import Table
 
 from elite_tf.datasets import Description
-from elite_tf.planning import Plan
+from elite_tf.planning import Needs, Plan
 from elite_tf.progress import duration
+from elite_tf.spec import Candidate, Cost
 
 
 def _table(*columns: str) -> Table:
@@ -26,6 +27,26 @@ def kibibytes(size: int) -> str:
   return f"{-(-size // 1024)} KiB"
 
 
+def _plan_row(candidate: Candidate, cost: Cost) -> list[str]:
+  return [
+      candidate.name,
+      f"{candidate.width:.4g}",
+      f"{candidate.depth:.4g}",
+      str(candidate.resolution),
+      millions(cost.params),
+      millions(cost.macs),
+  ]
+
+
+def _needs(needs: Needs) -> list[str]:
+  seconds = needs.seconds
+  return [
+      kibibytes(needs.memory.flash_bytes),
+      kibibytes(needs.memory.arena_bytes),
+      "-" if seconds is None else f"{1000 * seconds:.0f}",
+  ]
+
+
 def _hundredths(value: float | None) -> str:
   return "-" if value is None else f"{100 * value:.2f}"
 
@@ -37,23 +58,28 @@ def _print(console: Console, line: str) -> None:
 def print_plan(console: Console, plan: Plan, description: Description) -> None:
   """Prints who competes with whom, and what it will take."""
   grouping = plan.grouping
-  table = _table(
-      "group", "candidate", "width", "depth", "pixels", "params", "MACs", "Z"
-  )
+  limited = plan.needs[0] is not None
+  columns = ["group", "candidate", "width", "depth", "pixels", "params", "MACs"]
+  table = _table(*columns, *(["flash", "arena", "ms"] if limited else ["Z"]))
   for number, group in enumerate(grouping.groups, start=1):
     for position in group:
       candidate, cost = plan.candidates[position], plan.costs[position]
+      needs = plan.needs[position]
       table.add_row(
           str(number),
-          candidate.name,
-          f"{candidate.width:.4g}",
-          f"{candidate.depth:.4g}",
-          str(candidate.resolution),
-          millions(cost.params),
-          millions(cost.macs),
-          f"{grouping.z_sum[position]:+.2f}",
+          *_plan_row(candidate, cost),
+          *(_needs(needs) if needs else [f"{grouping.z_sum[position]:+.2f}"]),
       )
+  for misfit in plan.misfits:
+    row = _plan_row(misfit.candidate, misfit.cost)
+    table.add_row("no", *row, *_needs(misfit.needs))
   console.print(table)
+  if limited:
+    _print(
+        console,
+        f"{len(plan.misfits)} candidates do not fit and are not trained; flash"
+        " and arena are predicted, ms an inference are an estimate",
+    )
   _print(
       console,
       f"{description.name}: {description.images} images,"

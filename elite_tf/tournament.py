@@ -5,7 +5,7 @@ Knows neither Keras nor where candidates train: it is handed a runner.
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from elite_tf.elimination import get_criterion, rank, survivors
@@ -145,6 +145,19 @@ class Bracket:
       self._alive = self._runners_up()[:1]
     return self._next_jobs()
 
+  def reject(self, reason: str) -> list[Job]:
+    """Takes the title from the champion; returns the next jobs.
+
+    The one eliminated last that can still be trained takes its place.
+
+    Args:
+      reason: Why, for the result.
+    """
+    self.failures[self.champion] = reason
+    self.champion, self.done = None, False
+    self._alive = self._runners_up()[:1]
+    return self._next_jobs()
+
   def _end_round(self) -> None:
     order = [name for name in self.candidates if name in self._alive]
     scores = {name: self.score(name) for name in order}
@@ -208,7 +221,10 @@ class Observer:
 
 
 def play(
-    brackets: Sequence[Bracket], runner: Runner, observer: Observer
+    brackets: Sequence[Bracket],
+    runner: Runner,
+    observer: Observer,
+    jobs: Iterable[Job] | None = None,
 ) -> None:
   """Plays every group to its champion; no group waits for another.
 
@@ -216,13 +232,15 @@ def play(
     brackets: One a group; they hold the result afterwards.
     runner: Trains the candidates.
     observer: Hears what happens.
+    jobs: The first jobs; None means those that the brackets start with.
   """
   home = {name: bracket for bracket in brackets for name in bracket.candidates}
+  if jobs is None:
+    jobs = [job for bracket in brackets for job in bracket.start()]
   running = 0
-  for bracket in brackets:
-    for job in bracket.start():
-      runner.submit(job)
-      running += 1
+  for job in jobs:
+    runner.submit(job)
+    running += 1
   while running:
     outcome = runner.wait()
     running -= 1

@@ -23,7 +23,7 @@ LONGEST_FILE = 350  # Lines; a longer file holds more than one concept.
 PURE = (
     "errors", "spec", "scaling", "families", "cost", "pool", "grouping",
     "elimination", "tournament", "settings", "journal", "run_folder",
-    "planning",
+    "planning", "boards", "latency", "memory",
 )  # fmt: skip
 
 # Registries that every search chooses from.
@@ -93,6 +93,7 @@ def _registries():
       if isinstance(node, ast.AnnAssign)
       and ast.unparse(node.annotation).startswith("dict[str, ")
       and node.target.id.isupper()
+      and not node.target.id.startswith("_")
   }
 
 

@@ -19,7 +19,7 @@ TABLES = json.loads(
 
 FIELDS = {
     "name", "width", "depth", "resolution", "w", "d", "r", "params", "macs",
-    "flash_bytes", "sram_bytes", "z_params", "z_macs", "z_sum", "group", "fits",
+    "flash_bytes", "sram_bytes", "estimated_seconds", "z_params", "z_macs", "z_sum", "group", "fits",
 }  # fmt: skip
 
 

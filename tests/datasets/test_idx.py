@@ -115,7 +115,7 @@ def test_class_names(folder, text):
         (b"a\nb\nc\nd\n", "Received: 4 names on 4 lines"),
         (b"a\n\nc\n", "Received: 2 names on 3 lines"),
         (b"a\nb\xff\nc\n", "Received: byte 0xff at 3"),
-        (b"", f"Received: "),
+        (b"", "Received: "),
     ],
 )
 def test_class_names_must_be_right(complaint, folder, data, received):

@@ -1,6 +1,5 @@
 """numpy's archives, written by numpy and spoilt by the test."""
 
-import io
 import sys
 import zipfile
 

@@ -1,6 +1,5 @@
 """Conversion, against Keras's own outputs and TensorFlow's own reader."""
 
-import os
 import warnings
 
 import keras

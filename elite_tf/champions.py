@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,7 @@ def write_champion(
     quantize: str,
     calibration_count: int,
     seed: int,
+    form: Callable = lambda model: model,
 ) -> dict:
   """Converts, verifies and writes a champion; all of its files or none.
 
@@ -136,6 +138,8 @@ def write_champion(
     quantize: Name in `elite_tf.quantize.METHODS`, or `none`.
     calibration_count: Training images that calibrate.
     seed: Decides which.
+    form: Function from the model to the one that is converted and computes the
+      same; model.keras stays as it is.
 
   Returns:
     The metrics, as metrics.json has them.
@@ -145,7 +149,7 @@ def write_champion(
     OSError: The folder cannot be written.
   """
   began = time.monotonic()
-  conversions = convert(model, data, quantize, calibration_count, seed)
+  conversions = convert(form(model), data, quantize, calibration_count, seed)
   beside = folder.with_name(f".{folder.name}.{os.getpid()}")
   beside.mkdir(parents=True)
   try:

@@ -12,6 +12,7 @@ from elite_tf.families import get_family
 from elite_tf.grouping import Grouping, make_groups
 from elite_tf.latency import estimate_seconds
 from elite_tf.memory import Memory, predict
+from elite_tf.memory.slicing import choose, slice_plan
 from elite_tf.pool import include, make_pool
 from elite_tf.settings import Settings, check_rounds, resolve
 from elite_tf.spec import Candidate, Cost, Layer
@@ -182,6 +183,8 @@ def make_plan(
   for candidate in pool:
     layers = family.plan(candidate)
     cost = network_cost(layers)
+    if limited and settings.slices:
+      layers = slice_plan(layers, choose(layers)).layers
     need = predict_needs(candidate, layers, limits) if limited else None
     if need and need.shortfall != (0, 0):
       misfits.append(Misfit(candidate, cost, need))

@@ -45,6 +45,10 @@ _HELP = {
     "epochs": "Epochs of a champion in all.",
     "criterion": "What a round is decided by: average (the paper's) or current.",
     "batch_size": "Images a training step.",
+    "slices": (
+        "Compute the widest maps by slices of channels: the same numbers, a"
+        " smaller arena, some percent more operators."
+    ),
     "quantize": "How champions are quantized: int8, or none.",
     "calibration_images": "Training images that calibrate the quantization.",
     "runner": "Where candidates train: local.",
@@ -58,11 +62,11 @@ def define_flags() -> None:
   from absl import flags  # pylint: disable=g-import-not-at-top
 
   for field in dataclasses.fields(Settings):
-    define = (
-        flags.DEFINE_integer
-        if isinstance(field.default, int)
-        else flags.DEFINE_string
-    )
+    define = {
+        bool: flags.DEFINE_bool,
+        int: flags.DEFINE_integer,
+        str: flags.DEFINE_string,
+    }[type(field.default)]
     define(field.name, field.default, _HELP[field.name])
   flags.DEFINE_bool("dry_run", False, "Print the plan and stop.")
   flags.DEFINE_enum(

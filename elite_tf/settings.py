@@ -30,6 +30,8 @@ class Settings:
     epochs: Epochs of a champion in all.
     criterion: What a round is decided by.
     batch_size: Images a training step.
+    slices: Whether champions are exported with their widest maps computed by
+      slices of channels: the same numbers, a smaller arena.
     quantize: How champions are quantized, or `none`.
     calibration_images: Training images that calibrate the quantization.
     runner: Where candidates train.
@@ -52,6 +54,7 @@ class Settings:
   epochs: int = 350
   criterion: str = "average"
   batch_size: int = 100
+  slices: bool = False
   quantize: str = "int8"
   calibration_images: int = 256
   runner: str = "local"

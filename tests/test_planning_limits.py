@@ -81,7 +81,7 @@ def test_no_limits_no_prediction():
 
 
 def test_pointers_of_this_computer_are_not_charged_to_the_board():
-  (needs, *_) = _plan(sram="1MB", include="lite-w6-d6-*").needs
+  needs, *_ = _plan(sram="1MB", include="lite-w6-d6-*").needs
   memory = needs.memory
   limits = Limits(memory.flash_bytes, planning.arena_needed(memory.arena_bytes))
 

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from elite_tf import datasets, device, preprocess
 from elite_tf.datasets import Dataset, Split
 from elite_tf.errors import CandidateFailed, EliteError
+from elite_tf.families import get_family
 from elite_tf.processes import die_with
 from elite_tf.run_folder import RunFolder
 from elite_tf.settings import Settings
@@ -157,10 +158,20 @@ class Worker:
           self._settings.quantize,
           self._settings.calibration_images,
           self._settings.seed,
+          self._form(request.candidate),
       )
     except EliteError as error:
       return Exported(name, None, str(error))
     return Exported(name, metrics)
+
+  def _form(self, candidate: Candidate):
+    """Returns in which form a champion is exported: model -> model."""
+    if not self._settings.slices:
+      return lambda model: model
+    from elite_tf.export.sliced import slice_model
+
+    layers = get_family(candidate.family).plan(candidate)
+    return lambda model: slice_model(model, layers)
 
   def release(self, name: str) -> None:
     """Frees the memory of a candidate that is not trained here again."""

@@ -10,10 +10,17 @@ import numpy as np
 import pytest
 
 from elite_tf import memory, verify
+from elite_tf.cost import RULES
 from elite_tf.families import FAMILIES, get_family
 from elite_tf.families.efficientnet import ACTIVATIONS
 from elite_tf.memory.arena import BOARD, HOST, buffers, tail_bytes
-from elite_tf.memory.graph import Graph, Operator, Tensor, lower
+from elite_tf.memory.graph import (
+    _OPERATIONS,
+    Graph,
+    Operator,
+    Tensor,
+    lower,
+)
 from elite_tf.memory.planner import Buffer, align, peak, place
 from elite_tf.pool import make_pool
 from elite_tf.spec import Layer
@@ -162,6 +169,11 @@ def test_operators_share_what_the_converter_shares():
   )
   codes = [operator.code for operator in lower(layers).operators]
   assert codes == ["CONV_2D", "ADD", "RESHAPE", "CONV_2D", "RESHAPE"]
+
+
+def test_every_kind_of_row_can_be_lowered():
+  assert RULES.keys() - {"input", "activation"} <= _OPERATIONS.keys()
+  assert {*ACTIVATIONS, "sigmoid", "softmax"} <= _OPERATIONS.keys()
 
 
 def test_every_pool_is_predicted_at_once():

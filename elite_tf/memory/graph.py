@@ -8,7 +8,7 @@ out, and the skip past a block is made a vector by a RESHAPE.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from elite_tf.spec import Layer
@@ -315,7 +315,7 @@ def _concatenate(lowering: _Lowering, row: Layer) -> Tensor:
 
 
 # Lowers a row, by its kind of operation or, of an activation, its function.
-_OPERATIONS: dict[str, Callable[[_Lowering, Layer], Tensor]] = {
+_OPERATIONS = {
     "batch_norm": _same,
     "dropout": _same,
     "stochastic_depth": _same,

@@ -108,3 +108,19 @@ def test_a_full_disk_leaves_nothing(network, tmp_path, monkeypatch):
   with pytest.raises(OSError, match="No space"):
     champions.write_champion(tmp_path / "c", network, _data(), "none", 10, 0)
   assert not list(tmp_path.iterdir())
+
+
+def test_what_is_converted_has_the_form_asked_for(network, tmp_path):
+  other = keras.models.clone_model(network)
+  other.set_weights([-weight for weight in network.get_weights()])
+  data = _data()
+  metrics = champions.write_champion(
+      tmp_path / "c", network, data, "none", 10, 0, form=lambda model: other
+  )
+  images = preprocess.scale(data.test.images)
+  answers = other.predict(images, verbose=0).argmax(-1) == data.test.labels
+  assert metrics["conversions"]["float"]["accuracy"] == pytest.approx(
+      answers.mean()
+  )
+  saved = keras.saving.load_model(tmp_path / "c" / "model.keras")
+  assert np.array_equal(saved.get_weights()[0], network.get_weights()[0])

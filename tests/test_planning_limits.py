@@ -161,3 +161,11 @@ def test_rejecting_the_last_leaves_no_champion():
 def test_activation_is_a_choice_of_the_pool():
   plan = _plan(activation="hard_swish", include="*-w6-d6-*")
   assert all(c.name.endswith("-hard_swish") for c in plan.candidates)
+
+
+def test_slices_are_in_the_prediction():
+  (plain,) = _plan(pool="elite", sram="1MB", include="elite-w4-d4-r96").needs
+  (sliced,) = _plan(
+      pool="elite", sram="1MB", include="elite-w4-d4-r96", slices=True
+  ).needs
+  assert plain.memory.arena_bytes > 1.4 * sliced.memory.arena_bytes

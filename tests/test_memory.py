@@ -71,6 +71,9 @@ def _predict(*row):
         # at 0, of which 32 are taken.
         ([(80, 0, 1), (64, 0, 3), (48, 1, 3), (32, 2, 3)],
          [0, 80, 144, 0], 192),
+        # A gap that fits exactly is taken: from 64 to 96.
+        ([(96, 0, 0), (80, 0, 1), (64, 1, 1), (32, 1, 1)],
+         [0, 96, 0, 64], 176),
         # A gap too small is passed over: 32 does not fit into 16.
         ([(16, 0, 0), (96, 0, 1), (64, 0, 0), (32, 0, 1)],
          [192, 0, 96, 160], 208),

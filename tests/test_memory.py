@@ -174,6 +174,19 @@ def test_operators_share_what_the_converter_shares():
   assert codes == ["CONV_2D", "ADD", "RESHAPE", "CONV_2D", "RESHAPE"]
 
 
+def test_two_classes_are_as_many_tensors_as_three():
+  """(1, 2) is the shape of two answers and the axes of a mean: two constants,
+  as the converter has it. Equal shapes are one."""
+  counts = [
+      len(lower(get_family("elite").plan(candidate)).tensors)
+      for candidate in (
+          check_memory.find("elite", 4, 4, 32, 1, classes, "")
+          for classes in (2, 3)
+      )
+  ]
+  assert counts[0] == counts[1]
+
+
 def test_every_kind_of_row_can_be_lowered():
   assert RULES.keys() - {"input", "activation"} <= _OPERATIONS.keys()
   assert {*ACTIVATIONS, "sigmoid", "softmax"} <= _OPERATIONS.keys()

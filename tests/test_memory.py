@@ -71,6 +71,9 @@ def _predict(*row):
         # at 0, of which 32 are taken.
         ([(80, 0, 1), (64, 0, 3), (48, 1, 3), (32, 2, 3)],
          [0, 80, 144, 0], 192),
+        # A gap that fits exactly is taken: from 64 to 96.
+        ([(96, 0, 0), (80, 0, 1), (64, 1, 1), (32, 1, 1)],
+         [0, 96, 0, 64], 176),
         # A gap too small is passed over: 32 does not fit into 16.
         ([(16, 0, 0), (96, 0, 1), (64, 0, 0), (32, 0, 1)],
          [192, 0, 96, 160], 208),
@@ -169,6 +172,19 @@ def test_operators_share_what_the_converter_shares():
   )
   codes = [operator.code for operator in lower(layers).operators]
   assert codes == ["CONV_2D", "ADD", "RESHAPE", "CONV_2D", "RESHAPE"]
+
+
+def test_two_classes_are_as_many_tensors_as_three():
+  """(1, 2) is the shape of two answers and the axes of a mean: two constants,
+  as the converter has it. Equal shapes are one."""
+  counts = [
+      len(lower(get_family("elite").plan(candidate)).tensors)
+      for candidate in (
+          check_memory.find("elite", 4, 4, 32, 1, classes, "")
+          for classes in (2, 3)
+      )
+  ]
+  assert counts[0] == counts[1]
 
 
 def test_every_kind_of_row_can_be_lowered():

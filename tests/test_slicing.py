@@ -107,6 +107,14 @@ def test_map_that_a_skip_reads_too_is_not_sliced():
   assert "block2a_dwconv" not in sliceable(layers)
 
 
+def test_no_more_slices_than_the_kernel_concatenates():
+  """Of 96 and 144 channels there could be 12 and 18; it has room for ten."""
+  _, layers = _plan(*WIDE)
+  most = sliceable(layers)
+  assert most["block2a_dwconv"] == 2 and most["block3a_dwconv"] == 6
+  assert most["block4a_dwconv"] == most["block5a_dwconv"] == 10
+
+
 def test_chosen_slices_make_the_arena_small():
   """By hand: block 3a's map is 3 * 48 * 48 * 48 bytes. In six slices, 8 * 48
   * 48 of them at a time, it is below what others take."""

@@ -1,0 +1,98 @@
+"""LOGISTIC in int8: scales at which all kernels round alike.
+
+TensorFlow Lite's reference kernel and TensorFlow Lite Micro's compute the
+sigmoid with different precision. Where a result lies next to the middle of two
+codes, they can round to different ones. It depends on the input's scale and
+zero point alone, so all 256 codes can be tried, and a scale changed by some
+parts in ten thousand moves the results away from the middle.
+"""
+
+import numpy as np
+
+from elite_tf.errors import VerificationFailed
+from elite_tf.interpreters.micro import run_micro
+from elite_tf.interpreters.reference import run_reference
+
+# A scale is widened by so much at a time: far below what calibration decides,
+# and far above what separates the two kernels.
+STEP = 1e-4
+STEPS = 20
+
+CODES = np.arange(-128, 128, dtype=np.int8).reshape(1, 256)
+
+
+def align(model: bytes) -> bytes:
+  """Returns the network with LOGISTIC's scales at which kernels agree.
+
+  Args:
+    model: A .tflite file.
+
+  Raises:
+    VerificationFailed: No scale nearby was found.
+  """
+  from tflite_micro.python.tflite_micro import runtime
+
+  schema = runtime.schema_fb
+  root = _unpack(schema, model)
+  graph = root.subgraphs[0]
+  agreed: dict[tuple[float, int], float] = {}
+  for operator in graph.operators:
+    tensor = graph.tensors[operator.inputs[0]]
+    if not _is_logistic(schema, root, operator, tensor):
+      continue
+    scale = float(tensor.quantization.scale[0])
+    zero_point = int(tensor.quantization.zeroPoint[0])
+    if (scale, zero_point) not in agreed:
+      agreed[scale, zero_point] = _nearest_scale(schema, model, operator, scale)
+    # The tensor's producer and readers take its scale from here: the network
+    # stays consistent, and its range is wider by as much.
+    tensor.quantization.scale = [agreed[scale, zero_point]]
+  return _pack(root)
+
+
+def _nearest_scale(schema, model: bytes, operator, scale: float) -> float:
+  for step in range(STEPS):
+    wider = float(np.float32(scale * (1 + step * STEP)))
+    probe = _probe(schema, model, operator, wider)
+    micro = run_micro(probe, CODES, processes=1).outputs
+    if np.array_equal(micro, run_reference(probe, CODES, threads=1)):
+      return wider
+  raise VerificationFailed(
+      f"LOGISTIC of scale {scale}: TensorFlow Lite Micro and the reference"
+      f" kernels differ at {STEPS} scales near it"
+  )
+
+
+def _probe(schema, model: bytes, operator, scale: float) -> bytes:
+  """Returns a network of one LOGISTIC that takes all 256 codes."""
+  root = _unpack(schema, model)
+  graph = root.subgraphs[0]
+  source, target = operator.inputs[0], operator.outputs[0]
+  graph.operators = [operator]
+  graph.inputs, graph.outputs = [source], [target]
+  root.signatureDefs = []
+  for tensor in (graph.tensors[source], graph.tensors[target]):
+    tensor.shape, tensor.shapeSignature = [1, CODES.size], None
+  graph.tensors[source].quantization.scale = [scale]
+  return _pack(root)
+
+
+def _is_logistic(schema, root, operator, tensor) -> bool:
+  code = root.operatorCodes[operator.opcodeIndex]
+  return (
+      max(code.builtinCode, code.deprecatedBuiltinCode)
+      == schema.BuiltinOperator.LOGISTIC
+      and tensor.type == schema.TensorType.INT8
+  )
+
+
+def _unpack(schema, model: bytes):
+  return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
+
+
+def _pack(root) -> bytes:
+  import flatbuffers
+
+  builder = flatbuffers.Builder(1024)
+  builder.Finish(root.Pack(builder), b"TFL3")
+  return bytes(builder.Output())

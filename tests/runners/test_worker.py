@@ -179,9 +179,26 @@ def test_champion_is_exported(make, monkeypatch, tmp_path):
   monkeypatch.setattr("elite_tf.champions.write_champion", write_champion)
   exported = make().answer(Export(CANDIDATE, 1))
   assert exported == Exported(CANDIDATE.name, {"name": "a"})
-  ((folder, network, _, *settings),) = asked
+  ((folder, network, _, *settings, form),) = asked
   assert folder == tmp_path / "champions" / CANDIDATE.name
   assert network == "network" and settings == ["int8", 256, 0]
+  assert form("network") == "network"
+
+
+def test_champion_is_exported_by_slices_where_asked_for(make, monkeypatch):
+  forms = []
+  _network(monkeypatch, "network")
+  monkeypatch.setattr(
+      "elite_tf.champions.write_champion",
+      lambda *arguments: forms.append(arguments[-1]) or {},
+  )
+  monkeypatch.setattr(
+      "elite_tf.export.sliced.slice_model",
+      lambda model, layers: (model, layers[0].shape),
+  )
+  make(slices=True).answer(Export(CANDIDATE, 1))
+  (form,) = forms
+  assert form("network") == ("network", (16, 16, 1))
 
 
 def test_champion_that_cannot_be_deployed(make, monkeypatch):

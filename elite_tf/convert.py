@@ -9,7 +9,7 @@ from pathlib import Path
 
 from elite_tf.command import run
 from elite_tf.errors import ConfigError
-from elite_tf.quantize import METHODS
+from elite_tf.quantize import check_method
 from elite_tf.run_folder import RunFolder, write_file
 from elite_tf.settings import Settings
 
@@ -137,11 +137,7 @@ def main() -> int:
 
   values = flags.FLAGS
   out = check_output(values.out, values.overwrite)
-  if values.quantize not in ("none", *METHODS):
-    raise ConfigError(
-        f"--quantize must be one of {', '.join(sorted({'none', *METHODS}))}."
-        f" Received: {values.quantize!r}"
-    )
+  check_method(values.quantize)
   if values.calibration_images < 1:
     raise ConfigError(
         "--calibration_images must be at least 1."

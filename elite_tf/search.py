@@ -11,7 +11,7 @@ import types
 from elite_tf import planning
 from elite_tf.command import given_flags, run, versions
 from elite_tf.errors import ConfigError
-from elite_tf.quantize import METHODS
+from elite_tf.quantize import check_method
 from elite_tf.run_folder import default_run_dir
 from elite_tf.settings import PRESETS, Settings, resolve
 
@@ -85,12 +85,7 @@ def prepare(settings: Settings):
   Raises:
     ConfigError: The settings or the data are not what they should be.
   """
-  if settings.quantize not in ("none", *METHODS):
-    raise ConfigError(
-        "--quantize must be one of"
-        f" {', '.join(sorted({'none', *METHODS}))}."
-        f" Received: {settings.quantize!r}"
-    )
+  check_method(settings.quantize)
   if settings.runner != "local":
     raise ConfigError(f"--runner must be local. Received: {settings.runner!r}")
   plan, description = planning.plan_for_data(settings)

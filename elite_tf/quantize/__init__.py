@@ -9,8 +9,22 @@ Importing this package loads no TensorFlow: a dry run knows the names.
 
 from collections.abc import Callable
 
+from elite_tf.errors import ConfigError
 from elite_tf.quantize import post_training
 
 METHODS: dict[str, Callable[..., bytes]] = {
     "int8": post_training.int8,
 }
+
+
+def check_method(name: str) -> None:
+  """Refuses what is neither a method nor `none`.
+
+  Raises:
+    ConfigError: There is no such method; names those there are.
+  """
+  if name not in ("none", *METHODS):
+    raise ConfigError(
+        f"--quantize must be one of {', '.join(sorted({'none', *METHODS}))}."
+        f" Received: {name!r}"
+    )

@@ -137,7 +137,7 @@ def run_search(
     workers, threads = default_workers(len(plan.candidates))
     workers = settings.workers or workers
     with Progress(console, plan, brackets, rules, workers) as progress:
-      _announce(progress, plan, description, journal)
+      _announce(progress, plan, description, settings, journal)
       with LocalRunner(
           settings,
           folder,
@@ -182,7 +182,11 @@ def _checked(result: dict, folder: RunFolder) -> dict:
 
 
 def _announce(
-    progress: Progress, plan: Plan, description: Description, journal: Journal
+    progress: Progress,
+    plan: Plan,
+    description: Description,
+    settings: Settings,
+    journal: Journal,
 ) -> None:
   trained = journal.of_kind("trained")
   if trained:
@@ -193,6 +197,7 @@ def _announce(
       f" {description.classes} classes; {len(plan.candidates)} candidates in"
       f" {len(plan.grouping.groups)} groups, {plan.candidate_epochs} epochs"
   )
+  progress.say(f"augmentation of the training images: {settings.augment}")
 
 
 def _write_champions(

@@ -9,6 +9,7 @@ import sys
 import types
 
 from elite_tf import planning
+from elite_tf.augment import choose
 from elite_tf.command import given_flags, run, versions
 from elite_tf.errors import ConfigError
 from elite_tf.quantize import check_method
@@ -45,6 +46,10 @@ _HELP = {
     "epochs": "Epochs of a champion in all.",
     "criterion": "What a round is decided by: average (the paper's) or current.",
     "batch_size": "Images a training step.",
+    "augment": (
+        "How training images are changed: none, light, cifar10, svhn or"
+        " imagenet (the paper's); empty chooses by the images."
+    ),
     "slices": (
         "Compute the widest maps by slices of channels: the same numbers, a"
         " smaller arena, some percent more operators."
@@ -80,7 +85,7 @@ def define_flags() -> None:
 
 
 def prepare(settings: Settings):
-  """Returns (settings with the run folder named, plan, description of data).
+  """Returns (settings with nothing left to choose, plan, description of data).
 
   Raises:
     ConfigError: The settings or the data are not what they should be.
@@ -90,7 +95,9 @@ def prepare(settings: Settings):
     raise ConfigError(f"--runner must be local. Received: {settings.runner!r}")
   plan, description = planning.plan_for_data(settings)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
-  return dataclasses.replace(settings, run_dir=run_dir), plan, description
+  augment = settings.augment or choose(description)
+  settings = dataclasses.replace(settings, run_dir=run_dir, augment=augment)
+  return settings, plan, description
 
 
 def search(preset: str = "", console=None, **settings) -> dict:

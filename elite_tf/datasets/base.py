@@ -20,6 +20,8 @@ class Description:
     width: Width of the images as stored, in pixels.
     class_names: One name for each class, in the order of the labels.
     images: Number of images, all parts together.
+    photographs: Whether they are pictures of a camera's kind, of at least 64
+      pixels: these are evaluated on a central crop and augmented as such.
   """
 
   name: str
@@ -29,6 +31,7 @@ class Description:
   width: int
   class_names: tuple[str, ...]
   images: int
+  photographs: bool = False
 
 
 # Arrays have no single answer to ==, so these two compare by identity.

@@ -4,10 +4,12 @@
     python tools/benchmark_input.py --resolutions=96 --stored=375x500
 
 Trains one network (elite w4 d4, three channels, batch 100, one thread on one
-core, which is what each of a search's workers has) in several ways in one process, a few steps each in
-turn and several times over, and prints one JSON object: of every way the median
-of its images a second, and the median of its ratios to another way of the same
-turn. A quarter of an hour.
+core, which is what each of a search's workers has) in several ways in one
+process, a few steps each in turn and several times over, and prints one JSON
+object: of every way the median of its images a second, and the median of its
+ratios to another way of the same turn; by the clock and by the processor time
+used, which on one core says the same if nobody else uses it, and says it still
+if somebody does. A quarter of an hour.
 
     search      the search's own training, images in memory, no augmentation
     step        a bare loop around the search's own step: what the loop costs
@@ -30,6 +32,11 @@ CLASSES = 10
 PICTURES = 64
 
 
+def _now() -> tuple[float, float]:
+  """Returns the seconds by the clock and those of processor time."""
+  return time.perf_counter(), time.process_time()
+
+
 class _Search:
   """The search's own training; a turn is an epoch."""
 
@@ -45,14 +52,14 @@ class _Search:
 
   def _timed(self, *arguments):
     result = self._step(*arguments)
-    self._ended = time.perf_counter()
+    self._ended = _now()
     return result
 
-  def turn(self) -> float:
-    """Trains an epoch; returns the seconds until its last training step."""
-    start = time.perf_counter()
+  def turn(self):
+    """Trains an epoch; returns when its training steps began and ended."""
+    start = _now()
     self._trainer.train(len(self._trainer.epochs) + 1)
-    return self._ended - start
+    return start, self._ended
 
 
 class _Bare:
@@ -62,16 +69,16 @@ class _Bare:
     self._step, self._train = step, train
     self._rewrites, self._configure = rewrites, configure
 
-  def turn(self) -> float:
-    """Trains an epoch; returns its seconds."""
+  def turn(self):
+    """Trains an epoch; returns when it began and ended."""
     self._configure(self._rewrites)
-    start = time.perf_counter()
+    start = _now()
     for number in range(len(self._train.labels) // BATCH):
       part = slice(number * BATCH, (number + 1) * BATCH)
       self._step(number, self._train.images[part], self._train.labels[part])
-    seconds = time.perf_counter() - start
+    ended = _now()
     self._configure(False)
-    return seconds
+    return start, ended
 
 
 def _photographs(np, height, width):
@@ -128,9 +135,7 @@ def measure(resolution: int, stored: list[str], steps: int, turns: int) -> dict:
   configure(False)
   ways = {
       "search": _Search(candidate, train, val, "none"),
-      "step": _Bare(
-          search_step(tf, candidate, ""), train, False, configure
-      ),
+      "step": _Bare(search_step(tf, candidate, ""), train, False, configure),
       "function": _Bare(plain, train, True, configure),
   }
   for size in stored:
@@ -141,10 +146,21 @@ def measure(resolution: int, stored: list[str], steps: int, turns: int) -> dict:
   rates = {name: [] for name in ways}
   for turn in range(turns + 1):
     for name, way in ways.items():
-      seconds = way.turn()
+      start, ended = way.turn()
       if turn:  # The first one traces.
-        rates[name].append(count / seconds)
+        rates[name].append([count / (b - a) for a, b in zip(start, ended)])
+  return {
+      name: _figures(
+          {
+              way: [rate[number] for rate in found]
+              for way, found in rates.items()
+          }
+      )
+      for number, name in enumerate(("clock", "processor"))
+  }
 
+
+def _figures(rates: dict[str, list[float]]) -> dict:
   def ratio(above, below):
     return statistics.median(a / b for a, b in zip(rates[above], rates[below]))
 
@@ -153,7 +169,7 @@ def measure(resolution: int, stored: list[str], steps: int, turns: int) -> dict:
       "search_to_step": ratio("search", "step"),
       "search_to_function": ratio("search", "function"),
       "augmented_to_search": {
-          name: ratio(name, "search") for name in ways if "imagenet" in name
+          name: ratio(name, "search") for name in rates if "imagenet" in name
       },
   }
 

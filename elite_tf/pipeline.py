@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import shutil
@@ -15,7 +16,14 @@ from elite_tf.errors import SearchFailed
 from elite_tf.journal import Journal
 from elite_tf.planning import Plan, limits_of, measured_shortfall
 from elite_tf.progress import Progress
-from elite_tf.run_folder import RunFolder, open_run, write_file
+from elite_tf.run_folder import (
+    RunFolder,
+    missing_folders,
+    open_run,
+    removed_on_error,
+    store_of,
+    write_file,
+)
 from elite_tf.runners.local import LocalRunner, default_workers
 from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.runners.worker import Export
@@ -71,10 +79,14 @@ class Observers(Observer):
       observer.on_group_end(bracket)
 
 
-def disk_bytes(plan: Plan) -> int:
-  """Returns the room that a search needs on the disk, at most, in bytes.
+def disk_bytes(plan: Plan, cache: int = 0) -> int:
+  """Returns the room that a search needs in its folder, at most, in bytes.
 
   Checkpoints of one group and of the champions before it are there at a time.
+
+  Args:
+    plan: Of the search.
+    cache: Bytes of decoded pictures that the folder will hold.
   """
   largest = sum(
       CHECKPOINT_BYTES * plan.costs[position].params
@@ -85,7 +97,7 @@ def disk_bytes(plan: Plan) -> int:
       * max(plan.costs[position].params for position in group)
       for group in plan.grouping.groups
   )
-  return largest + champions
+  return largest + champions + cache
 
 
 def run_search(
@@ -114,19 +126,24 @@ def run_search(
     OSError: Something cannot be written.
   """
   console = console or Console(file=io.StringIO())
-  if not RunFolder(Path(settings.run_dir)).config.exists():
-    # What is wrong with the data is found before anything is written.
-    datasets.load(settings.data, settings.seed)
-  folder = open_run(settings, versions, disk_bytes(plan))
+  say = functools.partial(
+      console.print, markup=False, highlight=False, soft_wrap=True
+  )
+  store = dataclasses.replace(store_of(settings), say=say)
+  cache = 0
+  if not settings.cache_dir:
+    cache = datasets.decoded_bytes(settings.data, description, store)
+  new = missing_folders(Path(settings.run_dir))
+  folder = open_run(settings, versions, disk_bytes(plan, cache))
   found = folder.read_result()
   if found is not None:
-    console.print(
-        f"{folder.path}: this search has ended already",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"{folder.path}: this search has ended already")
     return _checked(found, folder)
+  notes = description.notes
+  if not folder.journal.exists():
+    # What is wrong with the data is found before anything is trained.
+    with removed_on_error(folder, new):
+      notes = datasets.load(settings.data, settings.seed, store).notes
   with contextlib.closing(Journal(folder.journal)) as journal:
     journal.append({"event": "start"})
     rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
@@ -138,6 +155,8 @@ def run_search(
     workers = settings.workers or workers
     with Progress(console, plan, brackets, rules, workers) as progress:
       _announce(progress, plan, description, journal)
+      for note in notes:
+        progress.say(note)
       with LocalRunner(
           settings,
           folder,

@@ -1,14 +1,16 @@
 """The folder that a search writes: what lies where, and whose it is."""
 
+import contextlib
 import csv
 import dataclasses
 import io
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from elite_tf.datasets import Store
 from elite_tf.errors import ConfigError
 from elite_tf.settings import FREE, Settings
 from elite_tf.spec import Epoch
@@ -68,6 +70,11 @@ class RunFolder:
     """What the search found; there only when it has ended."""
     return self.path / "result.json"
 
+  @property
+  def cache(self) -> Path:
+    """Decoded pictures, where no other folder is named for them."""
+    return self.path / "cache"
+
   def history(self, name: str) -> Path:
     """A candidate's epochs as a table."""
     return self.path / "candidates" / name / "history.csv"
@@ -97,6 +104,30 @@ class RunFolder:
       return None
     except ValueError as error:
       raise ConfigError(f"{self.result}: damaged ({error})") from error
+
+
+# Evaluation sees n/(n + 32) of a photograph's short side for n pixels: so large
+# are they kept that this part of them is the network's input pixel by pixel.
+STORE_MARGIN = 32
+
+
+def store_of(settings: Settings) -> Store:
+  """Returns where a search finds its data and keeps them decoded.
+
+  Args:
+    settings: With neither a run folder nor a cache nothing is kept; without a
+      base resolution pictures are not shrunk.
+  """
+  root = Path(settings.cache_dir) if settings.cache_dir else None
+  if root is None and settings.run_dir:
+    root = RunFolder(Path(settings.run_dir)).cache
+  base = settings.base_resolution
+  return Store(
+      root,
+      base + STORE_MARGIN if base else 0,
+      settings.tfds_dir,
+      settings.download,
+  )
 
 
 def default_run_dir(data_name: str, pool: str) -> str:
@@ -141,6 +172,30 @@ def open_run(
         f"--run_dir={folder.path} cannot be used ({error.strerror})"
     ) from error
   return folder
+
+
+def missing_folders(path: Path) -> list[Path]:
+  """Returns the folders that have to be made for this one, itself first."""
+  return [p for p in (path, *path.absolute().parents) if not p.exists()]
+
+
+@contextlib.contextmanager
+def removed_on_error(folder: RunFolder, new: Iterable[Path]) -> Iterator[None]:
+  """Removes a run folder if what is done in it shows wrong data or settings.
+
+  Args:
+    folder: Of a search that has not begun.
+    new: The folders that were made for it, the innermost first.
+  """
+  try:
+    yield
+  except ConfigError:
+    shutil.rmtree(folder.path, ignore_errors=True)
+    with contextlib.suppress(OSError):  # Somebody else uses it by now.
+      for above in new:
+        if above.exists():
+          above.rmdir()
+    raise
 
 
 def _nearest_existing(path: Path) -> Path:

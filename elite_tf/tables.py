@@ -86,6 +86,8 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
       f" {description.classes} classes, {description.channels} channels of"
       f" {description.height} x {description.width} pixels",
   )
+  for note in description.notes:
+    _print(console, note)
   _print(
       console,
       f"{len(plan.candidates)} candidates in {len(grouping.groups)} groups,"

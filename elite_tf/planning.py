@@ -174,6 +174,7 @@ def make_plan(
           base_resolution,
           settings.levels,
           settings.activation,
+          settings.stem_stride,
       ),
       settings.include,
   )
@@ -237,6 +238,7 @@ def _candidate_to_json(
       "width": candidate.width,
       "depth": candidate.depth,
       "resolution": candidate.resolution,
+      "stem_stride": candidate.stem_stride,
       "w": candidate.w,
       "d": candidate.d,
       "r": candidate.r,
@@ -314,9 +316,9 @@ def plan(
       include, group_size, round_epochs, epochs.
 
   Returns:
-    {"pool", "candidates": [{"name", "width", "depth", "resolution", "w", "d",
-    "r", "params", "macs", "flash_bytes", "sram_bytes", "estimated_seconds", "z_params", "z_macs",
-    "z_sum", "group", "fits"}], "groups": [["name", ...], ...], "statistics":
+    {"pool", "candidates": [{"name", "width", "depth", "resolution",
+    "stem_stride", "w", "d", "r", "params", "macs", "flash_bytes", "sram_bytes",
+    "estimated_seconds", "z_params", "z_macs", "z_sum", "group", "fits"}], "groups": [["name", ...], ...], "statistics":
     {"params": {"mean", "sd"}, "macs": {"mean", "sd"}}, "rounds",
     "candidate_epochs"}. Groups count from 1, heaviest first.
 

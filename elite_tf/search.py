@@ -33,6 +33,10 @@ _HELP = {
         "Activation of stem, blocks and head: swish, hard_swish or relu6;"
         " empty means the family's."
     ),
+    "stem_stride": (
+        "Step of the first convolution, 1 or 2; 0 chooses by the base"
+        " resolution: 1 below 64 pixels."
+    ),
     "board": (
         "Only candidates that fit this board are trained: a name, or a CSV file"
         " of your own."

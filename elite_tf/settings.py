@@ -20,6 +20,8 @@ class Settings:
     levels: Coefficients per axis.
     base_resolution: Input size at r = 1, in pixels; 0 means by the data.
     activation: Activation of stem, blocks and head; empty means the family's.
+    stem_stride: Step of the first convolution, 1 or 2 pixels; 0 means by the
+      base resolution: 1 below 64 pixels.
     board: Only candidates that fit this board are trained: a name of
       `elite_tf.boards` or the path of a file; empty means any.
     flash: Flash that a network may take, as `1MB`; empty means the board's.
@@ -45,6 +47,7 @@ class Settings:
   levels: int = 4
   base_resolution: int = 0
   activation: str = ""
+  stem_stride: int = 0
   board: str = ""
   flash: str = ""
   sram: str = ""
@@ -87,6 +90,7 @@ PRESETS: dict[str, dict[str, object]] = {
 _AT_LEAST = {
     "levels": 1,
     "base_resolution": 0,
+    "stem_stride": 0,
     "group_size": 1,
     "round_epochs": 1,
     "epochs": 1,
@@ -96,7 +100,10 @@ _AT_LEAST = {
     "seed": 0,
 }
 
-_AT_MOST = {"seed": 2**32 - 1}  # What NumPy's and Keras's generators take.
+_AT_MOST = {
+    "stem_stride": 2,
+    "seed": 2**32 - 1,  # What NumPy's and Keras's generators take.
+}
 
 
 def resolve(given: Mapping[str, object], preset: str = "") -> Settings:

@@ -84,7 +84,8 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
       console,
       f"{description.name}: {description.images} images,"
       f" {description.classes} classes, {description.channels} channels of"
-      f" {description.height} x {description.width} pixels",
+      f" {description.height} x {description.width} pixels; stem stride"
+      f" {plan.candidates[0].stem_stride}",
   )
   _print(
       console,

@@ -37,7 +37,11 @@ class Settings:
     quantize: How champions are quantized, or `none`.
     calibration_images: Training images that calibrate the quantization.
     runner: Where candidates train.
-    workers: Processes of the local runner; 0 means one a core.
+    workers: Processes of the local runner; 0 means one a core, fewer where
+      memory is short.
+    epoch_timeout: Seconds without the end of an epoch after which a worker is
+      taken to hang; 0 means never.
+    keep_checkpoints: Whether those of eliminated candidates are kept.
     seed: Decides first weights, order of images, dropout and the val split.
   """
 
@@ -62,11 +66,15 @@ class Settings:
   calibration_images: int = 256
   runner: str = "local"
   workers: int = 0
+  epoch_timeout: int = 0
+  keep_checkpoints: bool = False
   seed: int = 0
 
 
 # Where a search may run, or be continued, without computing something else.
-FREE = frozenset({"run_dir", "runner", "workers"})
+FREE = frozenset(
+    {"run_dir", "runner", "workers", "epoch_timeout", "keep_checkpoints"}
+)
 
 PRESETS: dict[str, dict[str, object]] = {
     # Two groups of four at the smallest width: minutes on two cores.
@@ -97,6 +105,7 @@ _AT_LEAST = {
     "batch_size": 2,
     "calibration_images": 1,
     "workers": 0,
+    "epoch_timeout": 0,
     "seed": 0,
 }
 

@@ -151,7 +151,9 @@ def test_round_epochs_as_numbers_and_as_shares(lengths, expected):
   assert {setting.grouping for setting in found} == {"random"}
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1", "x", "11", "0.6", "nan", "1e9"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "x", "11", "0.6", "nan", "1e9"]
+)
 def test_rounds_that_do_not_fit(text):
   curves = _curves(np.zeros((4, 20)))
   with pytest.raises(ConfigError, match="--round_epochs: 2 rounds .*Received"):

@@ -136,6 +136,17 @@ class RunFolder:
       if file.is_file() and file.suffix[1:].isdecimal():
         file.unlink(missing_ok=True)
 
+  def read_histories(self) -> dict[str, tuple[Epoch, ...]]:
+    """Returns the epochs of every candidate that has any, by name.
+
+    Raises:
+      ConfigError: A table is damaged.
+    """
+    return {
+        path.parent.name: _read_history(path)
+        for path in sorted(self.path.glob("candidates/*/history.csv"))
+    }
+
   def read_result(self) -> dict | None:
     """Returns the result, None while the search has not ended."""
     try:
@@ -144,6 +155,20 @@ class RunFolder:
       return None
     except ValueError as error:
       raise ConfigError(f"{self.result}: damaged ({error})") from error
+
+
+def _read_history(path: Path) -> tuple[Epoch, ...]:
+  with open(path, encoding="utf-8", newline="") as file:
+    rows = list(csv.reader(file))
+  try:
+    if tuple(rows[0]) != HISTORY_FIELDS:
+      raise ValueError(f"columns {','.join(rows[0])}")
+    epochs = tuple(Epoch(int(row[0]), *map(float, row[1:])) for row in rows[1:])
+    if [epoch.epoch for epoch in epochs] != list(range(1, len(rows))):
+      raise ValueError("epochs are not 1, 2, 3 and so on")
+  except (ValueError, TypeError, IndexError) as error:
+    raise ConfigError(f"{path}: damaged ({error})") from error
+  return epochs
 
 
 def default_run_dir(data_name: str, pool: str) -> str:

@@ -50,7 +50,12 @@ _HELP = {
     "group_size": "Candidates a group.",
     "round_epochs": "Epochs a round.",
     "epochs": "Epochs of a champion in all.",
-    "criterion": "What a round is decided by: average (the paper's) or current.",
+    "criterion": (
+        "What a round is decided by: average (the paper's, of all epochs so"
+        " far), best (of any epoch), current (epoch), exponential (average,"
+        " late epochs weigh more), last_half (average of the later half) or"
+        " median (best less the median of the others' averages)."
+    ),
     "batch_size": "Images a training step.",
     "slices": (
         "Compute the widest maps by slices of channels: the same numbers, a"

@@ -1,11 +1,13 @@
 """The plan of a search: who competes with whom, and what it will take."""
 
 import dataclasses
+import os
 
 from elite_tf import boards, datasets
 from elite_tf.boards import Limits, Shortfall, shortfall
 from elite_tf.cost import network_cost
 from elite_tf.datasets import Description
+from elite_tf.disk import disk_bytes
 from elite_tf.elimination import candidate_epochs, rounds_needed
 from elite_tf.errors import ConfigError
 from elite_tf.families import get_family
@@ -58,6 +60,7 @@ class Plan:
     grouping: Their groups.
     rounds: Rounds until every group has one candidate left.
     candidate_epochs: Epochs trained in all, champions' to the end included.
+    disk_bytes: Room that the search takes on the disk, at most.
   """
 
   pool: str
@@ -69,6 +72,7 @@ class Plan:
   grouping: Grouping
   rounds: int
   candidate_epochs: int
+  disk_bytes: int
 
   def groups(self) -> list[list[Candidate]]:
     """Returns the candidates by group, heaviest first."""
@@ -177,6 +181,7 @@ def make_plan(
           base_resolution,
           settings.levels,
           settings.activation,
+          settings.stem_stride,
       ),
       settings.include,
   )
@@ -202,6 +207,10 @@ def make_plan(
   )
   sizes = [len(group) for group in grouping.groups]
   check_rounds(settings, max(sizes))
+  epochs = sum(
+      candidate_epochs(size, settings.round_epochs, settings.epochs)
+      for size in sizes
+  )
   return Plan(
       pool=settings.pool,
       base_resolution=base_resolution,
@@ -211,9 +220,12 @@ def make_plan(
       misfits=tuple(misfits),
       grouping=grouping,
       rounds=max(rounds_needed(size) for size in sizes),
-      candidate_epochs=sum(
-          candidate_epochs(size, settings.round_epochs, settings.epochs)
-          for size in sizes
+      candidate_epochs=epochs,
+      disk_bytes=disk_bytes(
+          [[costs[position] for position in g] for g in grouping.groups],
+          epochs,
+          settings.workers or len(os.sched_getaffinity(0)),
+          settings.keep_checkpoints,
       ),
   )
 
@@ -230,6 +242,10 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
       settings.pool
   ).default_resolution(side)
   plan = make_plan(settings, description.classes, description.channels, base)
+  if not settings.cache_dir:
+    store = store_of(dataclasses.replace(settings, base_resolution=base))
+    decoded = datasets.decoded_bytes(settings.data, description, store)
+    plan = dataclasses.replace(plan, disk_bytes=plan.disk_bytes + decoded)
   return plan, description
 
 
@@ -241,6 +257,7 @@ def _candidate_to_json(
       "width": candidate.width,
       "depth": candidate.depth,
       "resolution": candidate.resolution,
+      "stem_stride": candidate.stem_stride,
       "w": candidate.w,
       "d": candidate.d,
       "r": candidate.r,
@@ -296,6 +313,7 @@ def plan_to_json(plan: Plan) -> dict:
       },
       "rounds": plan.rounds,
       "candidate_epochs": plan.candidate_epochs,
+      "disk_bytes": plan.disk_bytes,
   }
 
 
@@ -318,11 +336,11 @@ def plan(
       include, group_size, round_epochs, epochs.
 
   Returns:
-    {"pool", "candidates": [{"name", "width", "depth", "resolution", "w", "d",
-    "r", "params", "macs", "flash_bytes", "sram_bytes", "estimated_seconds", "z_params", "z_macs",
-    "z_sum", "group", "fits"}], "groups": [["name", ...], ...], "statistics":
+    {"pool", "candidates": [{"name", "width", "depth", "resolution",
+    "stem_stride", "w", "d", "r", "params", "macs", "flash_bytes", "sram_bytes",
+    "estimated_seconds", "z_params", "z_macs", "z_sum", "group", "fits"}], "groups": [["name", ...], ...], "statistics":
     {"params": {"mean", "sd"}, "macs": {"mean", "sd"}}, "rounds",
-    "candidate_epochs"}. Groups count from 1, heaviest first.
+    "candidate_epochs", "disk_bytes"}. Groups count from 1, heaviest first.
 
   Raises:
     ConfigError: An argument is not one that a search can run with.

@@ -23,6 +23,8 @@ class Settings:
     levels: Coefficients per axis.
     base_resolution: Input size at r = 1, in pixels; 0 means by the data.
     activation: Activation of stem, blocks and head; empty means the family's.
+    stem_stride: Step of the first convolution, 1 or 2 pixels; 0 means by the
+      base resolution: 1 below 64 pixels.
     board: Only candidates that fit this board are trained: a name of
       `elite_tf.boards` or the path of a file; empty means any.
     flash: Flash that a network may take, as `1MB`; empty means the board's.
@@ -38,7 +40,11 @@ class Settings:
     quantize: How champions are quantized, or `none`.
     calibration_images: Training images that calibrate the quantization.
     runner: Where candidates train.
-    workers: Processes of the local runner; 0 means one a core.
+    workers: Processes of the local runner; 0 means one a core, fewer where
+      memory is short.
+    epoch_timeout: Seconds without the end of an epoch after which a worker is
+      taken to hang; 0 means never.
+    keep_checkpoints: Whether those of eliminated candidates are kept.
     seed: Decides first weights, order of images, dropout and the val split.
   """
 
@@ -51,6 +57,7 @@ class Settings:
   levels: int = 4
   base_resolution: int = 0
   activation: str = ""
+  stem_stride: int = 0
   board: str = ""
   flash: str = ""
   sram: str = ""
@@ -65,13 +72,18 @@ class Settings:
   calibration_images: int = 256
   runner: str = "local"
   workers: int = 0
+  epoch_timeout: int = 0
+  keep_checkpoints: bool = False
   seed: int = 0
 
 
 # Where a search may run, or be continued, without computing something else.
 FREE = frozenset(
-    {"cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers"}
-)
+    {
+        "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
+        "epoch_timeout", "keep_checkpoints",
+    }
+)  # fmt: skip
 
 PRESETS: dict[str, dict[str, object]] = {
     # Two groups of four at the smallest width: minutes on two cores.
@@ -95,16 +107,21 @@ PRESETS: dict[str, dict[str, object]] = {
 _AT_LEAST = {
     "levels": 1,
     "base_resolution": 0,
+    "stem_stride": 0,
     "group_size": 1,
     "round_epochs": 1,
     "epochs": 1,
     "batch_size": 2,
     "calibration_images": 1,
     "workers": 0,
+    "epoch_timeout": 0,
     "seed": 0,
 }
 
-_AT_MOST = {"seed": 2**32 - 1}  # What NumPy's and Keras's generators take.
+_AT_MOST = {
+    "stem_stride": 2,
+    "seed": 2**32 - 1,  # What NumPy's and Keras's generators take.
+}
 
 
 def resolve(given: Mapping[str, object], preset: str = "") -> Settings:

@@ -84,14 +84,16 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
       console,
       f"{description.name}: {description.images} images,"
       f" {description.classes} classes, {description.channels} channels of"
-      f" {description.height} x {description.width} pixels",
+      f" {description.height} x {description.width} pixels; stem stride"
+      f" {plan.candidates[0].stem_stride}",
   )
   for note in description.notes:
     _print(console, note)
   _print(
       console,
       f"{len(plan.candidates)} candidates in {len(grouping.groups)} groups,"
-      f" {plan.rounds} rounds, {plan.candidate_epochs:,} epochs in all",
+      f" {plan.rounds} rounds, {plan.candidate_epochs:,} epochs in all; at most"
+      f" {plan.disk_bytes / 2**20:,.0f} MiB of disk",
   )
 
 

@@ -297,7 +297,7 @@ def test_a_group_that_fails_as_a_whole_ends_with_an_error(tmp_path):
   run_dir = tmp_path / "run"
   done = subprocess.run(
       [sys.executable, "-c", script, f"--data=npz:{path}", *SMALL,
-       "--include=elite-w4-d4-r32,elite-w4-d4-r29", f"--run_dir={run_dir}"],
+       "--include=elite-w4-d4-r16,elite-w4-d4-r15", f"--run_dir={run_dir}"],
       env={**os.environ, "PYTHONPATH": str(HOME)},
       capture_output=True, text=True, timeout=200, check=False,
   )  # fmt: skip

@@ -23,6 +23,7 @@ __all__ = (
     "Store",
     "decoded_bytes",
     "describe",
+    "is_decoded",
     "load",
 )
 
@@ -71,6 +72,14 @@ def load(spec: str, seed: int = 0, store: Store = Store()) -> Dataset:
   return source.load(argument, seed, store)
 
 
+def is_decoded(spec: str) -> bool:
+  """Returns whether a data set's images lie decoded in the cache.
+
+  Others are arrays that whoever loads them has in memory.
+  """
+  return _parse(spec)[0] in (folder, tfds)
+
+
 def decoded_bytes(spec: str, description: Description, store: Store) -> int:
   """Returns about what a data set will take in the decoded cache, in bytes.
 
@@ -82,8 +91,7 @@ def decoded_bytes(spec: str, description: Description, store: Store) -> int:
   Returns:
     0 for sources whose images are arrays already.
   """
-  source, _ = _parse(spec)
-  if source not in (folder, tfds):
+  if not is_decoded(spec):
     return 0
   return description.images * pictures.typical_bytes(description, store.side)
 

@@ -16,7 +16,7 @@ from elite_tf.latency import estimate_seconds
 from elite_tf.memory import Memory, predict
 from elite_tf.memory.slicing import choose, slice_plan
 from elite_tf.pool import include, make_pool
-from elite_tf.run_folder import store_of
+from elite_tf.run_folder import store_of, store_side
 from elite_tf.settings import Settings, check_rounds, resolve
 from elite_tf.spec import Candidate, Cost, Layer
 
@@ -243,9 +243,8 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
   ).default_resolution(side)
   plan = make_plan(settings, description.classes, description.channels, base)
   if not settings.cache_dir:
-    store = store_of(dataclasses.replace(settings, base_resolution=base))
-    decoded = datasets.decoded_bytes(settings.data, description, store)
-    plan = dataclasses.replace(plan, disk_bytes=plan.disk_bytes + decoded)
+    size = datasets.decoded_bytes(settings.data, description, store_side(base))
+    plan = dataclasses.replace(plan, disk_bytes=plan.disk_bytes + size)
   return plan, description
 
 

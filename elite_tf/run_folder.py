@@ -182,6 +182,11 @@ def _read_history(path: Path) -> tuple[Epoch, ...]:
 STORE_MARGIN = 32
 
 
+def store_side(base_resolution: int) -> int:
+  """Returns the short side of stored pictures; 0, every size, for 0."""
+  return base_resolution + STORE_MARGIN if base_resolution else 0
+
+
 def store_of(settings: Settings) -> Store:
   """Returns where a search finds its data and keeps them decoded.
 
@@ -192,10 +197,9 @@ def store_of(settings: Settings) -> Store:
   root = Path(settings.cache_dir) if settings.cache_dir else None
   if root is None and settings.run_dir:
     root = RunFolder(Path(settings.run_dir)).cache
-  base = settings.base_resolution
   return Store(
       root,
-      base + STORE_MARGIN if base else 0,
+      store_side(settings.base_resolution),
       settings.tfds_dir,
       settings.download,
   )

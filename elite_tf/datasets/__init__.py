@@ -80,20 +80,20 @@ def is_decoded(spec: str) -> bool:
   return _parse(spec)[0] in (folder, tfds)
 
 
-def decoded_bytes(spec: str, description: Description, store: Store) -> int:
+def decoded_bytes(spec: str, description: Description, side: int) -> int:
   """Returns about what a data set will take in the decoded cache, in bytes.
 
   Args:
     spec: As for `load`.
     description: Of the data set.
-    store: The cache.
+    side: Of the cache.
 
   Returns:
     0 for sources whose images are arrays already.
   """
   if not is_decoded(spec):
     return 0
-  return description.images * pictures.typical_bytes(description, store.side)
+  return description.images * pictures.typical_bytes(description, side)
 
 
 def _parse(spec: str) -> tuple[ModuleType, str]:

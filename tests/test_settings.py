@@ -56,7 +56,8 @@ def test_every_criterion_can_be_chosen(criterion):
     [
         ("levels", 1), ("base_resolution", 0), ("stem_stride", 0), ("group_size", 1),
         ("round_epochs", 1), ("epochs", 1), ("batch_size", 2),
-        ("calibration_images", 1), ("workers", 0), ("seed", 0),
+        ("calibration_images", 1), ("workers", 0), ("epoch_timeout", 0),
+        ("seed", 0),
     ],
 )  # fmt: skip
 def test_numbers_out_of_range(name, least):
@@ -145,4 +146,6 @@ def test_rounds_must_fit_into_the_epochs(largest, round_epochs, least):
 
 
 def test_what_may_change_between_sessions_decides_no_result():
-  assert settings.FREE == {"run_dir", "runner", "workers"}
+  assert settings.FREE == {
+      "run_dir", "runner", "workers", "epoch_timeout", "keep_checkpoints"
+  }  # fmt: skip

@@ -56,14 +56,14 @@ def run(main: Callable[[], int], on_interrupt: Callable[[], str]) -> None:
     on_interrupt: Returns the line that says how to go on.
   """
 
-  def stop(number, _):
+  def interrupt(number, _):
     for each in (signal.SIGINT, signal.SIGTERM):
       signal.signal(each, _stop_at_once)
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
   def guarded(arguments: list[str]) -> int:
     for each in (signal.SIGINT, signal.SIGTERM):
-      signal.signal(each, stop)
+      signal.signal(each, interrupt)
     try:
       if len(arguments) > 1:
         return _complain(f"unexpected argument {arguments[1]!r}")

@@ -178,9 +178,9 @@ def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
   if values.dry_run:
     tables.print_plan(console, plan, description)
     return 0
+  on_begin(RunFolder(Path(settings.run_dir)))
   from elite_tf import pipeline  # pylint: disable=g-import-not-at-top
 
-  on_begin(RunFolder(Path(settings.run_dir)))
   result = pipeline.run_search(settings, plan, description, versions(), console)
   if as_json:
     print(json.dumps(result))

@@ -92,8 +92,12 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
   _print(
       console,
       f"{len(plan.candidates)} candidates in {len(grouping.groups)} groups,"
-      f" {plan.rounds} rounds, {plan.candidate_epochs:,} epochs in all; at most"
-      f" {plan.disk_bytes / 2**20:,.0f} MiB of disk",
+      f" {plan.rounds} rounds, {plan.candidate_epochs:,} epochs in all",
+  )
+  _print(
+      console,
+      f"at most {plan.disk_bytes / 2**20:,.0f} MiB of disk for checkpoints,"
+      " champions and journal",
   )
 
 

@@ -14,7 +14,11 @@ RESIDENT_BYTES = 1 << 28
 
 
 class Pixels:
-  """The bytes of a file, read where they are asked for."""
+  """The bytes of a file, read where they are asked for.
+
+  Attributes:
+    path: The file.
+  """
 
   def __init__(self, path: Path):
     """Maps a file.
@@ -25,6 +29,7 @@ class Pixels:
     Raises:
       OSError: It cannot be read.
     """
+    self.path = path
     with open(path, "rb") as file:
       self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     self._bytes = np.frombuffer(self._map, np.uint8)

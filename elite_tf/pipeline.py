@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import shutil
@@ -15,7 +16,14 @@ from elite_tf.housekeeping import Housekeeping, Observers
 from elite_tf.journal import Journal, epoch_to_event
 from elite_tf.planning import Plan, limits_of, measured_shortfall
 from elite_tf.progress import Progress
-from elite_tf.run_folder import RunFolder, check_run, open_run, write_file
+from elite_tf.run_folder import (
+    RunFolder,
+    check_run,
+    no_cache_on_error,
+    open_run,
+    store_of,
+    write_file,
+)
 from elite_tf.runners.capacity import default_workers, free_bytes, size
 from elite_tf.runners.local import LocalRunner
 from elite_tf.runners.recorded import RecordedRunner
@@ -51,21 +59,22 @@ def run_search(
     OSError: Something cannot be written.
   """
   console = console or Console(file=io.StringIO())
+  say = functools.partial(
+      console.print, markup=False, highlight=False, soft_wrap=True
+  )
+  store = dataclasses.replace(store_of(settings), say=say)
   folder = check_run(settings, plan.disk_bytes)
   if not folder.config.exists():
     # What is wrong with the data is found before anything is written.
-    datasets.load(settings.data, settings.seed)
+    with no_cache_on_error(folder):
+      data = datasets.load(settings.data, settings.seed, store)
+    description = dataclasses.replace(data.description, notes=data.notes)
   result = folder.read_result()
   if result is not None:
-    console.print(
-        f"{folder.path}: this search has ended already",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"{folder.path}: this search has ended already")
     return _checked(result, folder)
   with lock.hold(folder.lock):
-    open_run(settings, versions, plan.disk_bytes)
+    open_run(settings, versions, 0)  # Part of the room is taken by now.
     folder.tidy()
     result = _play_to_the_end(settings, plan, description, folder, console)
     write_file(folder.result, json.dumps(result, indent=2) + "\n")
@@ -168,6 +177,8 @@ def _announce(
       f" {description.classes} classes; {len(plan.candidates)} candidates in"
       f" {len(plan.grouping.groups)} groups, {plan.candidate_epochs} epochs"
   )
+  for note in description.notes:
+    progress.say(note)
 
 
 def _write_champions(

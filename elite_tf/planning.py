@@ -16,6 +16,7 @@ from elite_tf.latency import estimate_seconds
 from elite_tf.memory import Memory, predict
 from elite_tf.memory.slicing import choose, slice_plan
 from elite_tf.pool import include, make_pool
+from elite_tf.run_folder import store_of
 from elite_tf.settings import Settings, check_rounds, resolve
 from elite_tf.spec import Candidate, Cost, Layer
 
@@ -50,6 +51,7 @@ class Plan:
 
   Attributes:
     pool: Name of the family.
+    base_resolution: Input size at r = 1, in pixels.
     candidates: The candidates, in the order of the pool.
     costs: Their costs, in the same order.
     needs: What they take on a board, in the same order; None where no limit
@@ -62,6 +64,7 @@ class Plan:
   """
 
   pool: str
+  base_resolution: int
   candidates: tuple[Candidate, ...]
   costs: tuple[Cost, ...]
   needs: tuple[Needs | None, ...]
@@ -210,6 +213,7 @@ def make_plan(
   )
   return Plan(
       pool=settings.pool,
+      base_resolution=base_resolution,
       candidates=tuple(candidates),
       costs=tuple(costs),
       needs=tuple(needs),
@@ -232,12 +236,16 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
   Raises:
     ConfigError: The data or the settings are not what they should be.
   """
-  description = datasets.describe(settings.data)
+  description = datasets.describe(settings.data, store_of(settings))
   side = min(description.height, description.width)
   base = settings.base_resolution or get_family(
       settings.pool
   ).default_resolution(side)
   plan = make_plan(settings, description.classes, description.channels, base)
+  if not settings.cache_dir:
+    store = store_of(dataclasses.replace(settings, base_resolution=base))
+    decoded = datasets.decoded_bytes(settings.data, description, store)
+    plan = dataclasses.replace(plan, disk_bytes=plan.disk_bytes + decoded)
   return plan, description
 
 

@@ -7,9 +7,10 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from elite_tf.datasets import Store
 from elite_tf.errors import ConfigError
 from elite_tf.settings import FREE, Settings
 from elite_tf.spec import Epoch
@@ -98,6 +99,11 @@ class RunFolder:
     """What the search found; there only when it has ended."""
     return self.path / "result.json"
 
+  @property
+  def cache(self) -> Path:
+    """Decoded pictures, where no other folder is named for them."""
+    return self.path / "cache"
+
   def history(self, name: str) -> Path:
     """A candidate's epochs as a table."""
     return self.path / "candidates" / name / "history.csv"
@@ -171,6 +177,30 @@ def _read_history(path: Path) -> tuple[Epoch, ...]:
   return epochs
 
 
+# Evaluation sees n/(n + 32) of a photograph's short side for n pixels: so large
+# are they kept that this part of them is the network's input pixel by pixel.
+STORE_MARGIN = 32
+
+
+def store_of(settings: Settings) -> Store:
+  """Returns where a search finds its data and keeps them decoded.
+
+  Args:
+    settings: With neither a run folder nor a cache nothing is kept; without a
+      base resolution pictures are not shrunk.
+  """
+  root = Path(settings.cache_dir) if settings.cache_dir else None
+  if root is None and settings.run_dir:
+    root = RunFolder(Path(settings.run_dir)).cache
+  base = settings.base_resolution
+  return Store(
+      root,
+      base + STORE_MARGIN if base else 0,
+      settings.tfds_dir,
+      settings.download,
+  )
+
+
 def default_run_dir(data_name: str, pool: str) -> str:
   """Returns the run folder of a search that names none."""
   return f"runs/{data_name}-{pool.replace(':', '-')}"
@@ -240,12 +270,34 @@ def _unusable(folder: RunFolder, error: OSError) -> ConfigError:
 
 def _is_ours(folder: RunFolder) -> bool:
   """Returns whether nothing is there but what a search begins with."""
-  first = (folder.lock.name, folder.flags.name)
+  first = (folder.lock.name, folder.flags.name, folder.cache.name)
   begun = tuple(f".{p.name}." for p in (folder.flags, folder.config))
   return all(
       path.name in first or path.name.startswith(begun)
       for path in folder.path.iterdir()
   )
+
+
+@contextlib.contextmanager
+def no_cache_on_error(folder: RunFolder) -> Iterator[None]:
+  """Leaves no new run folder behind if the data turn out to be wrong.
+
+  Args:
+    folder: Of a search that has not begun, and that decodes its data now.
+  """
+  new = [
+      path
+      for path in (folder.path, *folder.path.absolute().parents)
+      if not path.exists()
+  ]
+  try:
+    yield
+  except ConfigError:
+    shutil.rmtree(folder.cache, ignore_errors=True)
+    with contextlib.suppress(OSError):  # Not made, or used by others by now.
+      for path in new:
+        path.rmdir()
+    raise
 
 
 def _nearest_existing(path: Path) -> Path:

@@ -20,9 +20,19 @@ from elite_tf.settings import PRESETS, Settings, resolve
 
 _HELP = {
     "data": (
-        "Data set: digits (bundled), idx:DIR (MNIST's file format) or npz:FILE"
-        " (x_train y_train x_test y_test, or x y)."
+        "Data set: digits (bundled), folder:DIR (a subfolder a class, or train/"
+        " val/ test/ of those), tfds:NAME (TensorFlow Datasets), idx:DIR"
+        " (MNIST's file format) or npz:FILE (x_train y_train x_test y_test, or"
+        " x y)."
     ),
+    "cache_dir": (
+        "Folder of the decoded pictures, which searches may share; empty: the"
+        " run's cache/."
+    ),
+    "tfds_dir": (
+        "Where the data of TensorFlow Datasets lie; empty: its own default."
+    ),
+    "download": "Let TensorFlow Datasets fetch data that are not there.",
     "run_dir": (
         "Folder of the run; the same command again resumes it. Default:"
         " runs/<data>-<pool>."
@@ -100,7 +110,9 @@ def define_flags() -> None:
 
 
 def prepare(settings: Settings):
-  """Returns (settings with the run folder named, plan, description of data).
+  """Returns (settings, plan, description of the data).
+
+  The settings name the run folder and the base resolution.
 
   Raises:
     ConfigError: The settings or the data are not what they should be.
@@ -110,7 +122,10 @@ def prepare(settings: Settings):
     raise ConfigError(f"--runner must be local. Received: {settings.runner!r}")
   plan, description = planning.plan_for_data(settings)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
-  return dataclasses.replace(settings, run_dir=run_dir), plan, description
+  settings = dataclasses.replace(
+      settings, run_dir=run_dir, base_resolution=plan.base_resolution
+  )
+  return settings, plan, description
 
 
 def search(preset: str = "", console=None, **settings) -> dict:
@@ -152,6 +167,8 @@ def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
   settings, plan, description = prepare(settings)
   if values.dry_run and as_json:
     print(json.dumps(planning.plan_to_json(plan)))
+    for note in description.notes:
+      print(note, file=sys.stderr)
     return 0
   from rich.console import Console  # pylint: disable=g-import-not-at-top
 

@@ -15,6 +15,9 @@ class Settings:
 
   Attributes:
     data: Data set, `scheme:argument` (see `elite_tf.datasets`).
+    cache_dir: Folder of the decoded pictures; empty means the run's `cache`.
+    tfds_dir: Where TensorFlow Datasets' data lie; empty means its default.
+    download: Whether data of `tfds:` that are not there may be fetched.
     run_dir: Folder of the run; empty means `runs/<data>-<pool>`.
     pool: Family that the candidates are drawn from.
     levels: Coefficients per axis.
@@ -46,6 +49,9 @@ class Settings:
   """
 
   data: str = "digits"
+  cache_dir: str = ""
+  tfds_dir: str = ""
+  download: bool = False
   run_dir: str = ""
   pool: str = "elite"
   levels: int = 4
@@ -73,8 +79,11 @@ class Settings:
 
 # Where a search may run, or be continued, without computing something else.
 FREE = frozenset(
-    {"run_dir", "runner", "workers", "epoch_timeout", "keep_checkpoints"}
-)
+    {
+        "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
+        "epoch_timeout", "keep_checkpoints",
+    }
+)  # fmt: skip
 
 PRESETS: dict[str, dict[str, object]] = {
     # Two groups of four at the smallest width: minutes on two cores.

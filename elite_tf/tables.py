@@ -87,6 +87,8 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
       f" {description.height} x {description.width} pixels; stem stride"
       f" {plan.candidates[0].stem_stride}",
   )
+  for note in description.notes:
+    _print(console, note)
   _print(
       console,
       f"{len(plan.candidates)} candidates in {len(grouping.groups)} groups,"

@@ -147,5 +147,6 @@ def test_rounds_must_fit_into_the_epochs(largest, round_epochs, least):
 
 def test_what_may_change_between_sessions_decides_no_result():
   assert settings.FREE == {
-      "run_dir", "runner", "workers", "epoch_timeout", "keep_checkpoints"
+      "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
+      "epoch_timeout", "keep_checkpoints",
   }  # fmt: skip

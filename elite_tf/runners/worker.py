@@ -17,7 +17,7 @@ from elite_tf.datasets import Dataset, Split
 from elite_tf.errors import CandidateFailed, EliteError
 from elite_tf.families import get_family
 from elite_tf.processes import die_with
-from elite_tf.run_folder import RunFolder
+from elite_tf.run_folder import RunFolder, store_of
 from elite_tf.settings import Settings
 from elite_tf.spec import Candidate, Epoch, Job, Outcome
 
@@ -103,7 +103,9 @@ class Worker:
     self._settings = setup.settings
     self._folder = setup.folder
     device.prepare(setup.threads)
-    self._data = datasets.load(setup.settings.data, setup.settings.seed)
+    self._data = datasets.load(
+        setup.settings.data, setup.settings.seed, store_of(setup.settings)
+    )
     self._resized = functools.cache(functools.partial(_resized, self._data))
     self._trainers = {}
 

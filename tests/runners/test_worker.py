@@ -53,7 +53,7 @@ def make(tmp_path, monkeypatch, wire):
       val=Split(data.val.images[:30], data.val.labels[:30]),
   )
   monkeypatch.setattr(worker.device, "prepare", lambda threads: None)
-  monkeypatch.setattr(worker.datasets, "load", lambda spec, seed: few)
+  monkeypatch.setattr(worker.datasets, "load", lambda spec, seed, store: few)
 
   def make(**settings):
     settings = Settings(epochs=3, batch_size=30, **settings)

@@ -98,7 +98,7 @@ def _play_to_the_end(
   workers, threads, loads = size(settings, plan, description, free)
   with Progress(console, plan, brackets, rules, workers) as progress:
     with contextlib.closing(Journal(folder.journal, progress.say)) as journal:
-      _announce(progress, plan, description, journal)
+      _announce(progress, plan, description, settings, journal)
       wanted, _ = default_workers(len(plan.candidates))
       if workers < wanted and not settings.workers:
         progress.say(
@@ -168,7 +168,11 @@ def _checked(result: dict, folder: RunFolder) -> dict:
 
 
 def _announce(
-    progress: Progress, plan: Plan, description: Description, journal: Journal
+    progress: Progress,
+    plan: Plan,
+    description: Description,
+    settings: Settings,
+    journal: Journal,
 ) -> None:
   if journal.epochs:
     progress.say(f"resumes after {journal.epochs} epochs")
@@ -179,6 +183,7 @@ def _announce(
   )
   for note in description.notes:
     progress.say(note)
+  progress.say(f"augmentation of the training images: {settings.augment}")
 
 
 def _write_champions(

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from elite_tf import planning
+from elite_tf.augment import choose
 from elite_tf.command import given_flags, run, versions
 from elite_tf.errors import ConfigError
 from elite_tf.quantize import check_method
@@ -67,6 +68,10 @@ _HELP = {
         " median (best less the median of the others' averages)."
     ),
     "batch_size": "Images a training step.",
+    "augment": (
+        "How training images are changed: none, light, cifar10, svhn or"
+        " imagenet (the paper's); empty chooses by the images."
+    ),
     "slices": (
         "Compute the widest maps by slices of channels: the same numbers, a"
         " smaller arena, some percent more operators."
@@ -110,9 +115,7 @@ def define_flags() -> None:
 
 
 def prepare(settings: Settings):
-  """Returns (settings, plan, description of the data).
-
-  The settings name the run folder and the base resolution.
+  """Returns (settings with nothing left to choose, plan, description of data).
 
   Raises:
     ConfigError: The settings or the data are not what they should be.
@@ -123,7 +126,10 @@ def prepare(settings: Settings):
   plan, description = planning.plan_for_data(settings)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
   settings = dataclasses.replace(
-      settings, run_dir=run_dir, base_resolution=plan.base_resolution
+      settings,
+      run_dir=run_dir,
+      base_resolution=plan.base_resolution,
+      augment=settings.augment or choose(description),
   )
   return settings, plan, description
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
+from elite_tf.augment import check_augment
 from elite_tf.elimination import get_criterion, rounds_needed
 from elite_tf.errors import ConfigError
 
@@ -35,6 +36,8 @@ class Settings:
     epochs: Epochs of a champion in all.
     criterion: What a round is decided by.
     batch_size: Images a training step.
+    augment: How training images are changed, a name in `elite_tf.augment`;
+      empty means by the data.
     slices: Whether champions are exported with their widest maps computed by
       slices of channels: the same numbers, a smaller arena.
     quantize: How champions are quantized, or `none`.
@@ -67,6 +70,7 @@ class Settings:
   epochs: int = 350
   criterion: str = "average"
   batch_size: int = 100
+  augment: str = ""
   slices: bool = False
   quantize: str = "int8"
   calibration_images: int = 256
@@ -92,8 +96,10 @@ PRESETS: dict[str, dict[str, object]] = {
         "group_size": 4,
         "round_epochs": 4,
         "epochs": 24,
+        "augment": "none",  # Gains nothing in so few epochs.
     },
-    # Sections 3 and 5.1 of the paper, which are the defaults too.
+    # Sections 3 and 5.1 of the paper, which are the defaults too, but for the
+    # augmentation: by default it depends on the data.
     "paper": {
         "levels": 4,
         "group_size": 8,
@@ -101,6 +107,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "epochs": 350,
         "criterion": "average",
         "batch_size": 100,
+        "augment": "imagenet",
     },
 }
 
@@ -176,6 +183,7 @@ def check(settings: Settings) -> None:
           f" Received: {getattr(settings, name)}"
       )
   get_criterion(settings.criterion)
+  check_augment(settings.augment)
 
 
 def check_rounds(settings: Settings, largest_group: int) -> None:

@@ -26,7 +26,14 @@ def test_defaults_are_the_papers():
   assert (found.levels, found.group_size, found.round_epochs) == (4, 8, 10)
   assert (found.epochs, found.criterion) == (350, "average")
   assert found.batch_size == 100
-  assert resolve({}, "paper") == found
+  # By default the augmentation depends on the data.
+  paper = dataclasses.replace(found, augment="imagenet")
+  assert resolve({}, "paper") == paper
+
+
+def test_augmentation_must_be_one_that_there_is():
+  assert resolve({"augment": "svhn"}).augment == "svhn"
+  assert _complaint({"augment": "mnist"}).endswith("Received: 'mnist'")
 
 
 def test_given_over_preset_over_default():

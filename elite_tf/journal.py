@@ -47,7 +47,9 @@ class Journal:
     damaged: Numbers of the lines that were left out, from 1.
   """
 
-  def __init__(self, path: Path, say: Callable[[str], None] = lambda line: None):
+  def __init__(
+      self, path: Path, say: Callable[[str], None] = lambda line: None
+  ):
     """Opens the file, made if it is missing; mends a last line cut short.
 
     Args:

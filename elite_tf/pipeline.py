@@ -12,9 +12,10 @@ from rich.console import Console
 from elite_tf import datasets, lock
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
+from elite_tf.fitting import limits_of, measured_shortfall
 from elite_tf.housekeeping import Housekeeping, Observers
 from elite_tf.journal import Journal, epoch_to_event
-from elite_tf.planning import Plan, limits_of, measured_shortfall
+from elite_tf.planning import Plan
 from elite_tf.progress import Progress
 from elite_tf.run_folder import (
     RunFolder,

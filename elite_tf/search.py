@@ -115,9 +115,7 @@ def define_flags() -> None:
 
 
 def prepare(settings: Settings):
-  """Returns (settings, plan, description of the data).
-
-  The settings name the run folder and the base resolution.
+  """Returns (settings with nothing left to choose, plan, description of data).
 
   Raises:
     ConfigError: The settings or the data are not what they should be.

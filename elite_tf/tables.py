@@ -4,7 +4,8 @@ from rich.console import Console
 from rich.table import Table
 
 from elite_tf.datasets import Description
-from elite_tf.planning import Needs, Plan
+from elite_tf.fitting import Needs
+from elite_tf.planning import Plan
 from elite_tf.progress import duration
 from elite_tf.spec import Candidate, Cost
 

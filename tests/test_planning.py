@@ -207,7 +207,7 @@ def test_plan_finds_groups_and_costs():
         ({"group_size": 4.0}, "--group_size must be", "4.0"),
         ({"round_epochs": -1}, "--round_epochs must be", "-1"),
         ({"epochs": 29}, "--epochs must be at least 30", "29"),
-        ({"criterion": "best"}, "--criterion must be one of", "'best'"),
+        ({"criterion": "luck"}, "--criterion must be one of", "'luck'"),
     ],
 )
 def test_wrong_arguments(given, start, received):

@@ -9,12 +9,14 @@ import collections
 import dataclasses
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
 from elite_tf import augment as augmentations
 from elite_tf import preprocess
 from elite_tf.datasets import Dataset, Split
+from elite_tf.datasets.resized import resized
 
 # Resized images are held in memory up to this many bytes a split; more of them
 # are resized anew every time they are read.
@@ -44,6 +46,8 @@ class Batches:
       augmentation: str = "none",
       threads: int = 1,
       held_bytes: int = HELD_BYTES,
+      cache: Path | None = None,
+      part: str = "images",
   ):
     """Resizes the images, if they are to be held.
 
@@ -56,6 +60,9 @@ class Batches:
       augmentation: One of `elite_tf.augment.NAMES`.
       threads: That make batches, where they have to be made.
       held_bytes: Most that resized images may take in memory.
+      cache: Folder where resized images are kept, however many; None keeps
+        none.
+      part: Their name there.
     """
     # Pillow is loaded where pictures are changed, not where they are sliced.
     # pylint: disable=g-import-not-at-top
@@ -70,10 +77,11 @@ class Batches:
     self._apply = chosen.apply
     self._images = split.images
     needed = len(self.labels) * int(np.prod(self.shape))
-    self._ready = not chosen.stored and needed <= held_bytes
+    fits = needed <= held_bytes or cache is not None
+    self._ready = not chosen.stored and fits
     self._resizes = not chosen.stored and not self._ready
     if self._ready:
-      self._images = preprocess.resize(split.images, resolution, crop)
+      self._images = resized(split.images, resolution, crop, cache, part)
 
   def read(
       self, parts: Sequence[np.ndarray | slice], key: Sequence[int] = ()
@@ -138,7 +146,11 @@ class Inputs:
 
 
 def prepare(
-    data: Dataset, resolution: int, augment: str = "none", threads: int = 1
+    data: Dataset,
+    resolution: int,
+    augment: str = "none",
+    threads: int = 1,
+    cache: Path | None = None,
 ) -> Inputs:
   """Returns a data set's training and validation images for a network.
 
@@ -147,10 +159,16 @@ def prepare(
     resolution: Of the network, in pixels.
     augment: One of `elite_tf.augment.NAMES`; empty means by the data.
     threads: That make batches, where they have to be made.
+    cache: Folder where resized images are kept; None keeps none.
   """
   augment = augment or augmentations.choose(data.description)
   crop = preprocess.crops(data.description)
   return Inputs(
-      Batches(data.train, resolution, crop, augment, threads),
-      Batches(data.val, resolution, crop, threads=threads),
+      Batches(
+          data.train, resolution, crop, augment, threads, HELD_BYTES, cache,
+          "train",
+      ),
+      Batches(
+          data.val, resolution, crop, "none", threads, HELD_BYTES, cache, "val"
+      ),
   )

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import ImageEnhance, ImageOps
 
 from elite_tf.augment.operations import (
     CUTOUT_GREY,

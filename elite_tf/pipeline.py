@@ -77,7 +77,10 @@ def run_search(
   with lock.hold(folder.lock):
     open_run(settings, versions, 0)  # Part of the room is taken by now.
     folder.tidy()
-    result = _play_to_the_end(settings, plan, description, folder, console)
+    try:
+      result = _play_to_the_end(settings, plan, description, folder, console)
+    finally:
+      folder.tidy()  # Workers are killed in the midst of what they write.
     write_file(folder.result, json.dumps(result, indent=2) + "\n")
   return _checked(result, folder)
 

@@ -131,12 +131,10 @@ class LocalRunner:
       OSError: The run folder cannot be written.
       RuntimeError: Nothing was submitted.
     """
+    patience: float | None = 0.0  # First of all, who has died meanwhile?
     while True:
-      self._dispatch()
-      if not self._queue and not any(w.request for w in self._workers):
-        raise RuntimeError("wait() without a request that was submitted")
       by_connection = {w.connection: w for w in self._workers}
-      for ready in connections.wait(by_connection, self._patience()):
+      for ready in connections.wait(by_connection, patience):
         answer = self._hear(by_connection[ready])
         if answer is not None:
           return answer
@@ -147,6 +145,10 @@ class LocalRunner:
         )
         if answer is not None:
           return answer
+      self._dispatch()
+      if not self._queue and not any(w.request for w in self._workers):
+        raise RuntimeError("wait() without a request that was submitted")
+      patience = self._patience()
 
   def release(self, name: str) -> None:
     """Frees the memory of a candidate that will not be trained again."""

@@ -43,11 +43,14 @@ class Journal:
   Attributes:
     path: The file.
     epochs: Epochs that were told.
+    last: Name of the candidate of the last outcome; None if there is none.
     champions: The champions' events, in order.
     damaged: Numbers of the lines that were left out, from 1.
   """
 
-  def __init__(self, path: Path, say: Callable[[str], None] = lambda line: None):
+  def __init__(
+      self, path: Path, say: Callable[[str], None] = lambda line: None
+  ):
     """Opens the file, made if it is missing; mends a last line cut short.
 
     Args:
@@ -59,6 +62,7 @@ class Journal:
     """
     self.path = path
     self.epochs = 0
+    self.last: str | None = None
     self.champions: list[dict] = []
     self.damaged: list[int] = []
     self._places: dict[tuple[str, int, int], int] = {}
@@ -151,7 +155,8 @@ class Journal:
       self.champions.append(json.loads(line))
     elif kind == "trained":
       name, start, stop = _TRAINED.match(line).groups()
-      self._places[json.loads(name), int(start), int(stop)] = self._end
+      self.last = json.loads(name)
+      self._places[self.last, int(start), int(stop)] = self._end
 
 
 def read(path: Path) -> Iterator[dict]:

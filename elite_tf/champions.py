@@ -10,11 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from elite_tf import preprocess
+from elite_tf import device, metrics, preprocess
 from elite_tf.datasets import Dataset, Split
 from elite_tf.export import tflite
 from elite_tf.export.logistic import align
+from elite_tf.export.sliced import slice_model
+from elite_tf.families import get_family
 from elite_tf.quantize import METHODS
+from elite_tf.spec import Candidate
 from elite_tf.verify import Verification, compare, require_equal
 
 # Reference and micro kernels in floating point run as slowly as they are
@@ -100,29 +103,73 @@ def convert(
   return conversions
 
 
-def keras_accuracy(model, split: Split) -> float:
-  """Returns the Keras model's top-1 accuracy on a split, 0 to 1."""
+def keras_confusion(model, split: Split) -> metrics.Confusion:
+  """Returns the Keras model's answers on a split: rows by truth."""
   images = preprocess.preprocess(split.images, model.input_shape[1])
   answers = model.predict(images, batch_size=500, verbose=0).argmax(axis=-1)
-  return float((answers == split.labels).mean())
+  return metrics.confusion_matrix(
+      split.labels, answers, model.output_shape[-1]
+  )
 
 
 def metrics_of(
     model, data: Dataset, conversions: dict[str, Conversion]
 ) -> dict:
   """Returns what metrics.json holds of a network and its conversions."""
+  names = data.description.class_names
+  real = metrics.report(keras_confusion(model, data.test), names)
   return {
       "name": model.name,
       "test_images": len(data.test.labels),
-      "test_accuracy_float": keras_accuracy(model, data.test),
+      "test_accuracy_float": real["accuracy"],
+      "float": real,
       "conversions": {
           name: {
               "tflite_bytes": len(conversion.model),
               **dataclasses.asdict(conversion.verification),
+              **metrics.report(conversion.verification.confusion, names),
           }
           for name, conversion in conversions.items()
       },
   }
+
+
+def measured(found: dict, quantize: str) -> dict:
+  """Returns what result.json says of a champion's test and files.
+
+  Args:
+    found: Its metrics, as metrics.json has them.
+    quantize: How it was to be quantized, or `none`.
+
+  Returns:
+    {"test_accuracy_float", "test_accuracy_int8",
+    "test_balanced_accuracy_float", "test_balanced_accuracy_int8",
+    "tflite_bytes", "arena_bytes"}, None where nothing was converted.
+  """
+  conversions = found["conversions"]
+  quantized = conversions.get(quantize) or {}
+  exported = quantized or conversions.get("float") or {}
+  return {
+      "test_accuracy_float": found["test_accuracy_float"],
+      "test_accuracy_int8": quantized.get("accuracy"),
+      "test_balanced_accuracy_float": found["float"]["balanced_accuracy"],
+      "test_balanced_accuracy_int8": quantized.get("balanced_accuracy"),
+      "tflite_bytes": exported.get("tflite_bytes"),
+      "arena_bytes": exported.get("arena_bytes"),
+  }
+
+
+def exported_form(candidate: Candidate, slices: bool) -> Callable:
+  """Returns in which form a champion is exported: model -> model.
+
+  Args:
+    candidate: What it was built from.
+    slices: Whether its widest maps are computed by slices of channels.
+  """
+  if not slices:
+    return lambda model: model
+  layers = get_family(candidate.family).plan(candidate)
+  return lambda model: slice_model(model, layers)
 
 
 def write_champion(
@@ -135,6 +182,9 @@ def write_champion(
     form: Callable = lambda model: model,
 ) -> dict:
   """Converts, verifies and writes a champion; all of its files or none.
+
+  Where Keras runs on something else than TensorFlow nothing is converted:
+  model.keras, labels.txt and the float model's metrics are all there is.
 
   Args:
     folder: Where its files go; made anew.
@@ -154,7 +204,9 @@ def write_champion(
     OSError: The folder cannot be written.
   """
   began = time.monotonic()
-  conversions = convert(form(model), data, quantize, calibration_count, seed)
+  conversions = {}
+  if device.converts():
+    conversions = convert(form(model), data, quantize, calibration_count, seed)
   beside = folder.with_name(f".{folder.name}.{os.getpid()}")
   beside.mkdir(parents=True)
   try:
@@ -163,12 +215,12 @@ def write_champion(
       (beside / f"model_{name}.tflite").write_bytes(conversion.model)
     names = data.description.class_names
     (beside / "labels.txt").write_text("".join(f"{n}\n" for n in names))
-    metrics = metrics_of(model, data, conversions)
-    metrics["seconds"] = time.monotonic() - began
-    text = json.dumps(metrics, indent=2) + "\n"
+    found = metrics_of(model, data, conversions)
+    found["seconds"] = time.monotonic() - began
+    text = json.dumps(found, indent=2) + "\n"
     (beside / "metrics.json").write_text(text)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(beside, folder)
   finally:
     shutil.rmtree(beside, ignore_errors=True)
-  return metrics
+  return found

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from elite_tf import datasets
+from elite_tf import datasets, device
+from elite_tf.champions import measured
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
 from elite_tf.journal import Journal
@@ -137,7 +138,7 @@ def run_search(
     workers, threads = default_workers(len(plan.candidates))
     workers = settings.workers or workers
     with Progress(console, plan, brackets, rules, workers) as progress:
-      _announce(progress, plan, description, journal)
+      _announce(progress, plan, description, journal, folder.path)
       with LocalRunner(
           settings,
           folder,
@@ -182,7 +183,11 @@ def _checked(result: dict, folder: RunFolder) -> dict:
 
 
 def _announce(
-    progress: Progress, plan: Plan, description: Description, journal: Journal
+    progress: Progress,
+    plan: Plan,
+    description: Description,
+    journal: Journal,
+    run_dir: Path,
 ) -> None:
   trained = journal.of_kind("trained")
   if trained:
@@ -193,6 +198,12 @@ def _announce(
       f" {description.classes} classes; {len(plan.candidates)} candidates in"
       f" {len(plan.grouping.groups)} groups, {plan.candidate_epochs} epochs"
   )
+  if not device.converts():
+    progress.say(
+        "without TensorFlow no .tflite file is written or verified; on a"
+        " machine that has it, `python -m elite_tf.convert"
+        f" --run_dir={run_dir}` does that"
+    )
 
 
 def _write_champions(
@@ -250,7 +261,7 @@ def _replace_misfits(
   jobs, all_fit = [], True
   for champion in champions:
     needs = plan.needs[plan.position(champion["name"])]
-    if needs is None:
+    if needs is None or champion["tflite_bytes"] is None:
       continue
     missing = measured_shortfall(
         needs, limits, champion["tflite_bytes"], champion["arena_bytes"]
@@ -275,23 +286,15 @@ def _champion(
   name = bracket.champion
   cost = plan.cost(name)
   needs = plan.needs[plan.position(name)]
-  quantized = metrics["conversions"].get(settings.quantize)
-  exported = quantized or metrics["conversions"]["float"]
-  where = folder.champion(name).relative_to(folder.path)
   return {
       "name": name,
       "group": bracket.group,
       "params": cost.params,
       "macs": cost.macs,
       "val_accuracy": bracket.histories[name][-1].val_accuracy,
-      "test_accuracy_float": metrics["test_accuracy_float"],
-      "test_accuracy_int8": quantized["accuracy"] if quantized else None,
-      "tflite_bytes": exported["tflite_bytes"],
-      "arena_bytes": exported["arena_bytes"],
+      **measured(metrics, settings.quantize),
       "estimated_seconds": needs.seconds if needs else None,
-      "files": sorted(
-          str(where / file.name) for file in folder.champion(name).iterdir()
-      ),
+      "files": folder.champion_files(name),
   }
 
 

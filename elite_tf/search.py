@@ -8,7 +8,7 @@ import json
 import sys
 import types
 
-from elite_tf import planning
+from elite_tf import device, planning
 from elite_tf.command import given_flags, run, versions
 from elite_tf.errors import ConfigError
 from elite_tf.quantize import check_method
@@ -45,6 +45,10 @@ _HELP = {
     "epochs": "Epochs of a champion in all.",
     "criterion": "What a round is decided by: average (the paper's) or current.",
     "batch_size": "Images a training step.",
+    "class_weights": (
+        "What an image counts in the training loss: none (all alike) or"
+        " balanced (all classes alike)."
+    ),
     "slices": (
         "Compute the widest maps by slices of channels: the same numbers, a"
         " smaller arena, some percent more operators."
@@ -85,6 +89,7 @@ def prepare(settings: Settings):
   Raises:
     ConfigError: The settings or the data are not what they should be.
   """
+  device.backend()
   check_method(settings.quantize)
   if settings.runner != "local":
     raise ConfigError(f"--runner must be local. Received: {settings.runner!r}")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from elite_tf.elimination import get_criterion, rounds_needed
 from elite_tf.errors import ConfigError
+from elite_tf.training.recipe import CLASS_WEIGHTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Settings:
     epochs: Epochs of a champion in all.
     criterion: What a round is decided by.
     batch_size: Images a training step.
+    class_weights: How much an image of each class counts in the training loss:
+      `none` (all alike) or `balanced` (all classes alike).
     slices: Whether champions are exported with their widest maps computed by
       slices of channels: the same numbers, a smaller arena.
     quantize: How champions are quantized, or `none`.
@@ -54,6 +57,7 @@ class Settings:
   epochs: int = 350
   criterion: str = "average"
   batch_size: int = 100
+  class_weights: str = "none"
   slices: bool = False
   quantize: str = "int8"
   calibration_images: int = 256
@@ -151,6 +155,11 @@ def check(settings: Settings) -> None:
           f" Received: {getattr(settings, name)}"
       )
   get_criterion(settings.criterion)
+  if settings.class_weights not in CLASS_WEIGHTS:
+    raise ConfigError(
+        f"--class_weights must be one of {', '.join(CLASS_WEIGHTS)}."
+        f" Received: {settings.class_weights!r}"
+    )
 
 
 def check_rounds(settings: Settings, largest_group: int) -> None:

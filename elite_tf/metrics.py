@@ -66,5 +66,5 @@ def report(confusion: Confusion, names: Sequence[str]) -> dict:
           {"class": name, "recall": recall}
           for name, recall in zip(names, recalls(confusion), strict=True)
       ],
-      "confusion": confusion,
+      "confusion": [list(row) for row in confusion],
   }

@@ -107,9 +107,7 @@ def keras_confusion(model, split: Split) -> metrics.Confusion:
   """Returns the Keras model's answers on a split: rows by truth."""
   images = preprocess.preprocess(split.images, model.input_shape[1])
   answers = model.predict(images, batch_size=500, verbose=0).argmax(axis=-1)
-  return metrics.confusion_matrix(
-      split.labels, answers, model.output_shape[-1]
-  )
+  return metrics.confusion_matrix(split.labels, answers, model.output_shape[-1])
 
 
 def metrics_of(

@@ -55,7 +55,7 @@ def normalize(x, gain, offset, epsilon: float):
 
 def gpu_capability() -> tuple[int, int] | None:
   """Returns the compute capability of the first GPU, None without one."""
-  (device, *_) = jax.local_devices()
+  device, *_ = jax.local_devices()
   if device.platform != "gpu":
     return None
   # "9.0" of NVIDIA's; AMD's have names, and are taken as they are: float32.

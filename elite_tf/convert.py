@@ -1,6 +1,11 @@
 """Converts a trained network to a verified .tflite file.
 
 python -m elite_tf.convert --model=model.keras --data=digits --out=my.tflite
+python -m elite_tf.convert --run_dir=runs/mine --out=my.tflite
+python -m elite_tf.convert --run_dir=runs/mine
+
+The last one finishes a search that was made without TensorFlow: afterwards its
+folder is as if made with it.
 """
 
 import dataclasses
@@ -8,7 +13,8 @@ import json
 import sys
 from pathlib import Path
 
-from elite_tf.command import run
+from elite_tf import device, fitting, planning
+from elite_tf.command import given_flags, run
 from elite_tf.errors import ConfigError
 from elite_tf.quantize import check_method
 from elite_tf.run_folder import RunFolder, store_of, write_file
@@ -50,7 +56,12 @@ def define_flags() -> None:
       "Training images that calibrate the quantization.",
   )
   flags.DEFINE_integer("seed", 0, "Decides which images calibrate.")
-  flags.DEFINE_string("out", "", "The .tflite file to write.")
+  flags.DEFINE_string(
+      "out", "",
+      "The .tflite file to write; with --run_dir it may be left out: then the"
+      " champions that have none yet get theirs, with metrics.json and"
+      " result.json.",
+  )  # fmt: skip
   flags.DEFINE_bool("overwrite", False, "Replace --out if it is there.")
   flags.DEFINE_enum(
       "format", "text", ["text", "json"],
@@ -102,6 +113,81 @@ def data_settings(values) -> Settings:
       download=values.download,
       base_resolution=there.get("base_resolution", 0),
   )
+
+
+def unfinished(folder: RunFolder, champion: str) -> list[str]:
+  """Returns the names of the champions that were not converted.
+
+  Args:
+    folder: Of a search that has ended.
+    champion: Only this one; empty means all.
+
+  Raises:
+    ConfigError: There is no such search or champion.
+  """
+  find_champion(folder, champion)
+  return [
+      row["name"]
+      for row in folder.read_result()["champions"]
+      if row["tflite_bytes"] is None and champion in ("", row["name"])
+  ]
+
+
+def finish(folder: RunFolder, names: list[str], settings: Settings) -> None:
+  """Converts, verifies and writes champions that a search left as they were.
+
+  Each is complete, in its folder and in result.json, before the next begins;
+  says in one line what became of it.
+
+  Args:
+    folder: Of a search that has ended.
+    names: Of the champions.
+    settings: Of the search.
+
+  Raises:
+    ConfigError: A model cannot be loaded, or does not suit the data.
+    VerificationFailed: A conversion does not compute the same on a board.
+    OSError: The folder cannot be written.
+  """
+  # pylint: disable=g-import-not-at-top
+  from elite_tf import champions, datasets
+
+  plan, description = planning.plan_for_data(settings)
+  data = datasets.load(settings.data, settings.seed, store_of(settings))
+  for name in names:
+    path = folder.champion(name) / "model.keras"
+    model = load_model(path)
+    check_model(path, model, description)
+    position = plan.position(name)
+    metrics = champions.write_champion(
+        folder.champion(name),
+        model,
+        data,
+        settings.quantize,
+        settings.calibration_images,
+        settings.seed,
+        champions.exported_form(plan.candidates[position], settings.slices),
+    )
+    result = folder.read_result()
+    (row,) = [r for r in result["champions"] if r["name"] == name]
+    row |= champions.measured(metrics, settings.quantize)
+    row["files"] = folder.champion_files(name)
+    result["convert_seconds"] += metrics["seconds"]
+    write_file(folder.result, json.dumps(result, indent=2) + "\n")
+    _say(
+        f"{path.parent}: {row['tflite_bytes']:,} bytes, arena"
+        f" {row['arena_bytes']:,} bytes, equal to TensorFlow Lite Micro"
+    )
+    if plan.needs[position] is not None:
+      missing = fitting.measured_shortfall(
+          plan.needs[position], fitting.limits_of(settings),
+          row["tflite_bytes"], row["arena_bytes"],
+      )  # fmt: skip
+      if missing != (0, 0):
+        _say(
+            f"{name} does not fit: {missing.flash_bytes} bytes of flash and"
+            f" {missing.sram_bytes} of memory are missing, as measured"
+        )
 
 
 def check_output(path: str, overwrite: bool) -> Path:
@@ -171,6 +257,13 @@ def main() -> int:
   from absl import flags  # pylint: disable=g-import-not-at-top
 
   values = flags.FLAGS
+  if device.backend() != "tensorflow":
+    raise ConfigError(
+        "KERAS_BACKEND must be tensorflow, which alone writes .tflite files."
+        f" Received: {device.backend()}"
+    )
+  if values.run_dir and not values.out and not values.model:
+    return _finish(values)
   out = check_output(values.out, values.overwrite)
   check_method(values.quantize)
   if values.calibration_images < 1:
@@ -189,7 +282,7 @@ def main() -> int:
 
   # TensorFlow is loaded only now that the flags are known to be in order.
   # pylint: disable=g-import-not-at-top
-  from elite_tf import datasets, device
+  from elite_tf import datasets
 
   settings = data_settings(values)
   description = datasets.describe(spec, store_of(settings))
@@ -226,10 +319,33 @@ def main() -> int:
   return 0
 
 
+def _finish(values) -> int:
+  folder = RunFolder(Path(values.run_dir))
+  names = unfinished(folder, values.champion)
+  config = json.loads(folder.config.read_text())
+  given = given_flags(
+      ("run_dir", "data", "quantize", "calibration_images", "seed",
+       "cache_dir", "tfds_dir", "download")
+  )  # fmt: skip
+  settings = dataclasses.replace(Settings(**config["settings"]), **given)
+  check_method(settings.quantize)
+  if names:
+    device.prepare()
+    finish(folder, names, settings)
+  else:
+    _say(
+        f"{folder.path}: every champion has its .tflite files already; --out"
+        " writes one of them anew"
+    )
+  if values.format == "json":
+    print(json.dumps(folder.read_result()))
+  return 0
+
+
 def console() -> None:
   """Entry point."""
   define_flags()
-  run(main, lambda: "interrupted; nothing was written")
+  run(main, lambda: "interrupted; no file was left half-written")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import shutil
 
 from rich.console import Console
 
-from elite_tf import datasets, lock
+from elite_tf import datasets, device, lock
+from elite_tf.champions import measured
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
 from elite_tf.fitting import limits_of, measured_shortfall
@@ -191,6 +192,12 @@ def _announce(
   for note in description.notes:
     progress.say(note)
   progress.say(f"augmentation of the training images: {settings.augment}")
+  if not device.converts():
+    progress.say(
+        "without TensorFlow no .tflite file is written or verified; on a"
+        " machine that has it, `python -m elite_tf.convert"
+        f" --run_dir={settings.run_dir}` does that"
+    )
 
 
 def _write_champions(
@@ -248,7 +255,7 @@ def _replace_misfits(
   jobs, all_fit = [], True
   for champion in champions:
     needs = plan.needs[plan.position(champion["name"])]
-    if needs is None:
+    if needs is None or champion["tflite_bytes"] is None:
       continue
     missing = measured_shortfall(
         needs, limits, champion["tflite_bytes"], champion["arena_bytes"]
@@ -273,23 +280,15 @@ def _champion(
   name = bracket.champion
   cost = plan.cost(name)
   needs = plan.needs[plan.position(name)]
-  quantized = metrics["conversions"].get(settings.quantize)
-  exported = quantized or metrics["conversions"]["float"]
-  where = folder.champion(name).relative_to(folder.path)
   return {
       "name": name,
       "group": bracket.group,
       "params": cost.params,
       "macs": cost.macs,
       "val_accuracy": bracket.histories[name][-1].val_accuracy,
-      "test_accuracy_float": metrics["test_accuracy_float"],
-      "test_accuracy_int8": quantized["accuracy"] if quantized else None,
-      "tflite_bytes": exported["tflite_bytes"],
-      "arena_bytes": exported["arena_bytes"],
+      **measured(metrics, settings.quantize),
       "estimated_seconds": needs.seconds if needs else None,
-      "files": sorted(
-          str(where / file.name) for file in folder.champion(name).iterdir()
-      ),
+      "files": folder.champion_files(name),
   }
 
 

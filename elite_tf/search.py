@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable
 from pathlib import Path
 
-from elite_tf import planning
+from elite_tf import device, planning
 from elite_tf.augment import choose
 from elite_tf.command import given_flags, run, versions
 from elite_tf.errors import ConfigError
@@ -72,6 +72,10 @@ _HELP = {
         "How training images are changed: none, light, cifar10, svhn or"
         " imagenet (the paper's); empty chooses by the images."
     ),
+    "class_weights": (
+        "What an image counts in the training loss: none (all alike) or"
+        " balanced (all classes alike)."
+    ),
     "slices": (
         "Compute the widest maps by slices of channels: the same numbers, a"
         " smaller arena, some percent more operators."
@@ -120,6 +124,7 @@ def prepare(settings: Settings):
   Raises:
     ConfigError: The settings or the data are not what they should be.
   """
+  device.backend()
   check_method(settings.quantize)
   if settings.runner != "local":
     raise ConfigError(f"--runner must be local. Received: {settings.runner!r}")

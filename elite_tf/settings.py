@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from elite_tf.augment import check_augment
 from elite_tf.elimination import get_criterion, rounds_needed
 from elite_tf.errors import ConfigError
+from elite_tf.training.recipe import CLASS_WEIGHTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Settings:
     batch_size: Images a training step.
     augment: How training images are changed, a name in `elite_tf.augment`;
       empty means by the data.
+    class_weights: How much an image of each class counts in the training loss:
+      `none` (all alike) or `balanced` (all classes alike).
     slices: Whether champions are exported with their widest maps computed by
       slices of channels: the same numbers, a smaller arena.
     quantize: How champions are quantized, or `none`.
@@ -71,6 +74,7 @@ class Settings:
   criterion: str = "average"
   batch_size: int = 100
   augment: str = ""
+  class_weights: str = "none"
   slices: bool = False
   quantize: str = "int8"
   calibration_images: int = 256
@@ -184,6 +188,11 @@ def check(settings: Settings) -> None:
       )
   get_criterion(settings.criterion)
   check_augment(settings.augment)
+  if settings.class_weights not in CLASS_WEIGHTS:
+    raise ConfigError(
+        f"--class_weights must be one of {', '.join(CLASS_WEIGHTS)}."
+        f" Received: {settings.class_weights!r}"
+    )
 
 
 def check_rounds(settings: Settings, largest_group: int) -> None:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from elite_tf import champions, preprocess
+from elite_tf import champions, metrics, preprocess
 from elite_tf.datasets import Dataset, Description, Split
 from elite_tf.errors import VerificationFailed
 from elite_tf.export import tflite
@@ -78,7 +78,8 @@ def test_conversion_calibrates_on_train_and_measures_on_test(
   expected = (answers == data.test.labels).mean()
   assert conversions["spy"].verification.images == 30
   assert conversions["spy"].verification.accuracy == pytest.approx(expected)
-  assert champions.keras_accuracy(network, data.test) == pytest.approx(expected)
+  confusion = champions.keras_confusion(network, data.test)
+  assert metrics.accuracy(confusion) == pytest.approx(expected)
 
 
 def test_accuracy_and_calibration_are_of_the_image_that_training_sees(

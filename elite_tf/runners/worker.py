@@ -14,7 +14,6 @@ from multiprocessing.connection import Connection
 
 from elite_tf import datasets, device
 from elite_tf.errors import CandidateFailed, EliteError
-from elite_tf.families import get_family
 from elite_tf.processes import die_with
 from elite_tf.run_folder import RunFolder, store_of
 from elite_tf.settings import Settings
@@ -169,7 +168,7 @@ class Worker:
       OSError: The run folder cannot be written.
     """
     # pylint: disable=g-import-not-at-top
-    from elite_tf.champions import write_champion
+    from elite_tf.champions import exported_form, write_champion
     from elite_tf.training.trainer import load_trained
 
     name = request.candidate.name
@@ -189,7 +188,7 @@ class Worker:
           self._settings.quantize,
           self._settings.calibration_images,
           self._settings.seed,
-          self._form(request.candidate),
+          exported_form(request.candidate, self._settings.slices),
       )
     except EliteError as error:
       return Exported(name, None, str(error))
@@ -200,15 +199,6 @@ class Worker:
         raise
       return Exported(name, None, _reason(error))
     return Exported(name, metrics)
-
-  def _form(self, candidate: Candidate):
-    """Returns in which form a champion is exported: model -> model."""
-    if not self._settings.slices:
-      return lambda model: model
-    from elite_tf.export.sliced import slice_model
-
-    layers = get_family(candidate.family).plan(candidate)
-    return lambda model: slice_model(model, layers)
 
   def release(self, name: str) -> None:
     """Frees the memory of a candidate that is not trained here again."""
@@ -232,7 +222,10 @@ class Worker:
           self._inputs(candidate.resolution),
           self._settings.epochs,
           self._settings.seed,
-          Recipe(batch_size=self._settings.batch_size),
+          Recipe(
+              batch_size=self._settings.batch_size,
+              class_weights=self._settings.class_weights,
+          ),
           self._folder.checkpoint(candidate.name),
           self._say,
       )

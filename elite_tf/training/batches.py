@@ -165,7 +165,13 @@ def prepare(
   crop = preprocess.crops(data.description)
   return Inputs(
       Batches(
-          data.train, resolution, crop, augment, threads, HELD_BYTES, cache,
+          data.train,
+          resolution,
+          crop,
+          augment,
+          threads,
+          HELD_BYTES,
+          cache,
           "train",
       ),
       Batches(

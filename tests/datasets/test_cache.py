@@ -55,8 +55,10 @@ def test_second_load_decodes_nothing(folder, store, monkeypatch):
   second = _load(folder, store)
   assert len(_said(store)) == 1
   assert _pixels(first) == _pixels(second)
-  assert first.description == second.description == datasets.describe(
-      f"folder:{folder}"
+  assert (
+      first.description
+      == second.description
+      == datasets.describe(f"folder:{folder}")
   )
   assert first.notes == second.notes
 

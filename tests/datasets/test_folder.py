@@ -131,7 +131,7 @@ def test_extensions(write, extension):
 
 
 def test_names_of_any_kind(write):
-  names = ("Äpfel & Birnen", "日本 語", "it's a \"class\"", "-x", "50% off")
+  names = ("Äpfel & Birnen", "日本 語", 'it\'s a "class"', "-x", "50% off")
   root = write(
       *(f"{name}/{i} ünï #?.jpg" for name in names for i in range(3)),
       folder="ein Ordner, ein Name",
@@ -225,7 +225,10 @@ def test_seed_moves_validation_and_never_test(write):
   root = write(*_some("a", 30), *_some("b", 30))
   one, two = _load(root), _load(root, 1)
   one, two = (
-      {part: [i.tobytes() for i in getattr(data, part).images] for part in PARTS}
+      {
+          part: [i.tobytes() for i in getattr(data, part).images]
+          for part in PARTS
+      }
       for data in (one, two)
   )
   assert one["test"] == two["test"]

@@ -54,9 +54,7 @@ def test_what_is_not_valid_is_built_again(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_full_disk_is_one_line_and_leaves_nothing(
-    tmp_path, complaint, number
-):
+def test_full_disk_is_one_line_and_leaves_nothing(tmp_path, complaint, number):
   error = OSError(number, os.strerror(number))
   line = complaint(keep.keep, tmp_path, "key", _fails(error), _valid)
   assert line.startswith("--cache_dir: the disk is full;")

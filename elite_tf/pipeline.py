@@ -125,11 +125,14 @@ def _play_to_the_end(
           progress.say,
           loads,
       ) as runner:
-        recorded = RecordedRunner(runner, journal)
+        recorded = RecordedRunner(
+            runner, journal, lambda: housekeeping.catch_up()
+        )
         housekeeping = Housekeeping(
             folder,
             brackets,
             lambda: recorded.fresh,
+            journal.last,
             settings.keep_checkpoints,
         )
         observer = Observers(progress, housekeeping)

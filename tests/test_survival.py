@@ -217,7 +217,9 @@ def test_interrupted_it_says_how_to_go_on(
   out, _ = process.communicate(timeout=20)
   assert process.returncode == code
   _wait_until_gone(workers)
-  assert not list(run_dir.rglob(".*")) and not (run_dir / "search.lock").exists()
+  assert (
+      not list(run_dir.rglob(".*")) and not (run_dir / "search.lock").exists()
+  )
   assert "Traceback" not in out
   said, command = out.strip().splitlines()[-1].split(": ", 1)
   assert said == "interrupted; goes on from the last epoch with"

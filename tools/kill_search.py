@@ -234,7 +234,9 @@ def main() -> int:
   with tempfile.TemporaryDirectory() as temporary:
     work = options.work or Path(temporary)
     work.mkdir(parents=True, exist_ok=True)
-    killer = Killer(work, [*program, *SEARCH, *flags], options.kills, options.seed)
+    killer = Killer(
+        work, [*program, *SEARCH, *flags], options.kills, options.seed
+    )
     expected = killer.undisturbed()
     found = []
     while killer.done < options.kills:

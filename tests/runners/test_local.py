@@ -51,7 +51,9 @@ def test_heavier_groups_come_first(local_runner, job, heard):
 
 
 def test_heaviest_of_a_group_comes_first(local_runner, job, heard):
-  jobs = [job("fine", n, group) for n, group in ((1, 2), (2, 2), (3, 1), (4, 1))]
+  jobs = [
+      job("fine", n, group) for n, group in ((1, 2), (2, 2), (3, 1), (4, 1))
+  ]
   names = [each.candidate.name for each in jobs]
   loads = Loads(macs=dict(zip(names, (7, 9, 3, 5))))
   _outcomes(local_runner(1, loads=loads), *jobs)

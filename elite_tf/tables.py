@@ -102,7 +102,7 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
   _print(
       console,
       f"at most {plan.disk_bytes / 2**20:,.0f} MiB of disk for checkpoints,"
-      " champions and journal",
+      " champions, journal and images",
   )
 
 

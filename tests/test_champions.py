@@ -119,9 +119,9 @@ def test_accuracy_and_calibration_are_of_the_image_that_training_sees(
 
 def test_accuracy_of_many_images_is_computed_in_parts(network, monkeypatch):
   split = _data().test
-  whole = champions.keras_accuracy(network, split)
+  whole = champions.keras_confusion(network, split)
   monkeypatch.setattr(champions, "EVALUATION_BATCH", 7)
-  assert champions.keras_accuracy(network, split) == whole
+  assert champions.keras_confusion(network, split) == whole
 
 
 def test_files_are_written_together(network, tmp_path):

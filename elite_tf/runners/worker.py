@@ -13,7 +13,7 @@ import sys
 from multiprocessing.connection import Connection
 
 from elite_tf import datasets, device
-from elite_tf.errors import CandidateFailed, EliteError
+from elite_tf.errors import CandidateFailed, ConfigError, EliteError
 from elite_tf.processes import die_with
 from elite_tf.run_folder import RunFolder, store_of
 from elite_tf.settings import Settings
@@ -126,7 +126,7 @@ class Worker:
           if isinstance(request, Job)
           else self.export(request)
       )
-    except OSError as error:
+    except (ConfigError, OSError) as error:
       return Stopped(error)
     except Exception as error:  # pylint: disable=broad-except
       if not _is_memory(error):
@@ -137,10 +137,13 @@ class Worker:
     """Trains a candidate; whatever that raises, only the candidate has lost.
 
     Raises:
+      ConfigError: The cache of resized images cannot be written.
       OSError: The run folder cannot be written.
       Exception: Memory ran out.
     """
     name, error = job.candidate.name, None
+    # Not the candidate's fault, whatever is wrong here.
+    self._inputs(job.candidate.resolution)
     epochs: tuple[Epoch, ...] = ()
     first_step_seconds = 0.0
     try:

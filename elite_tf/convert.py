@@ -13,7 +13,7 @@ import json
 import sys
 from pathlib import Path
 
-from elite_tf import device, fitting, planning
+from elite_tf import device
 from elite_tf.command import given_flags, run
 from elite_tf.errors import ConfigError
 from elite_tf.quantize import check_method
@@ -113,81 +113,6 @@ def data_settings(values) -> Settings:
       download=values.download,
       base_resolution=there.get("base_resolution", 0),
   )
-
-
-def unfinished(folder: RunFolder, champion: str) -> list[str]:
-  """Returns the names of the champions that were not converted.
-
-  Args:
-    folder: Of a search that has ended.
-    champion: Only this one; empty means all.
-
-  Raises:
-    ConfigError: There is no such search or champion.
-  """
-  find_champion(folder, champion)
-  return [
-      row["name"]
-      for row in folder.read_result()["champions"]
-      if row["tflite_bytes"] is None and champion in ("", row["name"])
-  ]
-
-
-def finish(folder: RunFolder, names: list[str], settings: Settings) -> None:
-  """Converts, verifies and writes champions that a search left as they were.
-
-  Each is complete, in its folder and in result.json, before the next begins;
-  says in one line what became of it.
-
-  Args:
-    folder: Of a search that has ended.
-    names: Of the champions.
-    settings: Of the search.
-
-  Raises:
-    ConfigError: A model cannot be loaded, or does not suit the data.
-    VerificationFailed: A conversion does not compute the same on a board.
-    OSError: The folder cannot be written.
-  """
-  # pylint: disable=g-import-not-at-top
-  from elite_tf import champions, datasets
-
-  plan, description = planning.plan_for_data(settings)
-  data = datasets.load(settings.data, settings.seed, store_of(settings))
-  for name in names:
-    path = folder.champion(name) / "model.keras"
-    model = load_model(path)
-    check_model(path, model, description)
-    position = plan.position(name)
-    metrics = champions.write_champion(
-        folder.champion(name),
-        model,
-        data,
-        settings.quantize,
-        settings.calibration_images,
-        settings.seed,
-        champions.exported_form(plan.candidates[position], settings.slices),
-    )
-    result = folder.read_result()
-    (row,) = [r for r in result["champions"] if r["name"] == name]
-    row |= champions.measured(metrics, settings.quantize)
-    row["files"] = folder.champion_files(name)
-    result["convert_seconds"] += metrics["seconds"]
-    write_file(folder.result, json.dumps(result, indent=2) + "\n")
-    _say(
-        f"{path.parent}: {row['tflite_bytes']:,} bytes, arena"
-        f" {row['arena_bytes']:,} bytes, equal to TensorFlow Lite Micro"
-    )
-    if plan.needs[position] is not None:
-      missing = fitting.measured_shortfall(
-          plan.needs[position], fitting.limits_of(settings),
-          row["tflite_bytes"], row["arena_bytes"],
-      )  # fmt: skip
-      if missing != (0, 0):
-        _say(
-            f"{name} does not fit: {missing.flash_bytes} bytes of flash and"
-            f" {missing.sram_bytes} of memory are missing, as measured"
-        )
 
 
 def check_output(path: str, overwrite: bool) -> Path:
@@ -321,7 +246,7 @@ def main() -> int:
 
 def _finish(values) -> int:
   folder = RunFolder(Path(values.run_dir))
-  names = unfinished(folder, values.champion)
+  find_champion(folder, values.champion)
   config = json.loads(folder.config.read_text())
   given = given_flags(
       ("run_dir", "data", "quantize", "calibration_images", "seed",
@@ -329,10 +254,17 @@ def _finish(values) -> int:
   )  # fmt: skip
   settings = dataclasses.replace(Settings(**config["settings"]), **given)
   check_method(settings.quantize)
-  if names:
-    device.prepare()
-    finish(folder, names, settings)
-  else:
+  device.prepare()
+  from elite_tf import finishing  # pylint: disable=g-import-not-at-top
+
+  def load(path: Path, description):
+    model = load_model(path)
+    check_model(path, model, description)
+    return model
+
+  names = finishing.unfinished(folder, values.champion)
+  finishing.finish(folder, names, settings, load, _say)
+  if not names:
     _say(
         f"{folder.path}: every champion has its .tflite files already; --out"
         " writes one of them anew"

@@ -16,12 +16,12 @@ from elite_tf.journal import Journal
 from elite_tf.planning import Plan, limits_of, measured_shortfall
 from elite_tf.progress import Progress
 from elite_tf.run_folder import RunFolder, open_run, write_file
-from elite_tf.runners.local import LocalRunner, default_workers
+from elite_tf.runners import get_runner
 from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.runners.worker import Export
 from elite_tf.settings import Settings
 from elite_tf.spec import Job
-from elite_tf.tournament import Bracket, Observer, Rules, play
+from elite_tf.tournament import Bracket, Observer, Rules, Runner, play
 
 # Bytes on the disk for each parameter: five float32 vectors in a checkpoint,
 # and a champion's files.
@@ -134,19 +134,17 @@ def run_search(
         Bracket(number, group, rules)
         for number, group in enumerate(plan.groups(), start=1)
     ]
-    workers, threads = default_workers(len(plan.candidates))
-    workers = settings.workers or workers
-    with Progress(console, plan, brackets, rules, workers) as progress:
+    with Progress(console, plan, brackets, rules) as progress:
       _announce(progress, plan, description, journal)
-      with LocalRunner(
+      with get_runner(settings.runner).open_runner(
           settings,
           folder,
-          workers,
-          threads,
+          len(plan.candidates),
           progress.on_start,
           progress.on_epoch,
           progress.say,
       ) as runner:
+        progress.on_workers(runner.workers)
         observer = Observers(progress, Housekeeping(folder))
         recorded = RecordedRunner(runner, journal)
         play(brackets, recorded, observer)
@@ -159,7 +157,7 @@ def run_search(
             break
           play(brackets, recorded, observer, jobs)
     journal.append({"event": "end"})
-    result = _result(brackets, champions, unverified, journal, workers)
+    result = _result(brackets, champions, unverified, journal, runner.workers)
     write_file(folder.result, json.dumps(result, indent=2) + "\n")
   return _checked(result, folder)
 
@@ -201,7 +199,7 @@ def _write_champions(
     settings: Settings,
     folder: RunFolder,
     journal: Journal,
-    runner: LocalRunner,
+    runner: Runner,
 ) -> tuple[list[dict], dict[str, str]]:
   """Returns the champions' rows and the reasons why others have none."""
   known = {

@@ -34,7 +34,7 @@ class Clock:
   def __init__(self, plan: Plan, rules: Rules, workers: int):
     self._macs = {c.name: k.macs for c, k in zip(plan.candidates, plan.costs)}
     self._rules = rules
-    self._workers = workers
+    self.workers = workers
     self._first: dict[str, float] = {}
     self._latest: dict[str, float] = {}
 
@@ -75,7 +75,7 @@ class Clock:
           max(planned - done, 0) * sum(alive) / len(alive) + untraced * tracing
       )
     # The last champions train alone: no more workers than groups count.
-    return sum(totals) / max(1, min(self._workers, len(totals)))
+    return sum(totals) / max(1, min(self.workers, len(totals)))
 
 
 class Progress(Observer):
@@ -91,7 +91,7 @@ class Progress(Observer):
       plan: Plan,
       brackets: Sequence[Bracket],
       rules: Rules,
-      workers: int,
+      workers: int = 1,
   ):
     self._console = console
     self._brackets = brackets
@@ -115,6 +115,10 @@ class Progress(Observer):
   def __exit__(self, *exception):
     if self._console.is_terminal:
       self._live.stop()
+
+  def on_workers(self, workers: int) -> None:
+    """The runner has so many workers."""
+    self._clock.workers = workers
 
   def on_start(self, request: Job | Export) -> None:
     """A worker begins with a request."""

@@ -13,6 +13,7 @@ from elite_tf.command import given_flags, run, versions
 from elite_tf.errors import ConfigError
 from elite_tf.quantize import check_method
 from elite_tf.run_folder import default_run_dir
+from elite_tf.runners import check_runner
 from elite_tf.settings import PRESETS, Settings, resolve
 
 _HELP = {
@@ -56,8 +57,22 @@ _HELP = {
     ),
     "quantize": "How champions are quantized: int8, or none.",
     "calibration_images": "Training images that calibrate the quantization.",
-    "runner": "Where candidates train: local.",
-    "workers": "Processes of the local runner; 0 means one a core.",
+    "runner": (
+        "Where candidates train: local, in processes on this machine, or ray,"
+        " on a cluster."
+    ),
+    "workers": (
+        "How many train at a time; 0 means one a core, or with ray as many as"
+        " the cluster has room for."
+    ),
+    "ray_address": (
+        "Cluster of --runner=ray: host:port of its head, or auto; empty starts"
+        " one on this machine."
+    ),
+    "cpus_per_candidate": (
+        "Cores that a candidate takes on a cluster; 0.5: two share one."
+    ),
+    "gpus_per_candidate": "GPUs that a candidate takes on a cluster, as 0.25.",
     "seed": "Decides first weights, order of images, dropout and the val split.",
 }
 
@@ -69,6 +84,7 @@ def define_flags() -> None:
   for field in dataclasses.fields(Settings):
     define = {
         bool: flags.DEFINE_bool,
+        float: flags.DEFINE_float,
         int: flags.DEFINE_integer,
         str: flags.DEFINE_string,
     }[type(field.default)]
@@ -91,8 +107,7 @@ def prepare(settings: Settings):
     ConfigError: The settings or the data are not what they should be.
   """
   check_method(settings.quantize)
-  if settings.runner != "local":
-    raise ConfigError(f"--runner must be local. Received: {settings.runner!r}")
+  check_runner(settings.runner)
   plan, description = planning.plan_for_data(settings)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
   return dataclasses.replace(settings, run_dir=run_dir), plan, description

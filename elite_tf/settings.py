@@ -35,7 +35,13 @@ class Settings:
     quantize: How champions are quantized, or `none`.
     calibration_images: Training images that calibrate the quantization.
     runner: Where candidates train.
-    workers: Processes of the local runner; 0 means one a core.
+    workers: How many train at a time; 0 means one a core, or with Ray as many
+      as the cluster has room for.
+    ray_address: Cluster of the runner `ray`, `host:port` or `auto`; empty
+      starts one on this machine.
+    cpus_per_candidate: Processor cores that a candidate takes on a cluster; a
+      part of one lets several share it.
+    gpus_per_candidate: The same of GPUs.
     seed: Decides first weights, order of images, dropout and the val split.
   """
 
@@ -59,11 +65,19 @@ class Settings:
   calibration_images: int = 256
   runner: str = "local"
   workers: int = 0
+  ray_address: str = ""
+  cpus_per_candidate: float = 1.0
+  gpus_per_candidate: float = 0.0
   seed: int = 0
 
 
 # Where a search may run, or be continued, without computing something else.
-FREE = frozenset({"run_dir", "runner", "workers"})
+FREE = frozenset(
+    {
+        "run_dir", "runner", "workers", "ray_address", "cpus_per_candidate",
+        "gpus_per_candidate",
+    }
+)  # fmt: skip
 
 PRESETS: dict[str, dict[str, object]] = {
     # Two groups of four at the smallest width: minutes on two cores.
@@ -93,10 +107,16 @@ _AT_LEAST = {
     "batch_size": 2,
     "calibration_images": 1,
     "workers": 0,
+    "cpus_per_candidate": 0.01,
+    "gpus_per_candidate": 0,
     "seed": 0,
 }
 
-_AT_MOST = {"seed": 2**32 - 1}  # What NumPy's and Keras's generators take.
+_AT_MOST = {
+    "cpus_per_candidate": 1024,  # Which no NaN and no infinity is below.
+    "gpus_per_candidate": 1024,
+    "seed": 2**32 - 1,  # What NumPy's and Keras's generators take.
+}
 
 
 def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
@@ -134,7 +154,7 @@ def check(settings: Settings) -> None:
   for field in dataclasses.fields(Settings):
     value = getattr(settings, field.name)
     kind = type(field.default)
-    if type(value) is not kind:
+    if type(value) not in {float: (float, int)}.get(kind, (kind,)):
       raise ConfigError(
           f"--{field.name} must be of type {kind.__name__}. Received: {value!r}"
       )

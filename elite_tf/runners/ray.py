@@ -1,0 +1,335 @@
+"""Trains candidates on a Ray cluster, or on one started on this machine.
+
+Every worker is an actor that lives as long as the search: a candidate that
+survives a round goes on in the actor that has traced it. The driver, this
+process, alone writes the journal and decides; actors read the data set and
+write checkpoints and champions, so the data and the run folder must have the
+same path on every node.
+"""
+
+import contextlib
+import dataclasses
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from elite_tf.errors import ConfigError, EliteError
+from elite_tf.run_folder import RunFolder
+from elite_tf.runners.pool import Lost, PoolRunner, PoolWorker
+from elite_tf.runners.worker import (
+    Export,
+    Setup,
+    Stopped,
+    Worker,
+)
+from elite_tf.settings import Settings
+from elite_tf.spec import Epoch, Job
+
+# Of a cluster started here. Only messages go through Ray's object store: the
+# least that it takes.
+_LOCAL = {"include_dashboard": False, "object_store_memory": 80 << 20}
+
+# A person hears of it when no worker has started for so many seconds.
+PATIENCE = 30.0
+
+
+class Slot:
+  """The actor: answers requests in one thread, and tells of them meanwhile.
+
+  TensorFlow is loaded, and all networks are built and trained, in that thread.
+  """
+
+  def __init__(
+      self, make: Callable[[Callable[[object], None], Setup], Worker], setup
+  ):
+    """Makes the worker.
+
+    Args:
+      make: Makes it, from where it tells its messages and its setup.
+      setup: Of the worker.
+    """
+    self._messages = queue.SimpleQueue()
+    self._thread = ThreadPoolExecutor(1)
+    made = self._thread.submit(self._make, make, setup)
+    self._worker, self._stopped = made.result()
+
+  def _make(self, make, setup):
+    try:
+      if not setup.folder.config.exists():
+        raise ConfigError(
+            f"--run_dir={setup.folder.path} is not there on node"
+            f" {ray.util.get_node_ip_address()}: all nodes must share it"
+        )
+      return make(self._messages.put, setup), None
+    except (EliteError, OSError) as error:
+      return None, Stopped(error)
+
+  def ready(self) -> str:
+    """Returns the number of the node, once there is a worker on it."""
+    return ray.get_runtime_context().get_node_id()
+
+  def answer(self, request: Job | Export) -> Iterator:
+    """Yields the messages on the way to an answer, and the answer."""
+    if self._stopped is not None:
+      yield self._stopped
+      return
+    answer = self._thread.submit(self._worker.answer, request)
+    answer.add_done_callback(lambda _: self._messages.put(None))
+    while (message := self._messages.get()) is not None:
+      yield message
+    yield answer.result()
+
+  def release(self, name: str) -> None:
+    """Frees the memory of a candidate."""
+    if self._worker is not None:
+      self._thread.submit(self._worker.release, name)
+
+
+def open_runner(
+    settings: Settings, folder: RunFolder, candidates: int, *listeners: Callable
+) -> "RayRunner":
+  """Returns the runner of a search, connected to a cluster.
+
+  Args:
+    settings: Of the search; `ray_address`, `cpus_per_candidate` and
+      `gpus_per_candidate` are this runner's.
+    folder: Its run folder.
+    candidates: How many there are to train.
+    *listeners: `on_start`, `on_epoch` and `say` of `RayRunner`.
+
+  Raises:
+    ConfigError: There is no such cluster, or none of its nodes has the
+      processors that a candidate takes.
+  """
+  cluster = connect(settings.ray_address)
+  try:
+    slots = count_slots(
+        [node["Resources"] for node in ray.nodes() if node["Alive"]],
+        settings.cpus_per_candidate,
+        settings.gpus_per_candidate,
+    )
+    runner = RayRunner(
+        settings, folder, settings.workers or min(slots, candidates), *listeners
+    )
+  except BaseException:
+    cluster.close()
+    raise
+  runner.cluster = cluster
+  return runner
+
+
+def connect(address: str) -> contextlib.ExitStack:
+  """Connects to a cluster; starts one on this machine if there is no address.
+
+  Args:
+    address: `host:port` of its head, `auto` for the one that runs on this
+      machine, or empty.
+
+  Returns:
+    What disconnects when it is closed. Ray that was in use already stays so.
+
+  Raises:
+    ConfigError: It cannot be reached.
+  """
+  cluster = contextlib.ExitStack()
+  if ray.is_initialized():
+    return cluster
+  os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+  terminate = signal.getsignal(signal.SIGTERM)
+  options = {} if address else _LOCAL
+  try:
+    ray.init(
+        address=address or "local",
+        logging_level="ERROR",
+        log_to_driver=False,
+        **options,
+    )
+  except (ConnectionError, ValueError, RuntimeError, RayError) as error:
+    reason = " ".join(str(error).split())
+    raise ConfigError(
+        f"--ray_address={address} cannot be reached ({reason})"
+    ) from error
+  finally:
+    # SIGTERM remains the command's, which leaves the run folder resumable.
+    if threading.current_thread() is threading.main_thread():
+      signal.signal(signal.SIGTERM, terminate)
+  cluster.callback(ray.shutdown)
+  return cluster
+
+
+def count_slots(
+    nodes: list[dict[str, float]], cpus: float, gpus: float
+) -> int:
+  """Returns how many candidates the nodes of a cluster train at a time.
+
+  Args:
+    nodes: Resources of each node, as Ray names them: CPU, GPU.
+    cpus: Of a candidate; a part of one is allowed.
+    gpus: Of a candidate; a part of one is allowed.
+
+  Raises:
+    ConfigError: No node has as many.
+  """
+  slots = 0
+  for node in nodes:
+    # Ray counts in parts of 10,000.
+    fit = [
+        round(1e4 * node.get(name, 0)) // round(1e4 * amount)
+        for name, amount in (("CPU", cpus), ("GPU", gpus))
+        if amount
+    ]
+    slots += min(fit)
+  if not slots:
+    raise ConfigError(
+        f"--cpus_per_candidate={cpus:g} --gpus_per_candidate={gpus:g}: no node"
+        " of the cluster has as many;"
+        f" the largest has {max((n.get('CPU', 0) for n in nodes), default=0):g}"
+        f" CPU and {max((n.get('GPU', 0) for n in nodes), default=0):g} GPU"
+    )
+  return slots
+
+
+@dataclasses.dataclass(eq=False)
+class _Actor(PoolWorker):
+  """An actor.
+
+  Attributes:
+    handle: The actor.
+    hears: What is waited for: that it is ready, or its next message.
+    node: Number of the node it is on; empty until it is ready.
+  """
+
+  handle: object
+  hears: object
+  node: str = ""
+
+
+class RayRunner(PoolRunner):
+  """Actors on the nodes of a cluster.
+
+  One that is lost, with its node or alone, is replaced wherever there is room;
+  its work is tried again, from the last checkpoint in the run folder.
+
+  Attributes:
+    cluster: Closed with the runner.
+  """
+
+  def __init__(
+      self,
+      settings: Settings,
+      folder: RunFolder,
+      workers: int,
+      on_start: Callable[[Job | Export], None] = lambda request: None,
+      on_epoch: Callable[[str, Epoch], None] = lambda name, epoch: None,
+      say: Callable[[str], None] = lambda line: None,
+      make: Callable[[Callable[[object], None], Setup], Worker] = Worker,
+  ):
+    """Starts the actors; Ray is connected.
+
+    Args:
+      settings: Of the search.
+      folder: Its run folder, at this path on every node.
+      workers: Actors; those that the cluster has no room for wait until it
+        has.
+      on_start: Told when a worker begins with a request.
+      on_epoch: Told of every epoch.
+      say: Told in one line what a person should know.
+      make: Makes a worker in an actor.
+    """
+    super().__init__(on_start, on_epoch, say)
+    self.cluster = contextlib.ExitStack()
+    folder = RunFolder(folder.path.absolute())
+    settings = dataclasses.replace(settings, data=_absolute(settings.data))
+    # Networks of this size hardly gain from a second thread.
+    threads = max(1, int(settings.cpus_per_candidate))
+    self._arguments = ray.put(make), Setup(settings, folder, threads)
+    self._class = ray.remote(Slot).options(
+        num_cpus=settings.cpus_per_candidate,
+        num_gpus=settings.gpus_per_candidate,
+        max_restarts=0,
+        max_task_retries=0,
+    )
+    self._waits_since = time.monotonic()
+    self._workers = [self._start() for _ in range(workers)]
+
+  def close(self):
+    """Ends the workers and leaves the cluster."""
+    with self.cluster:
+      super().close()
+
+  def _start(self):
+    handle = self._class.remote(*self._arguments)
+    return _Actor(handle, handle.ready.remote(), ready=False)
+
+  def _send(self, worker, message):
+    if isinstance(message, (Job, Export)):
+      method = worker.handle.answer.options(num_returns="streaming")
+      worker.hears = method.remote(message)
+    else:
+      worker.handle.release.remote(message.name)
+
+  def _heard(self):
+    waiting = {
+        worker.hears: worker
+        for worker in self._workers
+        if worker.request is not None or not worker.ready
+    }
+    ready, _ = ray.wait(list(waiting), num_returns=1, timeout=1.0)
+    for hears in ready:
+      yield waiting[hears]
+    self._say_if_nothing_starts()
+
+  def _say_if_nothing_starts(self):
+    if any(worker.ready for worker in self._workers):
+      self._waits_since = time.monotonic()
+    elif time.monotonic() - self._waits_since > PATIENCE:
+      self._waits_since = time.monotonic()
+      self._say("waits for a node of the cluster to have room for a candidate")
+
+  def _receive(self, worker):
+    try:
+      if worker.ready:
+        return ray.get(next(worker.hears))
+      worker.node = ray.get(worker.hears)
+      worker.ready = True
+      return None
+    except RayTaskError:
+      raise  # A mistake of this package's.
+    except RayError as error:
+      if not worker.ready and _alive(worker.node):
+        reason = " ".join(str(error).split())
+        raise EliteError(
+            f"--runner=ray: a worker cannot start ({reason})"
+        ) from error
+      raise self._lost(worker) from error
+
+  def _lost(self, worker) -> Lost:
+    if _alive(worker.node):
+      return Lost("died")
+    return Lost("was lost with its node", blameless=True)
+
+  def _end(self, worker):
+    # What has never started or is gone already can be killed all the same.
+    ray.kill(worker.handle)
+
+
+def _alive(node: str) -> bool:
+  return any(n["Alive"] and node in ("", n["NodeID"]) for n in ray.nodes())
+
+
+def _absolute(data: str) -> str:
+  """Returns `--data` with the path in it, if there is one, made absolute."""
+  scheme, colon, argument = data.partition(":")
+  if argument and Path(argument).exists():
+    argument = str(Path(argument).absolute())
+  return f"{scheme}{colon}{argument}"
+
+

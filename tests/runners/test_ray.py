@@ -1,0 +1,199 @@
+"""The Ray runner on a cluster of two nodes of one core each.
+
+Its workers are actors in real processes; what they train is faked.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from elite_tf.errors import ConfigError, EliteError
+from elite_tf.run_folder import RunFolder
+from elite_tf.settings import Settings
+from elite_tf.spec import Candidate
+from elite_tf.tournament import Bracket, Observer, Rules, play
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: elite-tf[ray]")
+
+from elite_tf.runners import ray as ray_runners  # noqa: E402
+
+NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+  from ray.cluster_utils import Cluster
+
+  os.environ["RAY_AUTH_MODE"] = "disabled"  # Or it writes a file at home.
+  os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+  head = {**NODE, "include_dashboard": False}
+  cluster = Cluster(initialize_head=True, head_node_args=head)
+  cluster.add_node(**NODE)
+  yield cluster
+  cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def ray_here(cluster):
+  with ray_runners.connect(cluster.address):
+    yield ray_runners
+  assert not ray.is_initialized()
+
+
+def _outcomes(runner, *jobs):
+  for job in jobs:
+    runner.submit(job)
+  found = [runner.wait() for _ in jobs]
+  return {outcome.name: outcome for outcome in found}
+
+
+def _who(outcome):
+  (pid,) = {int(epoch.loss) for epoch in outcome.epochs}
+  return pid
+
+
+ONE = {"cpus_per_candidate": 1.0}
+
+
+def test_search_outlives_a_node_lost_in_the_middle_of_a_round(
+    cluster, ray_runner, heard, accuracy
+):
+  """Two groups of four; after the third outcome one of two nodes is gone."""
+  node = cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+  cluster.wait_for_nodes()
+
+  class Unplug(Observer):
+    outcomes = 0
+
+    def on_outcome(self, bracket, outcome):
+      self.outcomes += 1
+      if self.outcomes == 3:
+        cluster.remove_node(node)
+
+  brackets = [
+      Bracket(
+          group,
+          [Candidate("slow", group, d, 1, 1.0, 1.0, 32) for d in range(1, 5)],
+          Rules(round_epochs=2, epochs=6),
+      )
+      for group in (1, 2)
+  ]
+  play(brackets, ray_runner(3, settings=ONE), Unplug())
+  for bracket in brackets:
+    assert bracket.failures == {}
+    # By hand: the curves are parallel, so the order is that of any epoch.
+    order = sorted(
+        bracket.candidates, key=lambda n: -accuracy(bracket.candidates[n], 1)
+    )
+    assert bracket.champion == order[0]
+    assert [played.eliminated for played in bracket.rounds] == [
+        tuple(order[2:]), (order[1],)
+    ]  # fmt: skip
+  # It was at work, and its work was done by others.
+  (line,) = heard.lines
+  assert "tried once more" in line
+
+
+def test_workers_without_room_wait_and_the_others_work(ray_runner, job):
+  """Four workers of one core on two cores."""
+  runner = ray_runner(4, settings=ONE)
+  assert runner.workers == 4
+  found = _outcomes(runner, *[job("slow", number) for number in range(1, 5)])
+  assert len({_who(outcome) for outcome in found.values()}) == 2
+  assert all(outcome.error is None for outcome in found.values())
+
+
+def test_parts_of_a_core_are_shared(ray_runner, job):
+  runner = ray_runner(4, settings={"cpus_per_candidate": 0.5})
+  found = _outcomes(runner, *[job("slow", number) for number in range(1, 9)])
+  assert len({_who(outcome) for outcome in found.values()}) > 2
+
+
+def test_survivor_goes_on_where_it_was_traced(ray_runner, job, tmp_path):
+  runner = ray_runner(2)
+  first = _outcomes(runner, job("slow", 1), job("slow", 2))
+  # In the other order, to tell it from chance.
+  later = [job("slow", number, start=2, stop=4) for number in (2, 1)]
+  second = _outcomes(runner, *later)
+  for name, outcome in first.items():
+    assert _who(second[name]) == _who(outcome)
+    runner.release(name)
+  _outcomes(runner, job("slow", 3), job("slow", 4))
+  for name, outcome in first.items():
+    where = int((tmp_path / f"{name}.released").read_text())
+    assert where == _who(outcome)
+
+
+def test_person_hears_that_nothing_starts(ray_runner, job, monkeypatch, heard):
+  monkeypatch.setattr(ray_runners, "PATIENCE", 0.1)
+
+  class Heard(Exception):
+    pass
+
+  def say(line):
+    raise Heard(line)
+
+  runner = ray_runner(1, settings={"cpus_per_candidate": 5.0})
+  runner._say = say
+  runner.submit(job("fine"))
+  with pytest.raises(Heard, match="waits for a node of the cluster"):
+    runner.wait()
+
+
+def test_run_folder_that_a_node_does_not_see(ray_runner, job, tmp_path):
+  runner = ray_runner(1)
+  (tmp_path / "config.json").unlink()
+  runner._workers.append(runner._start())
+  runner._end(runner._workers.pop(0))
+  runner.submit(job("fine"))
+  with pytest.raises(ConfigError, match="not there on node .* must share it"):
+    runner.wait()
+
+
+def test_worker_that_cannot_start_ends_the_search(ray_here, tmp_path, job):
+  (tmp_path / "config.json").touch()
+
+  def make(tell, setup):
+    raise ImportError("no such\nlibrary")
+
+  with ray_here.RayRunner(
+      Settings(cpus_per_candidate=0.5), RunFolder(tmp_path), 1, make=make
+  ) as runner:
+    runner.submit(job("fine"))
+    with pytest.raises(EliteError, match="cannot start .*no such") as caught:
+      runner.wait()
+  assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cpus", "gpus", "slots"),
+    [
+        ([{"CPU": 4.0}], 1, 0, 4),
+        ([{"CPU": 4.0}, {"CPU": 3.0}], 2, 0, 3),  # One core is left over.
+        ([{"CPU": 1.0}], 0.1, 0, 10),
+        ([{"CPU": 1.0}], 0.3, 0, 3),
+        ([{"CPU": 8.0, "GPU": 1.0}, {"CPU": 64.0}], 1, 0.25, 4),
+        ([{"CPU": 2.0, "GPU": 4.0}], 1, 1, 2),
+        ([{"memory": 1e9}, {"CPU": 1.0}], 1, 0, 1),
+    ],
+)
+def test_slots_by_hand(nodes, cpus, gpus, slots):
+  assert ray_runners.count_slots(nodes, cpus, gpus) == slots
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cpus", "gpus"),
+    [([], 1, 0), ([{"CPU": 2.0}], 3, 0), ([{"CPU": 2.0}], 1, 0.5)],
+)
+def test_no_node_has_room(nodes, cpus, gpus):
+  with pytest.raises(ConfigError, match="no node of the cluster has as many"):
+    ray_runners.count_slots(nodes, cpus, gpus)
+
+
+def test_paths_of_the_data_are_those_of_the_driver(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  Path("my.npz").touch()
+  assert ray_runners._absolute("npz:my.npz") == f"npz:{tmp_path}/my.npz"
+  assert ray_runners._absolute("digits") == "digits"
+  assert ray_runners._absolute("tfds:mnist") == "tfds:mnist"

@@ -5,87 +5,23 @@ import dataclasses
 import io
 import json
 import shutil
-from pathlib import Path
 
 from rich.console import Console
 
-from elite_tf import datasets
+from elite_tf import datasets, lock
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
-from elite_tf.journal import Journal
+from elite_tf.housekeeping import Housekeeping, Observers
+from elite_tf.journal import Journal, epoch_to_event
 from elite_tf.planning import Plan, limits_of, measured_shortfall
 from elite_tf.progress import Progress
-from elite_tf.run_folder import RunFolder, open_run, write_file
+from elite_tf.run_folder import RunFolder, check_run, open_run, write_file
 from elite_tf.runners import get_runner
 from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.runners.worker import Export
 from elite_tf.settings import Settings
-from elite_tf.spec import Job
-from elite_tf.tournament import Bracket, Observer, Rules, Runner, play
-
-# Bytes on the disk for each parameter: five float32 vectors in a checkpoint,
-# and a champion's files.
-CHECKPOINT_BYTES = 20
-CHAMPION_BYTES = 12
-
-
-class Housekeeping(Observer):
-  """Writes histories as they grow and removes what is no longer needed."""
-
-  def __init__(self, folder: RunFolder):
-    self._folder = folder
-
-  def on_outcome(self, bracket, outcome):
-    """Writes the candidate's table."""
-    self._folder.write_history(outcome.name, bracket.histories[outcome.name])
-
-  def on_round_end(self, bracket):
-    """Removes the checkpoints of those eliminated.
-
-    One that has to take a failed champion's place is trained again, to the same
-    weights.
-    """
-    for name in bracket.rounds[-1].eliminated:
-      self._folder.checkpoint(name).unlink(missing_ok=True)
-
-
-class Observers(Observer):
-  """Passes what happens on to several observers, in order."""
-
-  def __init__(self, *observers: Observer):
-    self._observers = observers
-
-  def on_outcome(self, bracket, outcome):
-    """A job ended."""
-    for observer in self._observers:
-      observer.on_outcome(bracket, outcome)
-
-  def on_round_end(self, bracket):
-    """A group's round ended."""
-    for observer in self._observers:
-      observer.on_round_end(bracket)
-
-  def on_group_end(self, bracket):
-    """A group has its champion, or none is left."""
-    for observer in self._observers:
-      observer.on_group_end(bracket)
-
-
-def disk_bytes(plan: Plan) -> int:
-  """Returns the room that a search needs on the disk, at most, in bytes.
-
-  Checkpoints of one group and of the champions before it are there at a time.
-  """
-  largest = sum(
-      CHECKPOINT_BYTES * plan.costs[position].params
-      for position in plan.grouping.groups[0]
-  )
-  champions = sum(
-      (CHECKPOINT_BYTES + CHAMPION_BYTES)
-      * max(plan.costs[position].params for position in group)
-      for group in plan.grouping.groups
-  )
-  return largest + champions
+from elite_tf.spec import Epoch, Job
+from elite_tf.tournament import Bracket, Rules, Runner, play
 
 
 def run_search(
@@ -114,39 +50,68 @@ def run_search(
     OSError: Something cannot be written.
   """
   console = console or Console(file=io.StringIO())
-  if not RunFolder(Path(settings.run_dir)).config.exists():
+  folder = check_run(settings, plan.disk_bytes)
+  if not folder.config.exists():
     # What is wrong with the data is found before anything is written.
     datasets.load(settings.data, settings.seed)
-  folder = open_run(settings, versions, disk_bytes(plan))
-  found = folder.read_result()
-  if found is not None:
+  result = folder.read_result()
+  if result is not None:
     console.print(
         f"{folder.path}: this search has ended already",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
-    return _checked(found, folder)
-  with contextlib.closing(Journal(folder.journal)) as journal:
-    journal.append({"event": "start"})
-    rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
-    brackets = [
-        Bracket(number, group, rules)
-        for number, group in enumerate(plan.groups(), start=1)
-    ]
-    with Progress(console, plan, brackets, rules) as progress:
+    return _checked(result, folder)
+  with lock.hold(folder.lock):
+    open_run(settings, versions, plan.disk_bytes)
+    folder.tidy()
+    result = _play_to_the_end(settings, plan, description, folder, console)
+    write_file(folder.result, json.dumps(result, indent=2) + "\n")
+  return _checked(result, folder)
+
+
+def _play_to_the_end(
+    settings: Settings,
+    plan: Plan,
+    description: Description,
+    folder: RunFolder,
+    console: Console,
+) -> dict:
+  """Returns the result of a search that is begun or taken up again."""
+  rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
+  brackets = [
+      Bracket(number, group, rules)
+      for number, group in enumerate(plan.groups(), start=1)
+  ]
+  with Progress(console, plan, brackets, rules) as progress:
+    with contextlib.closing(Journal(folder.journal, progress.say)) as journal:
       _announce(progress, plan, description, journal)
+      journal.append({"event": "start"})
+
+      def on_epoch(name: str, epoch: Epoch) -> None:
+        journal.append(epoch_to_event(name, epoch))
+        progress.on_epoch(name, epoch)
+
       with get_runner(settings.runner).open_runner(
           settings,
           folder,
-          len(plan.candidates),
+          plan,
+          description,
           progress.on_start,
-          progress.on_epoch,
+          on_epoch,
           progress.say,
       ) as runner:
-        progress.on_workers(runner.workers)
-        observer = Observers(progress, Housekeeping(folder))
+        workers = runner.workers
+        progress.on_workers(workers)
         recorded = RecordedRunner(runner, journal)
+        housekeeping = Housekeeping(
+            folder,
+            brackets,
+            lambda: recorded.fresh,
+            settings.keep_checkpoints,
+        )
+        observer = Observers(progress, housekeeping)
         play(brackets, recorded, observer)
         while True:
           champions, unverified = _write_champions(
@@ -156,10 +121,16 @@ def run_search(
           if jobs is None:
             break
           play(brackets, recorded, observer, jobs)
-    journal.append({"event": "end"})
-    result = _result(brackets, champions, unverified, journal, runner.workers)
-    write_file(folder.result, json.dumps(result, indent=2) + "\n")
-  return _checked(result, folder)
+        housekeeping.catch_up()
+      journal.append({"event": "end"})
+      return _result(
+          brackets,
+          champions,
+          unverified,
+          journal,
+          workers,
+          recorded.first_step_seconds,
+      )
 
 
 def _checked(result: dict, folder: RunFolder) -> dict:
@@ -182,10 +153,8 @@ def _checked(result: dict, folder: RunFolder) -> dict:
 def _announce(
     progress: Progress, plan: Plan, description: Description, journal: Journal
 ) -> None:
-  trained = journal.of_kind("trained")
-  if trained:
-    epochs = sum(len(event["epochs"]) for event in trained)
-    progress.say(f"resumes after {epochs} epochs")
+  if journal.epochs:
+    progress.say(f"resumes after {journal.epochs} epochs")
   progress.say(
       f"{description.name}: {description.images} images,"
       f" {description.classes} classes; {len(plan.candidates)} candidates in"
@@ -204,7 +173,7 @@ def _write_champions(
   """Returns the champions' rows and the reasons why others have none."""
   known = {
       event["champion"]["name"]: event["champion"]
-      for event in journal.of_kind("champion")
+      for event in journal.champions
   }
   champions = {bracket.champion: bracket for bracket in brackets}
   champions.pop(None, None)
@@ -299,9 +268,14 @@ def _result(
     unverified: dict[str, str],
     journal: Journal,
     workers: int,
+    first_step_seconds: float,
 ) -> dict:
-  trained = journal.of_kind("trained")
-  epochs = [epoch for event in trained for epoch in event["epochs"]]
+  epochs = [
+      epoch
+      for bracket in brackets
+      for history in bracket.histories.values()
+      for epoch in history
+  ]
   return {
       "groups": [
           {
@@ -318,12 +292,10 @@ def _result(
       "champions": champions,
       "unverified": unverified,
       "seconds": journal.seconds(),
-      "training_seconds": journal.seconds(("trained",)),
-      "step_seconds": sum(epoch["seconds"] for epoch in epochs),
-      "first_step_seconds": sum(e["first_step_seconds"] for e in trained),
-      "convert_seconds": sum(
-          event["seconds"] for event in journal.of_kind("champion")
-      ),
+      "training_seconds": journal.seconds(("epoch", "trained")),
+      "step_seconds": sum(epoch.seconds for epoch in epochs),
+      "first_step_seconds": first_step_seconds,
+      "convert_seconds": sum(event["seconds"] for event in journal.champions),
       "candidate_epochs": len(epochs),
       "workers": workers,
   }

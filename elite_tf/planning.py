@@ -1,11 +1,13 @@
 """The plan of a search: who competes with whom, and what it will take."""
 
 import dataclasses
+import os
 
 from elite_tf import boards, datasets
 from elite_tf.boards import Limits, Shortfall, shortfall
 from elite_tf.cost import network_cost
 from elite_tf.datasets import Description
+from elite_tf.disk import disk_bytes
 from elite_tf.elimination import candidate_epochs, rounds_needed
 from elite_tf.errors import ConfigError
 from elite_tf.families import get_family
@@ -56,6 +58,7 @@ class Plan:
     grouping: Their groups.
     rounds: Rounds until every group has one candidate left.
     candidate_epochs: Epochs trained in all, champions' to the end included.
+    disk_bytes: Room that the search takes on the disk, at most.
   """
 
   pool: str
@@ -66,6 +69,7 @@ class Plan:
   grouping: Grouping
   rounds: int
   candidate_epochs: int
+  disk_bytes: int
 
   def groups(self) -> list[list[Candidate]]:
     """Returns the candidates by group, heaviest first."""
@@ -199,6 +203,10 @@ def make_plan(
   )
   sizes = [len(group) for group in grouping.groups]
   check_rounds(settings, max(sizes))
+  epochs = sum(
+      candidate_epochs(size, settings.round_epochs, settings.epochs)
+      for size in sizes
+  )
   return Plan(
       pool=settings.pool,
       candidates=tuple(candidates),
@@ -207,9 +215,12 @@ def make_plan(
       misfits=tuple(misfits),
       grouping=grouping,
       rounds=max(rounds_needed(size) for size in sizes),
-      candidate_epochs=sum(
-          candidate_epochs(size, settings.round_epochs, settings.epochs)
-          for size in sizes
+      candidate_epochs=epochs,
+      disk_bytes=disk_bytes(
+          [[costs[position] for position in g] for g in grouping.groups],
+          epochs,
+          settings.workers or len(os.sched_getaffinity(0)),
+          settings.keep_checkpoints,
       ),
   )
 
@@ -292,6 +303,7 @@ def plan_to_json(plan: Plan) -> dict:
       },
       "rounds": plan.rounds,
       "candidate_epochs": plan.candidate_epochs,
+      "disk_bytes": plan.disk_bytes,
   }
 
 
@@ -318,7 +330,7 @@ def plan(
     "r", "params", "macs", "flash_bytes", "sram_bytes", "estimated_seconds", "z_params", "z_macs",
     "z_sum", "group", "fits"}], "groups": [["name", ...], ...], "statistics":
     {"params": {"mean", "sd"}, "macs": {"mean", "sd"}}, "rounds",
-    "candidate_epochs"}. Groups count from 1, heaviest first.
+    "candidate_epochs", "disk_bytes"}. Groups count from 1, heaviest first.
 
   Raises:
     ConfigError: An argument is not one that a search can run with.

@@ -1,5 +1,6 @@
 """The folder that a search writes: what lies where, and whose it is."""
 
+import contextlib
 import csv
 import dataclasses
 import io
@@ -23,8 +24,15 @@ HISTORY_FIELDS = (
 )
 
 
-def write_file(path: Path, data: str | bytes) -> None:
+def write_file(
+    path: Path, data: str | bytes | memoryview, keep: Path | None = None
+) -> None:
   """Writes a file as a whole: it is there with all its bytes or not at all.
+
+  Args:
+    path: The file; its folder is made if it is missing.
+    data: What it will hold.
+    keep: Where the file goes whose place it takes; None keeps none.
 
   Raises:
     OSError: It cannot be written; nothing is left behind.
@@ -37,9 +45,31 @@ def write_file(path: Path, data: str | bytes) -> None:
       file.write(data)
       file.flush()
       os.fsync(file.fileno())
+    if keep is not None:
+      with contextlib.suppress(FileNotFoundError):
+        os.replace(path, keep)
     os.replace(beside, path)
   finally:
     beside.unlink(missing_ok=True)
+  sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+  """Makes the names in a folder durable: what was written, renamed, removed.
+
+  Raises:
+    OSError: It cannot be opened.
+  """
+  folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+  try:
+    os.fsync(folder)
+  finally:
+    os.close(folder)
+
+
+def previous(path: Path) -> Path:
+  """Returns where the checkpoint lies that was written before this one."""
+  return path.with_suffix(f".previous{path.suffix}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +106,11 @@ class RunFolder:
     """A candidate's training, to go on from."""
     return self.path / "candidates" / name / "checkpoint.npz"
 
+  @property
+  def lock(self) -> Path:
+    """Who is at work here; gone when nobody is."""
+    return self.path / "search.lock"
+
   def champion(self, name: str) -> Path:
     """Folder of a champion's files."""
     return self.path / "champions" / name
@@ -99,6 +134,18 @@ class RunFolder:
         path.parent.name: _read_history(path)
         for path in sorted(self.path.glob("candidates/*/history.csv"))
     }
+
+  def remove_checkpoints(self, name: str) -> None:
+    """Removes what a candidate could go on from."""
+    path = self.checkpoint(name)
+    for file in (path, previous(path)):
+      file.unlink(missing_ok=True)
+
+  def tidy(self) -> None:
+    """Removes what processes that were killed left half written."""
+    for file in self.path.rglob(".*"):
+      if file.is_file() and file.suffix[1:].isdecimal():
+        file.unlink(missing_ok=True)
 
   def read_result(self) -> dict | None:
     """Returns the result, None while the search has not ended."""
@@ -143,12 +190,34 @@ def open_run(
     ConfigError: The folder holds something else, cannot be written, or its
       disk has no room. Nothing in it was changed.
   """
+  folder = check_run(settings, needed_bytes)
+  try:
+    if not folder.config.exists():
+      # The one that makes it a search comes last.
+      config = {"settings": dataclasses.asdict(settings), "versions": versions}
+      write_file(folder.flags, _flagfile(settings))
+      write_file(folder.config, json.dumps(config, indent=2) + "\n")
+  except OSError as error:
+    raise _unusable(folder, error) from error
+  return folder
+
+
+def check_run(settings: Settings, needed_bytes: int) -> RunFolder:
+  """Returns the folder of a run if it can be used; writes nothing.
+
+  Args:
+    settings: As resolved; `run_dir` is not empty.
+    needed_bytes: Room that the search needs on the disk, if it is new.
+
+  Raises:
+    ConfigError: The folder holds something else, or its disk has no room.
+  """
   folder = RunFolder(Path(settings.run_dir))
   try:
     if folder.config.exists():
       _check_same(folder, settings)
       return folder
-    if folder.path.exists() and any(folder.path.iterdir()):
+    if folder.path.exists() and not _is_ours(folder):
       raise ConfigError(
           f"--run_dir={folder.path} is not empty and holds no search"
       )
@@ -158,14 +227,25 @@ def open_run(
           f"--run_dir={folder.path}: the search needs {needed_bytes >> 20} MiB"
           f" of disk, {free >> 20} MiB are free"
       )
-    config = {"settings": dataclasses.asdict(settings), "versions": versions}
-    write_file(folder.config, json.dumps(config, indent=2) + "\n")
-    write_file(folder.flags, _flagfile(settings))
   except OSError as error:
-    raise ConfigError(
-        f"--run_dir={folder.path} cannot be used ({error.strerror})"
-    ) from error
+    raise _unusable(folder, error) from error
   return folder
+
+
+def _unusable(folder: RunFolder, error: OSError) -> ConfigError:
+  return ConfigError(
+      f"--run_dir={folder.path} cannot be used ({error.strerror})"
+  )
+
+
+def _is_ours(folder: RunFolder) -> bool:
+  """Returns whether nothing is there but what a search begins with."""
+  first = (folder.lock.name, folder.flags.name)
+  begun = tuple(f".{p.name}." for p in (folder.flags, folder.config))
+  return all(
+      path.name in first or path.name.startswith(begun)
+      for path in folder.path.iterdir()
+  )
 
 
 def _nearest_existing(path: Path) -> Path:

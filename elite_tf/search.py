@@ -5,14 +5,16 @@ python -m elite_tf.search --data=digits --preset=quick
 
 import dataclasses
 import json
+import shlex
 import sys
 import types
+from collections.abc import Callable
+from pathlib import Path
 
 from elite_tf import planning
 from elite_tf.command import given_flags, run, versions
-from elite_tf.errors import ConfigError
 from elite_tf.quantize import check_method
-from elite_tf.run_folder import default_run_dir
+from elite_tf.run_folder import RunFolder, default_run_dir
 from elite_tf.runners import check_runner
 from elite_tf.settings import PRESETS, Settings, resolve
 
@@ -62,8 +64,8 @@ _HELP = {
         " on a cluster."
     ),
     "workers": (
-        "How many train at a time; 0 means one a core, or with ray as many as"
-        " the cluster has room for."
+        "How many train at a time; 0 means one a core, fewer where memory is"
+        " short, or with ray as many as the cluster has room for."
     ),
     "ray_address": (
         "Cluster of --runner=ray: host:port of its head, or auto; empty starts"
@@ -73,6 +75,11 @@ _HELP = {
         "Cores that a candidate takes on a cluster; 0.5: two share one."
     ),
     "gpus_per_candidate": "GPUs that a candidate takes on a cluster, as 0.25.",
+    "epoch_timeout": (
+        "Seconds without the end of an epoch (the first one holds its network's"
+        " tracing) after which a worker is taken to hang; 0 means never."
+    ),
+    "keep_checkpoints": "Keep the checkpoints of eliminated candidates.",
     "seed": "Decides first weights, order of images, dropout and the val split.",
 }
 
@@ -137,8 +144,12 @@ def search(preset: str = "", console=None, **settings) -> dict:
   return pipeline.run_search(resolved, plan, description, versions(), console)
 
 
-def main() -> int:
-  """Runs the command; flags are parsed."""
+def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
+  """Runs the command; flags are parsed.
+
+  Args:
+    on_begin: Told of the run folder before anything is written to it.
+  """
   from absl import flags  # pylint: disable=g-import-not-at-top
 
   values = flags.FLAGS
@@ -157,6 +168,7 @@ def main() -> int:
   if values.dry_run:
     tables.print_plan(console, plan, description)
     return 0
+  on_begin(RunFolder(Path(settings.run_dir)))
   from elite_tf import pipeline  # pylint: disable=g-import-not-at-top
 
   result = pipeline.run_search(settings, plan, description, versions(), console)
@@ -167,15 +179,22 @@ def main() -> int:
   return 0
 
 
+def how_to_go_on(folder: RunFolder | None) -> str:
+  """Returns the line for a person who has interrupted a search."""
+  if folder is None or not folder.config.exists():
+    return "interrupted before anything was written"
+  return (
+      "interrupted; goes on from the last epoch with: python -m elite_tf.search"
+      f" --flagfile={shlex.quote(str(folder.flags))}"
+      f" --run_dir={shlex.quote(str(folder.path))}"
+  )
+
+
 def console() -> None:
   """Entry point."""
+  begun: list[RunFolder | None] = [None]
   define_flags()
-  run(
-      main,
-      lambda: (
-          "interrupted; the same command goes on from the last epochs saved"
-      ),
-  )
+  run(lambda: main(begun.append), lambda: how_to_go_on(begun[-1]))
 
 
 class _Command(types.ModuleType):

@@ -35,13 +35,16 @@ class Settings:
     quantize: How champions are quantized, or `none`.
     calibration_images: Training images that calibrate the quantization.
     runner: Where candidates train.
-    workers: How many train at a time; 0 means one a core, or with Ray as many
-      as the cluster has room for.
+    workers: How many train at a time; 0 means one a core, fewer where memory is
+      short, or with Ray as many as the cluster has room for.
     ray_address: Cluster of the runner `ray`, `host:port` or `auto`; empty
       starts one on this machine.
     cpus_per_candidate: Processor cores that a candidate takes on a cluster; a
       part of one lets several share it.
     gpus_per_candidate: The same of GPUs.
+    epoch_timeout: Seconds without the end of an epoch after which a worker is
+      taken to hang; 0 means never.
+    keep_checkpoints: Whether those of eliminated candidates are kept.
     seed: Decides first weights, order of images, dropout and the val split.
   """
 
@@ -68,6 +71,8 @@ class Settings:
   ray_address: str = ""
   cpus_per_candidate: float = 1.0
   gpus_per_candidate: float = 0.0
+  epoch_timeout: int = 0
+  keep_checkpoints: bool = False
   seed: int = 0
 
 
@@ -75,7 +80,7 @@ class Settings:
 FREE = frozenset(
     {
         "run_dir", "runner", "workers", "ray_address", "cpus_per_candidate",
-        "gpus_per_candidate",
+        "gpus_per_candidate", "epoch_timeout", "keep_checkpoints",
     }
 )  # fmt: skip
 
@@ -109,11 +114,12 @@ _AT_LEAST = {
     "workers": 0,
     "cpus_per_candidate": 0.01,
     "gpus_per_candidate": 0,
+    "epoch_timeout": 0,
     "seed": 0,
 }
 
 _AT_MOST = {
-    "cpus_per_candidate": 1024,  # Which no NaN and no infinity is below.
+    "cpus_per_candidate": 1024,  # NaN is not.
     "gpus_per_candidate": 1024,
     "seed": 2**32 - 1,  # What NumPy's and Keras's generators take.
 }
@@ -165,7 +171,7 @@ def check(settings: Settings) -> None:
           f" Received: {getattr(settings, name)}"
       )
   for name, most in _AT_MOST.items():
-    if getattr(settings, name) > most:
+    if not getattr(settings, name) <= most:
       raise ConfigError(
           f"--{name} must be at most {most}."
           f" Received: {getattr(settings, name)}"

@@ -91,6 +91,11 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
       f"{len(plan.candidates)} candidates in {len(grouping.groups)} groups,"
       f" {plan.rounds} rounds, {plan.candidate_epochs:,} epochs in all",
   )
+  _print(
+      console,
+      f"at most {plan.disk_bytes / 2**20:,.0f} MiB of disk for checkpoints,"
+      " champions and journal",
+  )
 
 
 def print_result(console: Console, result: dict, run_dir: str) -> None:

@@ -77,6 +77,7 @@ def test_plan_is_plain_json_and_hangs_together(pool):
   assert set(plan) == {
       "pool", "candidates", "groups", "statistics", "rounds",
       "candidate_epochs",
+      "disk_bytes",
   }  # fmt: skip
   by_name = {c["name"]: c for c in plan["candidates"]}
   assert len(by_name) == len(plan["candidates"])

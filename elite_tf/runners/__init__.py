@@ -1,7 +1,7 @@
 """Where candidates train: the registry of runners.
 
-A runner is a module with `open_runner(settings, folder, candidates, on_start,
-on_epoch, say)`, which returns a context manager with the methods of
+A runner is a module with `open_runner(settings, folder, plan, description,
+on_start, on_epoch, say)`, which returns a context manager with the methods of
 `elite_tf.tournament.Runner` and `workers`, their number; its requests may be
 `elite_tf.runners.worker.Export`, too. It is loaded when a search begins: a dry
 run needs none. To add one: one file and one line in `RUNNERS`.

@@ -1,14 +1,13 @@
 """Trains candidates in worker processes on this machine.
 
 Networks of this size hardly gain from a second thread, so every core gets a
-worker of its own. A pool of the standard library or of joblib would not do: it
-breaks as a whole when a worker is killed, and it cannot send a candidate back
-to the worker that has traced it.
+worker of its own, where memory allows. A pool of the standard library or of
+joblib would not do: it breaks as a whole when a worker is killed, and it cannot
+send a candidate back to the worker that has traced it.
 """
 
 import contextlib
 import dataclasses
-import os
 import socket
 import subprocess
 from collections.abc import Callable
@@ -16,34 +15,46 @@ from multiprocessing import connection as connections
 from multiprocessing.connection import Connection
 
 from elite_tf import processes
+from elite_tf.datasets import Description
+from elite_tf.planning import Plan
 from elite_tf.run_folder import RunFolder
+from elite_tf.runners.capacity import Loads, default_workers, free_bytes, size
 from elite_tf.runners.pool import Lost, PoolRunner, PoolWorker
 from elite_tf.runners.worker import Export, Setup
 from elite_tf.settings import Settings
 from elite_tf.spec import Epoch, Job
 
 
-def default_workers(candidates: int) -> tuple[int, int]:
-  """Returns (workers, threads a worker) for this machine's cores."""
-  cores = len(os.sched_getaffinity(0))
-  workers = max(1, min(cores, candidates))
-  return workers, cores // workers
-
-
 def open_runner(
-    settings: Settings, folder: RunFolder, candidates: int, *listeners: Callable
+    settings: Settings,
+    folder: RunFolder,
+    plan: Plan,
+    description: Description,
+    on_start: Callable[[Job | Export], None],
+    on_epoch: Callable[[str, Epoch], None],
+    say: Callable[[str], None],
 ) -> "LocalRunner":
-  """Returns the runner of a search.
+  """Returns the runner of a search, as large as cores and memory allow.
 
   Args:
     settings: Of the search.
     folder: Its run folder.
-    candidates: How many there are to train.
-    *listeners: `on_start`, `on_epoch` and `say` of `LocalRunner`.
+    plan: What it may train.
+    description: Of its data set.
+    on_start: Told when a worker begins with a request.
+    on_epoch: Told of every epoch.
+    say: Told in one line what a person should know.
   """
-  workers, threads = default_workers(candidates)
+  free = free_bytes()
+  workers, threads, loads = size(settings, plan, description, free)
+  wanted, _ = default_workers(len(plan.candidates))
+  if workers < wanted and not settings.workers:
+    say(
+        f"{free / 2**30:.1f} GiB of memory are free: {workers} instead of"
+        f" {wanted} workers"
+    )
   return LocalRunner(
-      settings, folder, settings.workers or workers, threads, *listeners
+      settings, folder, workers, threads, on_start, on_epoch, say, loads
   )
 
 
@@ -72,6 +83,7 @@ class LocalRunner(PoolRunner):
       on_start: Callable[[Job | Export], None] = lambda request: None,
       on_epoch: Callable[[str, Epoch], None] = lambda name, epoch: None,
       say: Callable[[str], None] = lambda line: None,
+      loads: Loads = Loads(),
   ):
     """Starts the workers; they load TensorFlow while this process goes on.
 
@@ -83,8 +95,9 @@ class LocalRunner(PoolRunner):
       on_start: Told when a worker begins with a request.
       on_epoch: Told of every epoch.
       say: Told in one line what a person should know.
+      loads: What the candidates take, predicted.
     """
-    super().__init__(on_start, on_epoch, say)
+    super().__init__(on_start, on_epoch, say, loads, settings.epoch_timeout)
     self._setup = Setup(settings, folder, threads)
     self._workers = [self._start() for _ in range(workers)]
 
@@ -102,13 +115,14 @@ class LocalRunner(PoolRunner):
     return worker
 
   def _send(self, worker, message):
-    with contextlib.suppress(BrokenPipeError):  # It has died: it is heard of.
+    # One that has died does not hear it; its end is heard of.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
       worker.connection.send(message)
 
-  def _heard(self):
-    busy = [w.connection for w in self._workers if w.request is not None]
-    for ready in connections.wait(busy):
-      yield next(w for w in self._workers if w.connection is ready)
+  def _heard(self, timeout):
+    by_connection = {worker.connection: worker for worker in self._workers}
+    for ready in connections.wait(by_connection, timeout):
+      yield by_connection[ready]
 
   def _receive(self, worker):
     try:

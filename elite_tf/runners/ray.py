@@ -9,10 +9,7 @@ same path on every node.
 
 import contextlib
 import dataclasses
-import os
 import queue
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,21 +18,22 @@ from pathlib import Path
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from elite_tf.errors import ConfigError, EliteError
+from elite_tf.datasets import Description
+from elite_tf.errors import ConfigError, EliteError, SearchFailed
+from elite_tf.planning import Plan
 from elite_tf.run_folder import RunFolder
+from elite_tf.runners.capacity import Loads
 from elite_tf.runners.pool import Lost, PoolRunner, PoolWorker
+from elite_tf.runners.ray_cluster import connect, count_slots
 from elite_tf.runners.worker import (
     Export,
+    Ready,
     Setup,
     Stopped,
     Worker,
 )
 from elite_tf.settings import Settings
 from elite_tf.spec import Epoch, Job
-
-# Of a cluster started here. Only messages go through Ray's object store: the
-# least that it takes.
-_LOCAL = {"include_dashboard": False, "object_store_memory": 80 << 20}
 
 # A person hears of it when no worker has started for so many seconds.
 PATIENCE = 30.0
@@ -62,15 +60,20 @@ class Slot:
     self._worker, self._stopped = made.result()
 
   def _make(self, make, setup):
+    node = ray.util.get_node_ip_address()
     try:
       if not setup.folder.config.exists():
         raise ConfigError(
-            f"--run_dir={setup.folder.path} is not there on node"
-            f" {ray.util.get_node_ip_address()}: all nodes must share it"
+            f"--run_dir={setup.folder.path} is not there on node {node}: all"
+            " nodes must share it"
         )
       return make(self._messages.put, setup), None
     except (EliteError, OSError) as error:
       return None, Stopped(error)
+    except Exception as error:  # pylint: disable=broad-except
+      reason = " ".join(f"{type(error).__name__}: {error}".split())
+      failed = SearchFailed(f"a worker cannot start on node {node}: {reason}")
+      return None, Stopped(failed)
 
   def ready(self) -> str:
     """Returns the number of the node, once there is a worker on it."""
@@ -94,7 +97,13 @@ class Slot:
 
 
 def open_runner(
-    settings: Settings, folder: RunFolder, candidates: int, *listeners: Callable
+    settings: Settings,
+    folder: RunFolder,
+    plan: Plan,
+    description: Description,
+    on_start: Callable[[Job | Export], None],
+    on_epoch: Callable[[str, Epoch], None],
+    say: Callable[[str], None],
 ) -> "RayRunner":
   """Returns the runner of a search, connected to a cluster.
 
@@ -102,13 +111,18 @@ def open_runner(
     settings: Of the search; `ray_address`, `cpus_per_candidate` and
       `gpus_per_candidate` are this runner's.
     folder: Its run folder.
-    candidates: How many there are to train.
-    *listeners: `on_start`, `on_epoch` and `say` of `RayRunner`.
+    plan: What it may train.
+    description: Of its data set.
+    on_start: Told when a worker begins with a request.
+    on_epoch: Told of every epoch.
+    say: Told in one line what a person should know.
 
   Raises:
     ConfigError: There is no such cluster, or none of its nodes has the
       processors that a candidate takes.
   """
+  del description  # How much memory the nodes have is Ray's concern.
+  macs = {c.name: cost.macs for c, cost in zip(plan.candidates, plan.costs)}
   cluster = connect(settings.ray_address)
   try:
     slots = count_slots(
@@ -116,85 +130,15 @@ def open_runner(
         settings.cpus_per_candidate,
         settings.gpus_per_candidate,
     )
+    workers = settings.workers or min(slots, len(plan.candidates))
     runner = RayRunner(
-        settings, folder, settings.workers or min(slots, candidates), *listeners
+        settings, folder, workers, on_start, on_epoch, say, Loads(macs)
     )
   except BaseException:
     cluster.close()
     raise
   runner.cluster = cluster
   return runner
-
-
-def connect(address: str) -> contextlib.ExitStack:
-  """Connects to a cluster; starts one on this machine if there is no address.
-
-  Args:
-    address: `host:port` of its head, `auto` for the one that runs on this
-      machine, or empty.
-
-  Returns:
-    What disconnects when it is closed. Ray that was in use already stays so.
-
-  Raises:
-    ConfigError: It cannot be reached.
-  """
-  cluster = contextlib.ExitStack()
-  if ray.is_initialized():
-    return cluster
-  os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-  terminate = signal.getsignal(signal.SIGTERM)
-  options = {} if address else _LOCAL
-  try:
-    ray.init(
-        address=address or "local",
-        logging_level="ERROR",
-        log_to_driver=False,
-        **options,
-    )
-  except (ConnectionError, ValueError, RuntimeError, RayError) as error:
-    reason = " ".join(str(error).split())
-    raise ConfigError(
-        f"--ray_address={address} cannot be reached ({reason})"
-    ) from error
-  finally:
-    # SIGTERM remains the command's, which leaves the run folder resumable.
-    if threading.current_thread() is threading.main_thread():
-      signal.signal(signal.SIGTERM, terminate)
-  cluster.callback(ray.shutdown)
-  return cluster
-
-
-def count_slots(
-    nodes: list[dict[str, float]], cpus: float, gpus: float
-) -> int:
-  """Returns how many candidates the nodes of a cluster train at a time.
-
-  Args:
-    nodes: Resources of each node, as Ray names them: CPU, GPU.
-    cpus: Of a candidate; a part of one is allowed.
-    gpus: Of a candidate; a part of one is allowed.
-
-  Raises:
-    ConfigError: No node has as many.
-  """
-  slots = 0
-  for node in nodes:
-    # Ray counts in parts of 10,000.
-    fit = [
-        round(1e4 * node.get(name, 0)) // round(1e4 * amount)
-        for name, amount in (("CPU", cpus), ("GPU", gpus))
-        if amount
-    ]
-    slots += min(fit)
-  if not slots:
-    raise ConfigError(
-        f"--cpus_per_candidate={cpus:g} --gpus_per_candidate={gpus:g}: no node"
-        " of the cluster has as many;"
-        f" the largest has {max((n.get('CPU', 0) for n in nodes), default=0):g}"
-        f" CPU and {max((n.get('GPU', 0) for n in nodes), default=0):g} GPU"
-    )
-  return slots
 
 
 @dataclasses.dataclass(eq=False)
@@ -230,6 +174,7 @@ class RayRunner(PoolRunner):
       on_start: Callable[[Job | Export], None] = lambda request: None,
       on_epoch: Callable[[str, Epoch], None] = lambda name, epoch: None,
       say: Callable[[str], None] = lambda line: None,
+      loads: Loads = Loads(),
       make: Callable[[Callable[[object], None], Setup], Worker] = Worker,
   ):
     """Starts the actors; Ray is connected.
@@ -242,9 +187,10 @@ class RayRunner(PoolRunner):
       on_start: Told when a worker begins with a request.
       on_epoch: Told of every epoch.
       say: Told in one line what a person should know.
+      loads: What the candidates take, predicted.
       make: Makes a worker in an actor.
     """
-    super().__init__(on_start, on_epoch, say)
+    super().__init__(on_start, on_epoch, say, loads, settings.epoch_timeout)
     self.cluster = contextlib.ExitStack()
     folder = RunFolder(folder.path.absolute())
     settings = dataclasses.replace(settings, data=_absolute(settings.data))
@@ -267,7 +213,7 @@ class RayRunner(PoolRunner):
 
   def _start(self):
     handle = self._class.remote(*self._arguments)
-    return _Actor(handle, handle.ready.remote(), ready=False)
+    return _Actor(handle, handle.ready.remote())
 
   def _send(self, worker, message):
     if isinstance(message, (Job, Export)):
@@ -276,13 +222,14 @@ class RayRunner(PoolRunner):
     else:
       worker.handle.release.remote(message.name)
 
-  def _heard(self):
+  def _heard(self, timeout):
     waiting = {
         worker.hears: worker
         for worker in self._workers
         if worker.request is not None or not worker.ready
     }
-    ready, _ = ray.wait(list(waiting), num_returns=1, timeout=1.0)
+    seconds = 1.0 if timeout is None else min(timeout, 1.0)
+    ready, _ = ray.wait(list(waiting), num_returns=1, timeout=seconds)
     for hears in ready:
       yield waiting[hears]
     self._say_if_nothing_starts()
@@ -299,22 +246,16 @@ class RayRunner(PoolRunner):
       if worker.ready:
         return ray.get(next(worker.hears))
       worker.node = ray.get(worker.hears)
-      worker.ready = True
-      return None
+      return Ready()
     except RayTaskError:
       raise  # A mistake of this package's.
     except RayError as error:
-      if not worker.ready and _alive(worker.node):
-        reason = " ".join(str(error).split())
-        raise EliteError(
-            f"--runner=ray: a worker cannot start ({reason})"
-        ) from error
-      raise self._lost(worker) from error
-
-  def _lost(self, worker) -> Lost:
-    if _alive(worker.node):
-      return Lost("died")
-    return Lost("was lost with its node", blameless=True)
+      if not _alive(worker.node):
+        raise Lost("was lost with its node", blameless=True) from error
+      if worker.ready:
+        raise Lost("died") from error
+      *_, reason = str(error).split("\n")  # The others are a traceback.
+      raise Lost(f"failed ({reason.strip()})") from error
 
   def _end(self, worker):
     # What has never started or is gone already can be killed all the same.
@@ -331,5 +272,3 @@ def _absolute(data: str) -> str:
   if argument and Path(argument).exists():
     argument = str(Path(argument).absolute())
   return f"{scheme}{colon}{argument}"
-
-

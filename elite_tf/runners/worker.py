@@ -48,8 +48,13 @@ class Release:
 
 
 @dataclasses.dataclass(frozen=True)
+class Ready:
+  """Message: the worker is set up and waits for requests."""
+
+
+@dataclasses.dataclass(frozen=True)
 class EpochDone:
-  """Message: a candidate's epoch ended."""
+  """Message: a candidate's epoch ended, and is saved."""
 
   name: str
   epoch: Epoch
@@ -84,6 +89,13 @@ class Stopped:
   error: EliteError | OSError
 
 
+@dataclasses.dataclass(frozen=True)
+class Exhausted:
+  """Answer to any request: memory ran out; a new worker may do better."""
+
+  reason: str
+
+
 class Worker:
   """Answers requests; what it needs is loaded once."""
 
@@ -106,7 +118,9 @@ class Worker:
     self._resized = functools.cache(functools.partial(_resized, self._data))
     self._trainers = {}
 
-  def answer(self, request: Job | Export) -> Outcome | Exported | Stopped:
+  def answer(
+      self, request: Job | Export
+  ) -> Outcome | Exported | Exhausted | Stopped:
     """Does what is asked; an error that ends the search is an answer too."""
     try:
       return (
@@ -116,12 +130,17 @@ class Worker:
       )
     except OSError as error:
       return Stopped(error)
+    except Exception as error:  # pylint: disable=broad-except
+      if not _is_memory(error):
+        raise
+      return Exhausted(_reason(error))
 
   def train(self, job: Job) -> Outcome:
     """Trains a candidate; whatever that raises, only the candidate has lost.
 
     Raises:
       OSError: The run folder cannot be written.
+      Exception: Memory ran out.
     """
     name, error = job.candidate.name, None
     epochs: tuple[Epoch, ...] = ()
@@ -139,8 +158,9 @@ class Worker:
     except CandidateFailed as failure:
       error = str(failure)
     except Exception as failure:  # pylint: disable=broad-except
-      reason = " ".join(str(failure).split())
-      error = f"{type(failure).__name__}: {reason or 'no reason given'}"
+      if _is_memory(failure):
+        raise
+      error = _reason(failure)
     return Outcome(name, job.start, job.stop, epochs, error, first_step_seconds)
 
   def export(self, request: Export) -> Exported:
@@ -159,6 +179,7 @@ class Worker:
       model = load_trained(request.candidate, path)
     except ValueError as error:
       self._say(f"{error}; {name} is trained again")
+      self.release(name)
       self._trainer(request.candidate).train(self._settings.epochs)
       model = load_trained(request.candidate, path)
     try:
@@ -173,6 +194,12 @@ class Worker:
       )
     except EliteError as error:
       return Exported(name, None, str(error))
+    except OSError:
+      raise
+    except Exception as error:  # pylint: disable=broad-except
+      if _is_memory(error):
+        raise
+      return Exported(name, None, _reason(error))
     return Exported(name, metrics)
 
   def _form(self, candidate: Candidate):
@@ -213,6 +240,19 @@ class Worker:
     return self._trainers[candidate.name]
 
 
+def _is_memory(error: Exception) -> bool:
+  # TensorFlow's and JAX's errors are told by name: neither need be loaded.
+  return isinstance(error, MemoryError) or (
+      "ResourceExhausted" in type(error).__name__
+      or "RESOURCE_EXHAUSTED" in str(error)
+  )
+
+
+def _reason(error: Exception) -> str:
+  text = " ".join(str(error).split())
+  return f"{type(error).__name__}: {text or 'no reason given'}"
+
+
 def _resized(data: Dataset, resolution: int) -> Dataset:
   """Returns the training and validation images at another size."""
 
@@ -239,6 +279,7 @@ def main(arguments: list[str]) -> None:
       except (EliteError, OSError) as error:
         connection.send(Stopped(error))
         return
+      connection.send(Ready())
       while True:
         request = connection.recv()
         if isinstance(request, Release):

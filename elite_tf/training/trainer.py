@@ -34,10 +34,6 @@ BUILDERS = {
 
 EVALUATION_BATCH = 500
 
-# A checkpoint in the middle of a round costs time, and losing it costs the
-# epochs since: not more often than this.
-CHECKPOINT_SECONDS = 30.0
-
 
 class Trainer:
   """One candidate's network, compiled once, and how far it is trained.
@@ -91,7 +87,7 @@ class Trainer:
     )
     self._traced: set[object] = set()
     self.epochs: tuple[Epoch, ...] = ()
-    saved = _load(path, warn)
+    saved = checkpoints.load_last(path, warn) if path else None
     if saved is not None:
       self._state = State(
           **{
@@ -107,11 +103,12 @@ class Trainer:
       listener: Callable[[str, Epoch], None] = lambda name, epoch: None,
       callbacks: Sequence[keras.callbacks.Callback] = (),
   ) -> tuple[Epoch, ...]:
-    """Trains until `stop` epochs are done, and saves the checkpoint.
+    """Trains until `stop` epochs are done; saves a checkpoint after each.
 
     Args:
       stop: Epochs done afterwards.
-      listener: Told of every epoch with the candidate's name.
+      listener: Told of every epoch with the candidate's name, when it is
+        saved: what was told is never trained again.
       callbacks: Further Keras callbacks; only their epoch methods are called.
 
     Returns:
@@ -125,26 +122,23 @@ class Trainer:
         [
             StopOnNonFinite(),
             history,
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: self._keep(history)
+            ),
             Report(self.candidate.name, listener, history),
             *callbacks,
         ],
         model=self._function.model,
     )
-    saved = time.monotonic()
-    try:
-      for epoch in range(len(self.epochs), stop):
-        callback_list.on_epoch_begin(epoch)
-        logs = self._epoch(epoch)
-        callback_list.on_epoch_end(epoch, logs)
-        self.epochs = tuple(history.epochs)
-        if (
-            epoch + 1 == stop or time.monotonic() - saved > CHECKPOINT_SECONDS
-        ) and self._path:
-          self.save()
-          saved = time.monotonic()
-    finally:
-      self.epochs = tuple(history.epochs)
+    for epoch in range(len(self.epochs), stop):
+      callback_list.on_epoch_begin(epoch)
+      callback_list.on_epoch_end(epoch, self._epoch(epoch))
     return self.epochs
+
+  def _keep(self, history: AccuracyHistory) -> None:
+    self.epochs = tuple(history.epochs)
+    if self._path:
+      self.save()
 
   def save(self) -> None:
     """Writes the checkpoint."""
@@ -211,14 +205,6 @@ class Trainer:
 
 def _no_totals() -> Totals:
   return Totals(np.float32(0), np.float32(0))
-
-
-def _load(path: Path | None, warn) -> Checkpoint | None:
-  try:
-    return checkpoints.load(path) if path else None
-  except ValueError as error:
-    warn(f"{error}; this candidate is trained anew")
-    return None
 
 
 def load_trained(candidate: Candidate, path: Path) -> keras.Model:

@@ -132,7 +132,7 @@ def ray_runner(tmp_path, heard, ray_here, ray_fake):
           RunFolder(tmp_path),
           workers,
           *heard.callbacks(),
-          ray_fake,
+          make=ray_fake,
           **options,
       )
       return stack.enter_context(runner)

@@ -65,6 +65,7 @@ def main(descriptor):
   """Serves requests until the connection is closed."""
   with Connection(descriptor) as connection:
     path = connection.recv().folder.path
+    connection.send(worker.Ready())
     while True:
       try:
         request = connection.recv()

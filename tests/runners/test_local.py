@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from elite_tf.runners.local import default_workers
+from elite_tf.runners.capacity import default_workers
 
 
 def _who(outcome):

@@ -1,9 +1,10 @@
-"""The Ray runner on a cluster of two nodes of one core each.
+"""The Ray runner on a cluster of one core, and of two nodes of one each.
 
 Its workers are actors in real processes; what they train is faked.
 """
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from elite_tf.tournament import Bracket, Observer, Rules, play
 ray = pytest.importorskip("ray", reason="Ray is not installed: elite-tf[ray]")
 
 from elite_tf.runners import ray as ray_runners  # noqa: E402
+from elite_tf.runners import ray_cluster  # noqa: E402
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
 
@@ -29,7 +31,6 @@ def cluster():
   os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
   head = {**NODE, "include_dashboard": False}
   cluster = Cluster(initialize_head=True, head_node_args=head)
-  cluster.add_node(**NODE)
   yield cluster
   cluster.shutdown()
 
@@ -59,16 +60,21 @@ ONE = {"cpus_per_candidate": 1.0}
 def test_search_outlives_a_node_lost_in_the_middle_of_a_round(
     cluster, ray_runner, heard, accuracy
 ):
-  """Two groups of four; after the third outcome one of two nodes is gone."""
-  node = cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+  """Two groups of four; one of two nodes is gone while it trains."""
+  node = cluster.add_node(**NODE)
   cluster.wait_for_nodes()
+  runner = ray_runner(2, settings=ONE)
+  while not all(worker.ready for worker in runner._workers):
+    for worker in runner._heard(1.0):
+      runner._hear(worker)
+  (there,) = [w for w in runner._workers if w.node == node.node_id]
 
   class Unplug(Observer):
-    outcomes = 0
+    pulled = False
 
     def on_outcome(self, bracket, outcome):
-      self.outcomes += 1
-      if self.outcomes == 3:
+      if there.request is not None and not self.pulled:
+        self.pulled = True
         cluster.remove_node(node)
 
   brackets = [
@@ -79,7 +85,7 @@ def test_search_outlives_a_node_lost_in_the_middle_of_a_round(
       )
       for group in (1, 2)
   ]
-  play(brackets, ray_runner(3, settings=ONE), Unplug())
+  play(brackets, runner, Unplug())
   for bracket in brackets:
     assert bracket.failures == {}
     # By hand: the curves are parallel, so the order is that of any epoch.
@@ -90,24 +96,21 @@ def test_search_outlives_a_node_lost_in_the_middle_of_a_round(
     assert [played.eliminated for played in bracket.rounds] == [
         tuple(order[2:]), (order[1],)
     ]  # fmt: skip
-  # It was at work, and its work was done by others.
+  # It was at work, and its work was done by the other.
   (line,) = heard.lines
-  assert "tried once more" in line
+  assert line.endswith("; tried once more")
 
 
 def test_workers_without_room_wait_and_the_others_work(ray_runner, job):
-  """Four workers of one core on two cores."""
-  runner = ray_runner(4, settings=ONE)
-  assert runner.workers == 4
-  found = _outcomes(runner, *[job("slow", number) for number in range(1, 5)])
-  assert len({_who(outcome) for outcome in found.values()}) == 2
+  """Three workers of half a core on one core: two of them."""
+  runner = ray_runner(3, settings={"cpus_per_candidate": 0.5})
+  assert runner.workers == 3
+  end = time.monotonic() + 60
+  while ray.available_resources().get("CPU", 0) > 0:
+    assert time.monotonic() < end, ray.available_resources()
+    time.sleep(0.05)
+  found = _outcomes(runner, *[job("fine", number) for number in range(1, 7)])
   assert all(outcome.error is None for outcome in found.values())
-
-
-def test_parts_of_a_core_are_shared(ray_runner, job):
-  runner = ray_runner(4, settings={"cpus_per_candidate": 0.5})
-  found = _outcomes(runner, *[job("slow", number) for number in range(1, 9)])
-  assert len({_who(outcome) for outcome in found.values()}) > 2
 
 
 def test_survivor_goes_on_where_it_was_traced(ray_runner, job, tmp_path):
@@ -161,9 +164,9 @@ def test_worker_that_cannot_start_ends_the_search(ray_here, tmp_path, job):
       Settings(cpus_per_candidate=0.5), RunFolder(tmp_path), 1, make=make
   ) as runner:
     runner.submit(job("fine"))
-    with pytest.raises(EliteError, match="cannot start .*no such") as caught:
+    said = "a worker cannot start on node .*: ImportError: no such library$"
+    with pytest.raises(EliteError, match=said):
       runner.wait()
-  assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +182,7 @@ def test_worker_that_cannot_start_ends_the_search(ray_here, tmp_path, job):
     ],
 )
 def test_slots_by_hand(nodes, cpus, gpus, slots):
-  assert ray_runners.count_slots(nodes, cpus, gpus) == slots
+  assert ray_cluster.count_slots(nodes, cpus, gpus) == slots
 
 
 @pytest.mark.parametrize(
@@ -188,7 +191,7 @@ def test_slots_by_hand(nodes, cpus, gpus, slots):
 )
 def test_no_node_has_room(nodes, cpus, gpus):
   with pytest.raises(ConfigError, match="no node of the cluster has as many"):
-    ray_runners.count_slots(nodes, cpus, gpus)
+    ray_cluster.count_slots(nodes, cpus, gpus)
 
 
 def test_paths_of_the_data_are_those_of_the_driver(tmp_path, monkeypatch):

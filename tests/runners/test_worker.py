@@ -12,6 +12,7 @@ from elite_tf.run_folder import RunFolder
 from elite_tf.runners import worker
 from elite_tf.runners.worker import (
     EpochDone,
+    Exhausted,
     Export,
     Exported,
     Said,
@@ -87,7 +88,7 @@ def _fails_with(monkeypatch, error):
         (CandidateFailed("loss became nan in epoch 2"),
          "loss became nan in epoch 2"),
         (ValueError("shapes\n  do not\tfit"), "ValueError: shapes do not fit"),
-        (MemoryError(), "MemoryError: no reason given"),
+        (RuntimeError(), "RuntimeError: no reason given"),
         (KeyError("weights"), "KeyError: 'weights'"),
     ],
 )  # fmt: skip
@@ -100,6 +101,28 @@ def test_what_a_training_raises_costs_the_candidate_alone(
   # The epochs before it are kept and were told.
   assert [epoch.epoch for epoch in outcome.epochs] == [1]
   assert wire.sent == [EpochDone("a", outcome.epochs[0])]
+
+
+class ResourceExhaustedError(Exception):
+  """As TensorFlow calls it."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("9 GiB"),
+        ResourceExhaustedError("9 GiB"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 GiB"),
+    ],
+    ids=repr,
+)
+def test_memory_that_ran_out_is_the_workers_fault(make, monkeypatch, error):
+  """Another worker may do better: it is not the candidate that has lost."""
+  _fails_with(monkeypatch, error)
+  answer = make().answer(Job(CANDIDATE, 1, 1, 0, 3))
+  assert answer == Exhausted(f"{type(error).__name__}: {error}")
+  _network(monkeypatch, error)
+  assert make().answer(Export(CANDIDATE, 1)) == answer
 
 
 def test_disk_that_is_full_stops_the_search(make, monkeypatch):
@@ -209,6 +232,16 @@ def test_champion_that_cannot_be_deployed(make, monkeypatch):
   monkeypatch.setattr("elite_tf.champions.write_champion", write_champion)
   exported = make().answer(Export(CANDIDATE, 1))
   assert exported == Exported(CANDIDATE.name, None, "outputs differ")
+
+
+def test_champion_that_cannot_be_converted(make, monkeypatch):
+  def write_champion(*arguments):
+    raise ValueError("no such\noperator")
+
+  _network(monkeypatch, "network")
+  monkeypatch.setattr("elite_tf.champions.write_champion", write_champion)
+  exported = make().answer(Export(CANDIDATE, 1))
+  assert exported.error == "ValueError: no such operator"
 
 
 def test_champion_whose_checkpoint_is_damaged_is_trained_again(

@@ -204,6 +204,20 @@ def test_damaged_checkpoint_is_reported(through, make, tmp_path, damage):
   assert fresh.epochs == ()
 
 
+def test_goes_on_from_the_one_before_a_damaged_checkpoint(
+    through, make, tmp_path
+):
+  _, folder, _ = through
+  path = tmp_path / "checkpoint.npz"
+  path.write_bytes((folder / "3.npz").read_bytes()[:-1])
+  shutil.copy(folder / "2.npz", tmp_path / "checkpoint.previous.npz")
+  warned = []
+  resumed = make(path, warn=warned.append)
+  assert len(resumed.epochs) == 2 and "epoch 2" in warned[0]
+  resumed.train(EPOCHS)
+  assert _bits(path) == _bits(folder / "4.npz")
+
+
 def test_damaged_checkpoint_is_trained_anew_to_the_same_bits(
     through, make, tmp_path
 ):
@@ -214,12 +228,9 @@ def test_damaged_checkpoint_is_trained_anew_to_the_same_bits(
   assert _bits(path) == _bits(folder / "4.npz")
 
 
-def test_interrupt_between_epochs_keeps_what_was_saved(
-    through, make, tmp_path, monkeypatch
-):
-  """Ctrl-C in epoch 3, a checkpoint being due after every epoch."""
+def test_epoch_is_saved_when_it_is_told(through, make, tmp_path):
+  """Ctrl-C at the end of epoch 3, the moment that is heard of it."""
   training, folder, _ = through
-  monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
   path = tmp_path / "checkpoint.npz"
 
   def interrupt(name, epoch):
@@ -229,9 +240,9 @@ def test_interrupt_between_epochs_keeps_what_was_saved(
   interrupted = make(path)
   with pytest.raises(KeyboardInterrupt):
     interrupted.train(EPOCHS, interrupt)
-  assert _bits(path) == _bits(folder / "2.npz")
+  assert _bits(path) == _bits(folder / "3.npz")
   assert _measured(checkpoint.load(path).epochs) == _measured(
-      training.epochs[:2]
+      training.epochs[:3]
   )
 
 
@@ -247,7 +258,7 @@ def test_loss_that_is_no_number_names_the_epoch(make, tmp_path):
   }
   number = int(str(caught.value)[-1])
   assert len(failing.epochs) == number - 1
-  assert not path.exists()
+  assert path.exists() == (number > 1)
 
 
 def test_further_callbacks_are_called(through, make):

@@ -21,6 +21,8 @@ from elite_tf.verify import Verification, compare, require_equal
 # simple; these images tell whether they agree.
 FLOAT_IMAGES = 64
 
+EVALUATION_BATCH = 500
+
 
 @dataclasses.dataclass(frozen=True)
 class Conversion:
@@ -36,7 +38,7 @@ class Conversion:
 
 
 def calibration_images(
-    train: Split, resolution: int, count: int, seed: int
+    train: Split, resolution: int, count: int, seed: int, crop: bool = False
 ) -> np.ndarray:
   """Returns float32 images of the training split, drawn by the seed.
 
@@ -45,11 +47,12 @@ def calibration_images(
     resolution: The network's, in pixels.
     count: Images wanted; all there are if fewer.
     seed: Decides which.
+    crop: As `elite_tf.preprocess.central_square` has it.
   """
   order = np.random.default_rng([seed, len(train.labels)]).permutation(
       len(train.labels)
   )
-  return preprocess.preprocess(train.images[order[:count]], resolution)
+  return preprocess.preprocess(train.images[order[:count]], resolution, crop)
 
 
 def convert(
@@ -77,13 +80,14 @@ def convert(
       kernels, or cannot run the network.
   """
   resolution = model.input_shape[1]
-  images = preprocess.resize(data.test.images, resolution)
+  crop = preprocess.crops(data.description)
+  images = preprocess.resize(data.test.images, resolution, crop)
   labels = data.test.labels
   models = {"float": tflite.float32(model)}
   counts = {"float": FLOAT_IMAGES}
   if quantize != "none":
     calibration = calibration_images(
-        data.train, resolution, calibration_count, seed
+        data.train, resolution, calibration_count, seed, crop
     )
     models[quantize] = METHODS[quantize](model, calibration)
     counts[quantize] = len(labels)
@@ -100,21 +104,36 @@ def convert(
   return conversions
 
 
-def keras_accuracy(model, split: Split) -> float:
-  """Returns the Keras model's top-1 accuracy on a split, 0 to 1."""
-  images = preprocess.preprocess(split.images, model.input_shape[1])
-  answers = model.predict(images, batch_size=500, verbose=0).argmax(axis=-1)
-  return float((answers == split.labels).mean())
+def keras_accuracy(model, split: Split, crop: bool = False) -> float:
+  """Returns the Keras model's top-1 accuracy on a split, 0 to 1.
+
+  Args:
+    model: keras.Model of one of the families.
+    split: As stored.
+    crop: As `elite_tf.preprocess.central_square` has it.
+  """
+  right = 0
+  # In parts: as float32 of the network's size a split may not fit into memory.
+  for start in range(0, len(split.labels), EVALUATION_BATCH):
+    part = slice(start, start + EVALUATION_BATCH)
+    images = preprocess.preprocess(
+        split.images[part], model.input_shape[1], crop
+    )
+    answers = model.predict(images, EVALUATION_BATCH, verbose=0).argmax(axis=-1)
+    right += int((answers == split.labels[part]).sum())
+  return right / len(split.labels)
 
 
 def metrics_of(
     model, data: Dataset, conversions: dict[str, Conversion]
 ) -> dict:
   """Returns what metrics.json holds of a network and its conversions."""
+  crop = preprocess.crops(data.description)
   return {
       "name": model.name,
       "test_images": len(data.test.labels),
-      "test_accuracy_float": keras_accuracy(model, data.test),
+      "preprocessing": preprocess.describe(model.input_shape[1], crop),
+      "test_accuracy_float": keras_accuracy(model, data.test, crop),
       "conversions": {
           name: {
               "tflite_bytes": len(conversion.model),

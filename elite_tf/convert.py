@@ -3,6 +3,7 @@
 python -m elite_tf.convert --model=model.keras --data=digits --out=my.tflite
 """
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from elite_tf.command import run
 from elite_tf.errors import ConfigError
 from elite_tf.quantize import check_method
-from elite_tf.run_folder import RunFolder, write_file
+from elite_tf.run_folder import RunFolder, store_of, write_file
 from elite_tf.settings import Settings
 
 
@@ -28,6 +29,17 @@ def define_flags() -> None:
   )
   flags.DEFINE_string(
       "data", "", "Data set that calibrates and verifies, as for the search."
+  )
+  flags.DEFINE_string(
+      "cache_dir", "",
+      "Folder of the decoded pictures; empty: the search's, or none is kept.",
+  )  # fmt: skip
+  flags.DEFINE_string(
+      "tfds_dir", "",
+      "Where the data of TensorFlow Datasets lie; empty: its own default.",
+  )  # fmt: skip
+  flags.DEFINE_bool(
+      "download", False, "Let TensorFlow Datasets fetch data not there."
   )
   flags.DEFINE_string(
       "quantize", defaults.quantize, "How to quantize: int8, or none (float)."
@@ -71,6 +83,25 @@ def find_champion(folder: RunFolder, champion: str) -> tuple[Path, str]:
     )
   config = json.loads(folder.config.read_text())
   return folder.champion(champion) / "model.keras", config["settings"]["data"]
+
+
+def data_settings(values) -> Settings:
+  """Returns where the data are: as the flags say, then as the search had it.
+
+  Args:
+    values: The command's flags; of a finished search, if they name one.
+  """
+  there = {}
+  if values.run_dir:
+    config = RunFolder(Path(values.run_dir)).config
+    there = json.loads(config.read_text())["settings"]
+  return Settings(
+      run_dir=values.run_dir,
+      cache_dir=values.cache_dir or there.get("cache_dir", ""),
+      tfds_dir=values.tfds_dir or there.get("tfds_dir", ""),
+      download=values.download,
+      base_resolution=there.get("base_resolution", 0),
+  )
 
 
 def check_output(path: str, overwrite: bool) -> Path:
@@ -131,6 +162,10 @@ def check_model(path: Path, model, description) -> None:
     )
 
 
+def _say(line: str) -> None:
+  print(line, file=sys.stderr)
+
+
 def main() -> int:
   """Runs the command; flags are parsed."""
   from absl import flags  # pylint: disable=g-import-not-at-top
@@ -156,13 +191,21 @@ def main() -> int:
   # pylint: disable=g-import-not-at-top
   from elite_tf import datasets, device
 
-  description = datasets.describe(spec)
+  settings = data_settings(values)
+  description = datasets.describe(spec, store_of(settings))
   device.prepare()
   from elite_tf import champions
 
   model = load_model(path)
   check_model(path, model, description)
-  data = datasets.load(spec, values.seed)
+  if not settings.base_resolution:
+    settings = dataclasses.replace(
+        settings, base_resolution=model.input_shape[1]
+    )
+  store = dataclasses.replace(store_of(settings), say=_say)
+  data = datasets.load(spec, values.seed, store)
+  for note in data.notes:
+    _say(note)
   conversions = champions.convert(
       model, data, values.quantize, values.calibration_images, values.seed
   )

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import shutil
@@ -11,11 +12,19 @@ from rich.console import Console
 from elite_tf import datasets, lock
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
+from elite_tf.fitting import limits_of, measured_shortfall
 from elite_tf.housekeeping import Housekeeping, Observers
 from elite_tf.journal import Journal, epoch_to_event
-from elite_tf.planning import Plan, limits_of, measured_shortfall
+from elite_tf.planning import Plan
 from elite_tf.progress import Progress
-from elite_tf.run_folder import RunFolder, check_run, open_run, write_file
+from elite_tf.run_folder import (
+    RunFolder,
+    check_run,
+    no_cache_on_error,
+    open_run,
+    store_of,
+    write_file,
+)
 from elite_tf.runners import get_runner
 from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.runners.worker import Export
@@ -50,23 +59,27 @@ def run_search(
     OSError: Something cannot be written.
   """
   console = console or Console(file=io.StringIO())
+  say = functools.partial(
+      console.print, markup=False, highlight=False, soft_wrap=True
+  )
+  store = dataclasses.replace(store_of(settings), say=say)
   folder = check_run(settings, plan.disk_bytes)
   if not folder.config.exists():
     # What is wrong with the data is found before anything is written.
-    datasets.load(settings.data, settings.seed)
+    with no_cache_on_error(folder):
+      data = datasets.load(settings.data, settings.seed, store)
+    description = dataclasses.replace(data.description, notes=data.notes)
   result = folder.read_result()
   if result is not None:
-    console.print(
-        f"{folder.path}: this search has ended already",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"{folder.path}: this search has ended already")
     return _checked(result, folder)
   with lock.hold(folder.lock):
-    open_run(settings, versions, plan.disk_bytes)
+    open_run(settings, versions, 0)  # Part of the room is taken by now.
     folder.tidy()
-    result = _play_to_the_end(settings, plan, description, folder, console)
+    try:
+      result = _play_to_the_end(settings, plan, description, folder, console)
+    finally:
+      folder.tidy()  # Workers are killed in the midst of what they write.
     write_file(folder.result, json.dumps(result, indent=2) + "\n")
   return _checked(result, folder)
 
@@ -86,7 +99,7 @@ def _play_to_the_end(
   ]
   with Progress(console, plan, brackets, rules) as progress:
     with contextlib.closing(Journal(folder.journal, progress.say)) as journal:
-      _announce(progress, plan, description, journal)
+      _announce(progress, plan, description, settings, journal)
       journal.append({"event": "start"})
 
       def on_epoch(name: str, epoch: Epoch) -> None:
@@ -151,7 +164,11 @@ def _checked(result: dict, folder: RunFolder) -> dict:
 
 
 def _announce(
-    progress: Progress, plan: Plan, description: Description, journal: Journal
+    progress: Progress,
+    plan: Plan,
+    description: Description,
+    settings: Settings,
+    journal: Journal,
 ) -> None:
   if journal.epochs:
     progress.say(f"resumes after {journal.epochs} epochs")
@@ -160,6 +177,9 @@ def _announce(
       f" {description.classes} classes; {len(plan.candidates)} candidates in"
       f" {len(plan.grouping.groups)} groups, {plan.candidate_epochs} epochs"
   )
+  for note in description.notes:
+    progress.say(note)
+  progress.say(f"augmentation of the training images: {settings.augment}")
 
 
 def _write_champions(

@@ -7,9 +7,10 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from elite_tf.datasets import Store
 from elite_tf.errors import ConfigError
 from elite_tf.settings import FREE, Settings
 from elite_tf.spec import Epoch
@@ -98,6 +99,11 @@ class RunFolder:
     """What the search found; there only when it has ended."""
     return self.path / "result.json"
 
+  @property
+  def cache(self) -> Path:
+    """Decoded pictures, where no other folder is named for them."""
+    return self.path / "cache"
+
   def history(self, name: str) -> Path:
     """A candidate's epochs as a table."""
     return self.path / "candidates" / name / "history.csv"
@@ -124,17 +130,6 @@ class RunFolder:
       writer.writerow([getattr(epoch, field) for field in HISTORY_FIELDS])
     write_file(self.history(name), table.getvalue())
 
-  def read_histories(self) -> dict[str, tuple[Epoch, ...]]:
-    """Returns the epochs of every candidate that has any, by name.
-
-    Raises:
-      ConfigError: A table is damaged.
-    """
-    return {
-        path.parent.name: _read_history(path)
-        for path in sorted(self.path.glob("candidates/*/history.csv"))
-    }
-
   def remove_checkpoints(self, name: str) -> None:
     """Removes what a candidate could go on from."""
     path = self.checkpoint(name)
@@ -146,6 +141,17 @@ class RunFolder:
     for file in self.path.rglob(".*"):
       if file.is_file() and file.suffix[1:].isdecimal():
         file.unlink(missing_ok=True)
+
+  def read_histories(self) -> dict[str, tuple[Epoch, ...]]:
+    """Returns the epochs of every candidate that has any, by name.
+
+    Raises:
+      ConfigError: A table is damaged.
+    """
+    return {
+        path.parent.name: _read_history(path)
+        for path in sorted(self.path.glob("candidates/*/history.csv"))
+    }
 
   def read_result(self) -> dict | None:
     """Returns the result, None while the search has not ended."""
@@ -169,6 +175,34 @@ def _read_history(path: Path) -> tuple[Epoch, ...]:
   except (ValueError, TypeError, IndexError) as error:
     raise ConfigError(f"{path}: damaged ({error})") from error
   return epochs
+
+
+# Evaluation sees n/(n + 32) of a photograph's short side for n pixels: so large
+# are they kept that this part of them is the network's input pixel by pixel.
+STORE_MARGIN = 32
+
+
+def store_side(base_resolution: int) -> int:
+  """Returns the short side of stored pictures; 0, every size, for 0."""
+  return base_resolution + STORE_MARGIN if base_resolution else 0
+
+
+def store_of(settings: Settings) -> Store:
+  """Returns where a search finds its data and keeps them decoded.
+
+  Args:
+    settings: With neither a run folder nor a cache nothing is kept; without a
+      base resolution pictures are not shrunk.
+  """
+  root = Path(settings.cache_dir) if settings.cache_dir else None
+  if root is None and settings.run_dir:
+    root = RunFolder(Path(settings.run_dir)).cache
+  return Store(
+      root,
+      store_side(settings.base_resolution),
+      settings.tfds_dir,
+      settings.download,
+  )
 
 
 def default_run_dir(data_name: str, pool: str) -> str:
@@ -240,12 +274,34 @@ def _unusable(folder: RunFolder, error: OSError) -> ConfigError:
 
 def _is_ours(folder: RunFolder) -> bool:
   """Returns whether nothing is there but what a search begins with."""
-  first = (folder.lock.name, folder.flags.name)
+  first = (folder.lock.name, folder.flags.name, folder.cache.name)
   begun = tuple(f".{p.name}." for p in (folder.flags, folder.config))
   return all(
       path.name in first or path.name.startswith(begun)
       for path in folder.path.iterdir()
   )
+
+
+@contextlib.contextmanager
+def no_cache_on_error(folder: RunFolder) -> Iterator[None]:
+  """Leaves no new run folder behind if the data turn out to be wrong.
+
+  Args:
+    folder: Of a search that has not begun, and that decodes its data now.
+  """
+  new = [
+      path
+      for path in (folder.path, *folder.path.absolute().parents)
+      if not path.exists()
+  ]
+  try:
+    yield
+  except ConfigError:
+    shutil.rmtree(folder.cache, ignore_errors=True)
+    with contextlib.suppress(OSError):  # Not made, or used by others by now.
+      for path in new:
+        path.rmdir()
+    raise
 
 
 def _nearest_existing(path: Path) -> Path:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from elite_tf import planning
+from elite_tf.augment import choose
 from elite_tf.command import given_flags, run, versions
 from elite_tf.quantize import check_method
 from elite_tf.run_folder import RunFolder, default_run_dir
@@ -20,9 +21,19 @@ from elite_tf.settings import PRESETS, Settings, resolve
 
 _HELP = {
     "data": (
-        "Data set: digits (bundled), idx:DIR (MNIST's file format) or npz:FILE"
-        " (x_train y_train x_test y_test, or x y)."
+        "Data set: digits (bundled), folder:DIR (a subfolder a class, or train/"
+        " val/ test/ of those), tfds:NAME (TensorFlow Datasets), idx:DIR"
+        " (MNIST's file format) or npz:FILE (x_train y_train x_test y_test, or"
+        " x y)."
     ),
+    "cache_dir": (
+        "Folder of the decoded pictures, which searches may share; empty: the"
+        " run's cache/."
+    ),
+    "tfds_dir": (
+        "Where the data of TensorFlow Datasets lie; empty: its own default."
+    ),
+    "download": "Let TensorFlow Datasets fetch data that are not there.",
     "run_dir": (
         "Folder of the run; the same command again resumes it. Default:"
         " runs/<data>-<pool>."
@@ -35,6 +46,10 @@ _HELP = {
     "activation": (
         "Activation of stem, blocks and head: swish, hard_swish or relu6;"
         " empty means the family's."
+    ),
+    "stem_stride": (
+        "Step of the first convolution, 1 or 2; 0 chooses by the base"
+        " resolution: 1 below 64 pixels."
     ),
     "board": (
         "Only candidates that fit this board are trained: a name, or a CSV file"
@@ -53,6 +68,10 @@ _HELP = {
         " median (best less the median of the others' averages)."
     ),
     "batch_size": "Images a training step.",
+    "augment": (
+        "How training images are changed: none, light, cifar10, svhn or"
+        " imagenet (the paper's); empty chooses by the images."
+    ),
     "slices": (
         "Compute the widest maps by slices of channels: the same numbers, a"
         " smaller arena, some percent more operators."
@@ -108,7 +127,7 @@ def define_flags() -> None:
 
 
 def prepare(settings: Settings):
-  """Returns (settings with the run folder named, plan, description of data).
+  """Returns (settings with nothing left to choose, plan, description of data).
 
   Raises:
     ConfigError: The settings or the data are not what they should be.
@@ -117,7 +136,13 @@ def prepare(settings: Settings):
   check_runner(settings.runner)
   plan, description = planning.plan_for_data(settings)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
-  return dataclasses.replace(settings, run_dir=run_dir), plan, description
+  settings = dataclasses.replace(
+      settings,
+      run_dir=run_dir,
+      base_resolution=plan.base_resolution,
+      augment=settings.augment or choose(description),
+  )
+  return settings, plan, description
 
 
 def search(preset: str = "", console=None, **settings) -> dict:
@@ -159,6 +184,8 @@ def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
   settings, plan, description = prepare(settings)
   if values.dry_run and as_json:
     print(json.dumps(planning.plan_to_json(plan)))
+    for note in description.notes:
+      print(note, file=sys.stderr)
     return 0
   from rich.console import Console  # pylint: disable=g-import-not-at-top
 

@@ -4,7 +4,8 @@ from rich.console import Console
 from rich.table import Table
 
 from elite_tf.datasets import Description
-from elite_tf.planning import Needs, Plan
+from elite_tf.fitting import Needs
+from elite_tf.planning import Plan
 from elite_tf.progress import duration
 from elite_tf.spec import Candidate, Cost
 
@@ -84,8 +85,11 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
       console,
       f"{description.name}: {description.images} images,"
       f" {description.classes} classes, {description.channels} channels of"
-      f" {description.height} x {description.width} pixels",
+      f" {description.height} x {description.width} pixels; stem stride"
+      f" {plan.candidates[0].stem_stride}",
   )
+  for note in description.notes:
+    _print(console, note)
   _print(
       console,
       f"{len(plan.candidates)} candidates in {len(grouping.groups)} groups,"

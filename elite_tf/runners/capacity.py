@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from elite_tf import datasets
 from elite_tf.datasets import Description
 from elite_tf.families import get_family
 from elite_tf.planning import Plan
@@ -78,7 +79,8 @@ def size(
   Args:
     settings: A number of workers in them is taken as it is.
     plan: Of the search.
-    data: Its data set, which every worker has in memory, resized too.
+    data: Its data set, which every worker has in memory, resized too; decoded
+      pictures are files that all of them map.
     free: Memory that is free, in bytes.
   """
   workers, threads = default_workers(len(plan.candidates))
@@ -92,6 +94,8 @@ def size(
   }
   side = max(candidate.resolution for candidate in plan.candidates)
   pixels = data.height * data.width + side**2
+  if datasets.is_decoded(settings.data):
+    pixels = 0
   base = WORKER_BYTES + data.images * data.channels * pixels
   workers = settings.workers or workers_in_memory(
       workers, [sum(need) for need in needs.values()], base, free

@@ -130,11 +130,9 @@ class PoolRunner:
       OSError: The run folder cannot be written.
       RuntimeError: Nothing was submitted.
     """
+    patience: float | None = 0.0  # First of all, who has died meanwhile?
     while True:
-      self._dispatch()
-      if not self._queue and not any(w.request for w in self._workers):
-        raise RuntimeError("wait() without a request that was submitted")
-      for worker in self._heard(self._patience()):
+      for worker in self._heard(patience):
         answer = self._hear(worker)
         if answer is not None:
           return answer
@@ -143,6 +141,10 @@ class PoolRunner:
         answer = self._replace(worker, Lost(reason))
         if answer is not None:
           return answer
+      self._dispatch()
+      if not self._queue and not any(w.request for w in self._workers):
+        raise RuntimeError("wait() without a request that was submitted")
+      patience = self._patience()
 
   def release(self, name: str) -> None:
     """Frees the memory of a candidate that will not be trained again."""

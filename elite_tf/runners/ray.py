@@ -10,6 +10,7 @@ same path on every node.
 import contextlib
 import dataclasses
 import queue
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +56,7 @@ class Slot:
       setup: Of the worker.
     """
     self._messages = queue.SimpleQueue()
+    self._heard = threading.Semaphore(0)
     self._thread = ThreadPoolExecutor(1)
     made = self._thread.submit(self._make, make, setup)
     self._worker, self._stopped = made.result()
@@ -67,13 +69,18 @@ class Slot:
             f"--run_dir={setup.folder.path} is not there on node {node}: all"
             " nodes must share it"
         )
-      return make(self._messages.put, setup), None
+      return make(self._tell, setup), None
     except (EliteError, OSError) as error:
       return None, Stopped(error)
     except Exception as error:  # pylint: disable=broad-except
       reason = " ".join(f"{type(error).__name__}: {error}".split())
       failed = SearchFailed(f"a worker cannot start on node {node}: {reason}")
       return None, Stopped(failed)
+
+  def _tell(self, message) -> None:
+    # What was told has arrived, even if this process dies the moment after.
+    self._messages.put(message)
+    self._heard.acquire()
 
   def ready(self) -> str:
     """Returns the number of the node, once there is a worker on it."""
@@ -88,6 +95,7 @@ class Slot:
     answer.add_done_callback(lambda _: self._messages.put(None))
     while (message := self._messages.get()) is not None:
       yield message
+      self._heard.release()  # By then the driver has taken it.
     yield answer.result()
 
   def release(self, name: str) -> None:
@@ -193,7 +201,7 @@ class RayRunner(PoolRunner):
     super().__init__(on_start, on_epoch, say, loads, settings.epoch_timeout)
     self.cluster = contextlib.ExitStack()
     folder = RunFolder(folder.path.absolute())
-    settings = dataclasses.replace(settings, data=_absolute(settings.data))
+    settings = _absolute(settings, folder)
     # Networks of this size hardly gain from a second thread.
     threads = max(1, int(settings.cpus_per_candidate))
     self._arguments = ray.put(make), Setup(settings, folder, threads)
@@ -217,7 +225,9 @@ class RayRunner(PoolRunner):
 
   def _send(self, worker, message):
     if isinstance(message, (Job, Export)):
-      method = worker.handle.answer.options(num_returns="streaming")
+      method = worker.handle.answer.options(
+          num_returns="streaming", _generator_backpressure_num_objects=1
+      )
       worker.hears = method.remote(message)
     else:
       worker.handle.release.remote(message.name)
@@ -228,6 +238,8 @@ class RayRunner(PoolRunner):
         for worker in self._workers
         if worker.request is not None or not worker.ready
     }
+    if not waiting:
+      return
     seconds = 1.0 if timeout is None else min(timeout, 1.0)
     ready, _ = ray.wait(list(waiting), num_returns=1, timeout=seconds)
     for hears in ready:
@@ -266,9 +278,19 @@ def _alive(node: str) -> bool:
   return any(n["Alive"] and node in ("", n["NodeID"]) for n in ray.nodes())
 
 
-def _absolute(data: str) -> str:
-  """Returns `--data` with the path in it, if there is one, made absolute."""
-  scheme, colon, argument = data.partition(":")
+def _absolute(settings: Settings, folder: RunFolder) -> Settings:
+  """Returns settings that mean the same in any working directory."""
+  scheme, colon, argument = settings.data.partition(":")
   if argument and Path(argument).exists():
     argument = str(Path(argument).absolute())
-  return f"{scheme}{colon}{argument}"
+  folders = {
+      name: str(Path(getattr(settings, name)).absolute())
+      for name in ("cache_dir", "tfds_dir")
+      if getattr(settings, name)
+  }
+  return dataclasses.replace(
+      settings,
+      data=f"{scheme}{colon}{argument}",
+      run_dir=str(folder.path),
+      **folders,
+  )

@@ -13,14 +13,14 @@ import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from elite_tf import datasets, device, preprocess
-from elite_tf.datasets import Dataset, Split
+from elite_tf import datasets, device
 from elite_tf.errors import CandidateFailed, EliteError
 from elite_tf.families import get_family
 from elite_tf.processes import die_with
-from elite_tf.run_folder import RunFolder
+from elite_tf.run_folder import RunFolder, store_of
 from elite_tf.settings import Settings
 from elite_tf.spec import Candidate, Epoch, Job, Outcome
+from elite_tf.training.batches import prepare
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,8 +114,18 @@ class Worker:
     self._settings = setup.settings
     self._folder = setup.folder
     device.prepare(setup.threads)
-    self._data = datasets.load(setup.settings.data, setup.settings.seed)
-    self._resized = functools.cache(functools.partial(_resized, self._data))
+    store = store_of(setup.settings)
+    self._data = datasets.load(setup.settings.data, setup.settings.seed, store)
+    # Read by all candidates of one resolution.
+    self._inputs = functools.cache(
+        lambda resolution: prepare(
+            self._data,
+            resolution,
+            setup.settings.augment,
+            setup.threads,
+            store.root,
+        )
+    )
     self._trainers = {}
 
   def answer(
@@ -230,7 +240,7 @@ class Worker:
     if candidate.name not in self._trainers:
       self._trainers[candidate.name] = Trainer(
           candidate,
-          self._resized(candidate.resolution),
+          self._inputs(candidate.resolution),
           self._settings.epochs,
           self._settings.seed,
           Recipe(batch_size=self._settings.batch_size),
@@ -251,17 +261,6 @@ def _is_memory(error: Exception) -> bool:
 def _reason(error: Exception) -> str:
   text = " ".join(str(error).split())
   return f"{type(error).__name__}: {text or 'no reason given'}"
-
-
-def _resized(data: Dataset, resolution: int) -> Dataset:
-  """Returns the training and validation images at another size."""
-
-  def resize(split: Split) -> Split:
-    return Split(preprocess.resize(split.images, resolution), split.labels)
-
-  return dataclasses.replace(
-      data, train=resize(data.train), val=resize(data.val)
-  )
 
 
 def main(arguments: list[str]) -> None:

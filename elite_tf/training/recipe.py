@@ -1,7 +1,7 @@
 """The training recipe (paper Section 5.1), scaled to the epochs asked for."""
 
 import dataclasses
-import math
+from fractions import Fraction
 
 PAPER_EPOCHS = 350
 
@@ -50,11 +50,16 @@ def learning_rate(
     epochs: Epochs of the whole training: the paper's 350 are scaled to them.
   """
   peak = recipe.learning_rate * recipe.batch_size / 4096
-  # Where the step lies on the paper's scale of 350 epochs.
-  epoch = (step + 1) / steps_per_epoch * PAPER_EPOCHS / epochs
-  if epoch < recipe.warmup_epochs:
-    return peak * epoch / recipe.warmup_epochs
-  return peak * recipe.decay ** math.floor(epoch / recipe.decay_epochs)
+  # Where the step lies on the paper's scale of 350 epochs; exact, for a binary
+  # fraction just below a multiple of 2.4 would decay one step late.
+  epoch = Fraction((step + 1) * PAPER_EPOCHS, steps_per_epoch * epochs)
+  warmup, period = (
+      Fraction(str(length))
+      for length in (recipe.warmup_epochs, recipe.decay_epochs)
+  )
+  if epoch < warmup:
+    return peak * float(epoch / warmup)
+  return peak * recipe.decay ** (epoch // period)
 
 
 def ema_decay(recipe: Recipe, step: int) -> float:

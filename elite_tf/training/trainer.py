@@ -1,5 +1,6 @@
 """Trains one candidate, from any epoch to any other."""
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,12 +10,12 @@ import numpy as np
 from keras import ops
 
 from elite_tf import model as models
-from elite_tf import preprocess
 from elite_tf.callbacks import AccuracyHistory, Report, StopOnNonFinite
-from elite_tf.datasets import Dataset, Split
+from elite_tf.datasets import Dataset
 from elite_tf.spec import Candidate, Epoch
 from elite_tf.training import checkpoint as checkpoints
 from elite_tf.training.batch_norm import BatchStatistics
+from elite_tf.training.batches import Inputs, prepare
 from elite_tf.training.checkpoint import Checkpoint
 from elite_tf.training.functional import FunctionalModel
 from elite_tf.training.recipe import Recipe, ema_decay, learning_rate
@@ -50,7 +51,7 @@ class Trainer:
   def __init__(
       self,
       candidate: Candidate,
-      data: Dataset,
+      data: Inputs | Dataset,
       epochs: int,
       seed: int = 0,
       recipe: Recipe = Recipe(),
@@ -61,8 +62,8 @@ class Trainer:
 
     Args:
       candidate: What to train.
-      data: Its train and val splits are used; images already resized to the
-        candidate's resolution, or of another size and resized here.
+      data: What to train and validate on, made for the candidate's
+        resolution; a data set as stored is taken without augmentation.
       epochs: Epochs of the whole training, by which the schedule is scaled.
       seed: Decides the first weights, the order of images and dropout.
       recipe: Optimizer and losses.
@@ -71,10 +72,9 @@ class Trainer:
     """
     self.candidate = candidate
     self.first_step_seconds = 0.0
-    self._train, self._val = (
-        Split(preprocess.resize(s.images, candidate.resolution), s.labels)
-        for s in (data.train, data.val)
-    )
+    if isinstance(data, Dataset):
+      data = prepare(data, candidate.resolution)
+    self._train, self._val = data.train, data.val
     self._total_epochs = epochs
     self._seed = seed
     self._recipe = recipe
@@ -83,7 +83,7 @@ class Trainer:
     self._function = FunctionalModel(models.build(candidate, BUILDERS))
     self._state = initial_state(self._function)
     self._train_step, self._evaluate_step = make_steps(
-        self._function, recipe, self._train.images.shape[1:]
+        self._function, recipe, self._train.shape
     )
     self._traced: set[object] = set()
     self.epochs: tuple[Epoch, ...] = ()
@@ -149,30 +149,27 @@ class Trainer:
     checkpoints.save(self._path, Checkpoint(arrays, self.epochs))
 
   def _epoch(self, epoch: int) -> dict[str, float]:
-    images, labels = self._train.images, self._train.labels
-    batch = min(self._recipe.batch_size, len(labels))
-    steps = len(labels) // batch
-    order = np.random.default_rng([self._seed, epoch]).permutation(len(labels))
+    count = len(self._train.labels)
+    batch = min(self._recipe.batch_size, count)
+    steps = count // batch
+    key = [self._seed, epoch]
+    order = np.random.default_rng(key).permutation(count)[: steps * batch]
     totals, seconds = _no_totals(), 0.0
-    for step in range(steps):
-      number = epoch * steps + step
-      chosen = order[step * batch : (step + 1) * batch]
-      settings = StepSettings(
-          np.float32(
-              learning_rate(self._recipe, number, steps, self._total_epochs)
-          ),
-          np.float32(ema_decay(self._recipe, number)),
-          np.uint32(number),
-      )
-      (self._state, totals), spent = self._timed(
-          self._train_step,
-          self._state,
-          totals,
-          images[chosen],
-          labels[chosen],
-          settings,
-      )
-      seconds += spent
+    read = self._train.read(order.reshape(steps, batch), key)
+    with contextlib.closing(read):  # Its threads end whatever happens here.
+      for step, (images, labels) in enumerate(read):
+        number = epoch * steps + step
+        settings = StepSettings(
+            np.float32(
+                learning_rate(self._recipe, number, steps, self._total_epochs)
+            ),
+            np.float32(ema_decay(self._recipe, number)),
+            np.uint32(number),
+        )
+        (self._state, totals), spent = self._timed(
+            self._train_step, self._state, totals, images, labels, settings
+        )
+        seconds += spent
     validation, spent = self._validate()
     return {
         "loss": float(totals.loss) / (steps * batch),
@@ -183,14 +180,15 @@ class Trainer:
     }
 
   def _validate(self) -> tuple[Totals, float]:
-    images, labels = self._val.images, self._val.labels
+    starts = range(0, len(self._val.labels), EVALUATION_BATCH)
+    parts = [slice(start, start + EVALUATION_BATCH) for start in starts]
     totals, seconds = _no_totals(), 0.0
-    for start in range(0, len(labels), EVALUATION_BATCH):
-      part = slice(start, start + EVALUATION_BATCH)
-      totals, spent = self._timed(
-          self._evaluate_step, self._state, totals, images[part], labels[part]
-      )
-      seconds += spent
+    with contextlib.closing(self._val.read(parts)) as read:
+      for images, labels in read:
+        totals, spent = self._timed(
+            self._evaluate_step, self._state, totals, images, labels
+        )
+        seconds += spent
     return totals, seconds
 
   def _timed(self, step, *arguments):

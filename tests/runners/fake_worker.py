@@ -7,6 +7,7 @@ that reach their workers in another way call `answer` themselves.
 """
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -47,6 +48,14 @@ def answer(request, send, path):
     return worker.Stopped(error)
   if family == "slow":
     time.sleep(0.5)
+  if family == "hungry":  # Until the system gives no more.
+    taken = []
+    try:
+      _limit_memory(64 << 20)
+      while True:
+        taken.append(bytearray(1 << 20))
+    except MemoryError as error:
+      return worker.Exhausted(f"{len(taken) > 9} {type(error).__name__}")
   if family == "mixed":  # Ends in another order than it was begun in.
     time.sleep(candidate.d * 7 % 5 / 100)
   if family == "fails":
@@ -58,13 +67,35 @@ def answer(request, send, path):
     measured = accuracy(candidate, number)
     epochs.append(Epoch(number, os.getpid(), 0.5, 1.0, measured, seconds))
     send(worker.EpochDone(name, epochs[-1]))
+    if family == "hangs":
+      time.sleep(600)
+    if family == "falls":
+      os.kill(os.getpid(), signal.SIGKILL)
   return Outcome(name, request.start, request.stop, tuple(epochs), None, 5.0)
+
+
+def _limit_memory(more):
+  pages = int(open("/proc/self/statm").read().split()[0])
+  most = pages * resource.getpagesize() + more
+  resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _fails_to_start(path):
+  """Whether this start is one of those that `starts` says will fail."""
+  try:
+    fails = (path / "starts").read_text()
+  except FileNotFoundError:
+    return False
+  (path / "starts").write_text(fails[1:])
+  return fails[:1] == "x"
 
 
 def main(descriptor):
   """Serves requests until the connection is closed."""
   with Connection(descriptor) as connection:
     path = connection.recv().folder.path
+    if _fails_to_start(path):
+      sys.exit(7)
     connection.send(worker.Ready())
     while True:
       try:

@@ -99,6 +99,29 @@ def test_work_that_kills_its_worker_twice_has_failed(make, job, heard):
   assert len(heard.lines) == 1
 
 
+def test_epochs_told_before_its_worker_died_are_kept(make, job, heard):
+  """One epoch is told, then it dies; so it does when it is tried again."""
+  (outcome,) = _outcomes(make(1), job("falls")).values()
+  assert "twice" in outcome.error
+  assert {epoch.epoch for epoch in outcome.epochs} == {1}
+
+
+@pytest.mark.parametrize("family", ["hungry", "hangs"])
+def test_worker_without_memory_or_progress_is_replaced(
+    make, job, heard, family
+):
+  runner = make(1, settings={"epoch_timeout": 2})
+  found = _outcomes(runner, job(family), job("fine"))
+  reason = {
+      "hungry": "ran out of memory (True MemoryError)",
+      "hangs": "ended no epoch for 2 s (--epoch_timeout)",
+  }[family]
+  lost = found[job(family).candidate.name]
+  assert lost.error == f"its worker {reason} twice"
+  assert heard.lines == [f"{lost.name}: its worker {reason}; tried once more"]
+  assert found[job("fine").candidate.name].error is None
+
+
 def test_nothing_to_wait_for_is_an_error(make):
   with pytest.raises(RuntimeError, match="submitted"):
     make(1).wait()

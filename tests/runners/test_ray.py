@@ -194,9 +194,22 @@ def test_no_node_has_room(nodes, cpus, gpus):
     ray_cluster.count_slots(nodes, cpus, gpus)
 
 
-def test_paths_of_the_data_are_those_of_the_driver(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("npz:my.npz", "npz:{}/my.npz"),
+        ("digits", "digits"),
+        ("tfds:mnist", "tfds:mnist"),
+    ],
+)
+def test_paths_are_those_of_the_driver(tmp_path, monkeypatch, data, expected):
   monkeypatch.chdir(tmp_path)
   Path("my.npz").touch()
-  assert ray_runners._absolute("npz:my.npz") == f"npz:{tmp_path}/my.npz"
-  assert ray_runners._absolute("digits") == "digits"
-  assert ray_runners._absolute("tfds:mnist") == "tfds:mnist"
+  folder = RunFolder(tmp_path / "run")
+  settings = Settings(data=data, run_dir="run", cache_dir="cache")
+  found = ray_runners._absolute(settings, folder)
+  assert found == Settings(
+      data=expected.format(tmp_path),
+      run_dir=f"{tmp_path}/run",
+      cache_dir=f"{tmp_path}/cache",
+  )

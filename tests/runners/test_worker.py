@@ -53,7 +53,7 @@ def make(tmp_path, monkeypatch, wire):
       val=Split(data.val.images[:30], data.val.labels[:30]),
   )
   monkeypatch.setattr(worker.device, "prepare", lambda threads: None)
-  monkeypatch.setattr(worker.datasets, "load", lambda spec, seed: few)
+  monkeypatch.setattr(worker.datasets, "load", lambda spec, seed, store: few)
 
   def make(**settings):
     settings = Settings(epochs=3, batch_size=30, **settings)
@@ -189,6 +189,33 @@ def _network(monkeypatch, *answers):
     return answer
 
   monkeypatch.setattr("elite_tf.training.trainer.load_trained", load_trained)
+
+
+@pytest.mark.parametrize("augment", ["none", "light"])
+def test_training_images_are_augmented_as_asked(make, monkeypatch, augment):
+  given = []
+
+  class Asked(Scripted):
+
+    def __init__(self, candidate, inputs, *arguments):
+      super().__init__()
+      given.append(inputs)
+
+    def train(self, stop, listener):
+      pass
+
+  monkeypatch.setattr("elite_tf.training.trainer.Trainer", Asked)
+  here = make(augment=augment)
+  here.answer(Job(CANDIDATE, 1, 1, 0, 3))
+  other = dataclasses.replace(CANDIDATE, d=CANDIDATE.d + 1)
+  here.answer(Job(other, 1, 1, 0, 3))
+  first, second = given
+  assert first is second, "made once for all candidates of a resolution"
+  assert first.train.shape == (16, 16, 1)
+  (plain, _), (changed, _) = (
+      next(first.train.read([slice(60)], key)) for key in ((0, 0), (0, 1))
+  )
+  assert (plain == changed).all() == (augment == "none")
 
 
 def test_champion_is_exported(make, monkeypatch, tmp_path):

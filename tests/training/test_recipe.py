@@ -56,8 +56,6 @@ def test_schedule_is_scaled_to_the_epochs(epochs, steps):
   """In exact fractions: the paper's epoch is 350 / epochs of ours."""
   for step in range(epochs * steps):
     epoch = Fraction(step + 1, steps) * Fraction(350, epochs)
-    if epoch % Fraction("2.4") == 0:
-      continue  # On the boundary binary fractions may fall to either side.
     if epoch < 5:
       expected = Fraction("0.00625") * epoch / 5
     else:
@@ -65,6 +63,20 @@ def test_schedule_is_scaled_to_the_epochs(epochs, steps):
       expected = Fraction("0.00625") * Fraction("0.97") ** drops
     found = learning_rate(Recipe(), step, steps, epochs)
     assert found == pytest.approx(float(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize("drops", [85, 145])
+def test_decay_falls_due_at_its_very_step(drops):
+  """35 epochs of ten steps: each step is one of the 350 epochs.
+
+  2.4 * 85 is 204 and 2.4 * 145 is 348; in binary fractions these steps lie just
+  below.
+  """
+  step = {85: 204, 145: 348}[drops]
+  found = [learning_rate(Recipe(), step - i, 10, 35) for i in (1, 2)]
+  assert found == pytest.approx(
+      [0.00625 * 0.97**drops, 0.00625 * 0.97 ** (drops - 1)], rel=1e-12
+  )
 
 
 @pytest.mark.parametrize(("batch", "peak"), [(100, 0.00625), (4096, 0.256)])

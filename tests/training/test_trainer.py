@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import threading
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from elite_tf import preprocess
 from elite_tf.datasets import Split
 from elite_tf.errors import CandidateFailed
 from elite_tf.training import checkpoint, trainer
+from elite_tf.training.batches import prepare
 from elite_tf.training.recipe import Recipe
 from elite_tf.training.steps import Totals
 from elite_tf.training.trainer import Trainer, load_trained
@@ -187,6 +189,42 @@ def test_other_seed_other_bits(through, make, tmp_path):
   assert _measured(other.epochs) != _measured(training.epochs[:1])
   found, first = _bits(tmp_path / "other.npz"), _bits(folder / "1.npz")
   assert all(found[name] != first[name] for name in first)
+
+
+def test_augmented_training_is_repeatable_too(
+    tiny_candidate, tiny_data, through, tmp_path
+):
+  """Whatever the threads, interrupted or not; and not as without."""
+
+  def train(name, stops, threads):
+    path = tmp_path / name
+    for stop in stops:
+      inputs = prepare(tiny_data, 16, "light", threads)
+      training = Trainer(tiny_candidate, inputs, EPOCHS, 0, RECIPE, path)
+      training.train(stop)
+    return _bits(path), _measured(training.epochs)
+
+  first = train("first.npz", [2], 1)
+  assert train("again.npz", [1, 2], 3) == first
+  assert first[0] != _bits(through[1] / "2.npz")
+  # Validation is of the images as they are.
+  assert first[1][0].val_accuracy * 30 == round(first[1][0].val_accuracy * 30)
+
+
+def test_no_thread_is_left_by_a_training_that_fails(
+    tiny_candidate, tiny_data, monkeypatch
+):
+  inputs = prepare(tiny_data, 16, "light")
+  training = Trainer(tiny_candidate, inputs, EPOCHS, 0, RECIPE)
+
+  def fail(*_):
+    raise CandidateFailed("planted")
+
+  monkeypatch.setattr(training, "_train_step", fail)
+  with pytest.raises(CandidateFailed, match="planted"):
+    training.train(1)
+  names = [thread.name for thread in threading.enumerate()]
+  assert not [name for name in names if name.startswith("batches")]
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied"])

@@ -10,8 +10,8 @@ from elite_tf.tournament import Bracket, Observer
 class Housekeeping(Observer):
   """Writes histories as they grow and removes what is no longer needed.
 
-  What comes out of the journal was written and removed before, but for the last
-  of it, at which the search may have been killed.
+  What comes out of the journal was written and removed before, but for its last
+  outcome, at which the search may have been killed.
   """
 
   def __init__(
@@ -19,7 +19,8 @@ class Housekeeping(Observer):
       folder: RunFolder,
       brackets: Sequence[Bracket],
       is_new: Callable[[], bool],
-      keep_checkpoints: bool,
+      last: str | None = None,
+      keep_checkpoints: bool = False,
   ):
     """Takes over the folder.
 
@@ -27,21 +28,24 @@ class Housekeeping(Observer):
       folder: Of the run.
       brackets: All groups.
       is_new: Whether what is told was not in the journal before.
+      last: Name of the candidate whose outcome is the journal's last; None if
+        it has none.
       keep_checkpoints: Whether those of eliminated candidates stay.
     """
     self._folder = folder
     self._brackets = brackets
     self._is_new = is_new
     self._keep_checkpoints = keep_checkpoints
-    self._last: tuple[str, list[Epoch]] | None = None
+    self._last = last
+    self._epochs: list[Epoch] = []
 
   def on_outcome(self, bracket, outcome):
     """Writes the candidate's table."""
     epochs = bracket.histories[outcome.name]
     if not self._is_new():
-      self._last = outcome.name, list(epochs)
+      if outcome.name == self._last:
+        self._epochs = list(epochs)
       return
-    self.catch_up()
     self._folder.write_history(outcome.name, epochs)
 
   def on_round_end(self, bracket):
@@ -55,10 +59,13 @@ class Housekeeping(Observer):
         self._folder.remove_checkpoints(name)
 
   def catch_up(self) -> None:
-    """Does what was left undone when the search was killed."""
+    """Does what was left undone when the search was killed.
+
+    To be called when the journal has been played, before anything is added.
+    """
     if self._last is None:
       return
-    self._folder.write_history(*self._last)
+    self._folder.write_history(self._last, self._epochs)
     self._last = None
     if not self._keep_checkpoints:
       for bracket in self._brackets:

@@ -25,6 +25,7 @@ ALL = ("start", "epoch", "trained", "champion", "end")
 
 # Of a search with many candidates the journal is long, and nearly all of it is
 # of no concern to a resumed one: lines are looked at, but not parsed.
+_EPOCH = b'{"event": "epoch"'
 _KIND = slice(len('{"event": "'), None)
 _TIME = b', "time": '
 _CRC = b', "crc": "%08x"}\n'
@@ -43,6 +44,7 @@ class Journal:
   Attributes:
     path: The file.
     epochs: Epochs that were told.
+    last: Name of the candidate of the last outcome; None if there is none.
     champions: The champions' events, in order.
     damaged: Numbers of the lines that were left out, from 1.
   """
@@ -61,24 +63,26 @@ class Journal:
     """
     self.path = path
     self.epochs = 0
+    self.last: str | None = None
     self.champions: list[dict] = []
     self.damaged: list[int] = []
     self._places: dict[tuple[str, int, int], int] = {}
     self._seconds: Counter[str] = Counter()
     self._last = 0.0
+    self._epoch = b""
+    self._end = 0
     new = not path.exists()
     self._file = open(path, "a+b", buffering=0)
     if new:
       sync_folder(path.parent)
     try:
       _mend(path)
-      self._end = 0
       for number, line in enumerate(_lines(path), start=1):
         if _is_whole(line):
           self._note(line)
         else:
           self.damaged.append(number)
-        self._end += len(line)
+          self._end += len(line)
     except BaseException:
       self._file.close()
       raise
@@ -94,13 +98,12 @@ class Journal:
     Raises:
       OSError: It cannot be written.
     """
-    line = _sealed({**event, "time": time()})
+    line = sealed({**event, "time": time()})
     left = line
     while left:
       left = left[self._file.write(left) :]
     os.fsync(self._file.fileno())
     self._note(line)
-    self._end += len(line)
 
   def close(self) -> None:
     """Closes the file."""
@@ -138,22 +141,42 @@ class Journal:
       kinds: Only the time up to events of these kinds, each counted from the
         event before it.
     """
+    self._settle()
     return sum(self._seconds[kind] for kind in kinds)
 
   def _note(self, line: bytes) -> None:
+    if line.startswith(_EPOCH):
+      # Only the time of the last one before another event is of concern.
+      self.epochs += 1
+      self._epoch = line
+    else:
+      self._settle()
+      self._note_other(line)
+    self._end += len(line)
+
+  def _note_other(self, line: bytes) -> None:
     kind = line[_KIND].partition(b'"')[0].decode()
-    cut = line.rindex(_TIME)
-    seconds = float(line[cut + len(_TIME) : -_CRC_BYTES])
+    seconds = _time(line)
     if kind != "start":
       self._seconds[kind] += seconds - self._last
     self._last = seconds
-    if kind == "epoch":
-      self.epochs += 1
-    elif kind == "champion":
+    if kind == "champion":
       self.champions.append(json.loads(line))
     elif kind == "trained":
       name, start, stop = _TRAINED.match(line).groups()
-      self._places[json.loads(name), int(start), int(stop)] = self._end
+      self.last = json.loads(name)
+      self._places[self.last, int(start), int(stop)] = self._end
+
+  def _settle(self) -> None:
+    """Counts the time up to the last epoch."""
+    if self._epoch:
+      seconds = _time(self._epoch)
+      self._seconds["epoch"] += seconds - self._last
+      self._last, self._epoch = seconds, b""
+
+
+def _time(line: bytes) -> float:
+  return float(line[line.rindex(_TIME) + len(_TIME) : -_CRC_BYTES])
 
 
 def read(path: Path) -> Iterator[dict]:
@@ -172,7 +195,8 @@ def _lines(path: Path) -> Iterator[bytes]:
     yield from file
 
 
-def _sealed(event: dict) -> bytes:
+def sealed(event: dict) -> bytes:
+  """Returns the line of an event, its checksum at its end."""
   body = json.dumps(event).encode()[:-1]
   return body + _CRC % zlib.crc32(body)
 
@@ -211,8 +235,20 @@ def epoch_to_event(name: str, epoch: Epoch) -> dict:
 
 
 def outcome_to_event(outcome: Outcome) -> dict:
-  """Returns the event by which an outcome is remembered."""
-  return {"event": "trained", **dataclasses.asdict(outcome)}
+  """Returns the event by which an outcome is remembered.
+
+  Its epochs are rows, in the order of `Epoch`'s fields: half as long to read.
+  """
+  epochs = [list(dataclasses.astuple(epoch)) for epoch in outcome.epochs]
+  return {
+      "event": "trained",
+      "name": outcome.name,
+      "start": outcome.start,
+      "stop": outcome.stop,
+      "epochs": epochs,
+      "error": outcome.error,
+      "first_step_seconds": outcome.first_step_seconds,
+  }
 
 
 def event_to_outcome(event: dict) -> Outcome:
@@ -221,7 +257,7 @@ def event_to_outcome(event: dict) -> Outcome:
       name=event["name"],
       start=event["start"],
       stop=event["stop"],
-      epochs=tuple(Epoch(**epoch) for epoch in event["epochs"]),
+      epochs=tuple(Epoch(*row) for row in event["epochs"]),
       error=event["error"],
       first_step_seconds=event["first_step_seconds"],
   )

@@ -117,11 +117,14 @@ def _play_to_the_end(
       ) as runner:
         workers = runner.workers
         progress.on_workers(workers)
-        recorded = RecordedRunner(runner, journal)
+        recorded = RecordedRunner(
+            runner, journal, lambda: housekeeping.catch_up()
+        )
         housekeeping = Housekeeping(
             folder,
             brackets,
             lambda: recorded.fresh,
+            journal.last,
             settings.keep_checkpoints,
         )
         observer = Observers(progress, housekeeping)

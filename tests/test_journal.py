@@ -227,7 +227,7 @@ def test_memory_does_not_grow_with_the_epochs(path):
   with open(path, "wb") as file:
     for number in range(10_000):
       event = journals.epoch_to_event("a", Epoch(number, 1, 1, 1, 1, 1))
-      file.write(journals._sealed({**event, "time": float(number)}))
+      file.write(journals.sealed({**event, "time": float(number)}))
   tracemalloc.start()
   with _open(path) as journal:
     left, peak = tracemalloc.get_traced_memory()

@@ -163,6 +163,18 @@ def test_metrics_tell_that_the_board_computes_the_same(finished):
   assert int8["arena_bytes"] == champion["arena_bytes"] > 0
 
 
+def test_what_training_and_evaluation_see_is_recorded(finished):
+  """Digits of 8 x 8 pixels are as they are."""
+  run_dir, result, _ = finished
+  config = json.loads((run_dir / "config.json").read_text())
+  assert config["settings"]["augment"] == "none"
+  (champion,) = result["champions"]
+  path = run_dir / "champions" / champion["name"] / "metrics.json"
+  said = json.loads(path.read_text())["preprocessing"]
+  size = int(champion["name"].rpartition("-r")[2])
+  assert (said["resolution"], said["crop"]) == (size, False)
+
+
 def test_checkpoints_of_the_eliminated_are_removed(finished):
   run_dir, result, _ = finished
   left = [

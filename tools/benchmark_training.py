@@ -4,7 +4,8 @@
     python tools/benchmark_training.py --ways=search,fit --candidate=elite-w4-d4-r32
 
 Trains one candidate (w4 d4, 32 pixels, batch 100, one thread) on random pixels
-in several ways, each in a process of its own, in turn and several times over, and prints one JSON object: of every way the seconds
+in several ways, each in a process of its own, in turn and several times over,
+and prints one JSON object: of every way the seconds
 from the start of building to the end of the first training step, and the images
 a second of the steps after it (median over the steps), each as the median over
 the repetitions and as a ratio to `search`. Two minutes a repetition.
@@ -69,9 +70,9 @@ def measure(way: str, name: str, threads: int) -> dict:
     )  # fmt: skip
   else:
     step = (
-        _function_step(keras, tf, models.build(candidate))
+        function_step(keras, tf, models.build(candidate))
         if way == "function"
-        else _search_step(tf, candidate, way)
+        else search_step(tf, candidate, way)
     )
     for start in range(0, shape[0], BATCH):
       part = slice(start, start + BATCH)
@@ -95,7 +96,8 @@ def _compiled(keras, model):
   return model
 
 
-def _function_step(keras, tf, model):
+def function_step(keras, tf, model):
+  """Returns a plain training step: (number, images, labels) -> loss."""
   _compiled(keras, model)
   model.optimizer.build(model.trainable_variables)
 
@@ -115,7 +117,8 @@ def _function_step(keras, tf, model):
   return lambda number, images, labels: step(images, labels)
 
 
-def _search_step(tf, candidate, way):
+def search_step(tf, candidate, way):
+  """Returns the search's own step: (number, images, labels) -> None."""
   import numpy as np
 
   from elite_tf import model as models

@@ -10,7 +10,31 @@ import numpy as np
 # What was read of a mapped file counts as this process's memory until it is
 # given back. The pages stay in the system's cache, where other workers use
 # them too: to read them again costs next to nothing.
-RESIDENT_BYTES = 1 << 28
+RESIDENT_BYTES = 1 << 26
+
+# Linux maps as much of a file around every byte that is read.
+_FAULT_BYTES = 1 << 16
+
+
+class Residence:
+  """Gives the pages of a mapped file back, time and again."""
+
+  def __init__(self, mapped: mmap.mmap):
+    self._map = mapped
+    self._read = 0
+
+  def note(self, pieces: int, size: int) -> None:
+    """Takes note of what was read.
+
+    Args:
+      pieces: In as many places.
+      size: Bytes in all.
+    """
+    self._read += max(size, pieces * _FAULT_BYTES)
+    if self._read > RESIDENT_BYTES:
+      # Views that are still in use read their pages again from the file.
+      self._map.madvise(mmap.MADV_DONTNEED)
+      self._read = 0
 
 
 class Pixels:
@@ -31,9 +55,9 @@ class Pixels:
     """
     self.path = path
     with open(path, "rb") as file:
-      self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    self._bytes = np.frombuffer(self._map, np.uint8)
-    self._read = 0
+      mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    self._bytes = np.frombuffer(mapped, np.uint8)
+    self._residence = Residence(mapped)
 
   def __len__(self) -> int:
     """Returns the size of the file."""
@@ -42,11 +66,7 @@ class Pixels:
   def __getitem__(self, part: slice) -> np.ndarray:
     """Returns some of the bytes, a view that cannot be written to."""
     view = self._bytes[part]
-    self._read += len(view)
-    if self._read > RESIDENT_BYTES:
-      # Views that are still in use read their pages again from the file.
-      self._map.madvise(mmap.MADV_DONTNEED)
-      self._read = 0
+    self._residence.note(1, len(view))
     return view
 
 

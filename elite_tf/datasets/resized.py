@@ -11,7 +11,7 @@ import numpy as np
 
 from elite_tf import preprocess
 from elite_tf.datasets import keep
-from elite_tf.datasets.ragged import Pixels, Ragged
+from elite_tf.datasets.ragged import Pixels, Ragged, Residence
 
 # Part of every key: another number and older files are not read any more.
 FORMAT = 1
@@ -21,6 +21,44 @@ LEAST_BYTES = 1 << 24
 
 _CHUNK = 256
 
+_NAME = "images.npy"
+
+
+class Images:
+  """Images of one size in a file, read where they are asked for.
+
+  `images[3]`, `images[start:stop]` and `images[positions]` are arrays as those
+  of an array in memory are; they are not to be written to.
+
+  Attributes:
+    shape: (n, height, width, channels).
+  """
+
+  def __init__(self, path: Path):
+    """Maps a file.
+
+    Args:
+      path: As NumPy saves an array of uint8.
+
+    Raises:
+      OSError: It cannot be read.
+      ValueError: It is damaged.
+    """
+    mapped = np.load(path, mmap_mode="r")
+    self.shape = mapped.shape
+    self._images = np.asarray(mapped)
+    self._residence = Residence(mapped._mmap)
+
+  def __len__(self) -> int:
+    """Returns the number of images."""
+    return len(self._images)
+
+  def __getitem__(self, item) -> np.ndarray:
+    """Returns an image or some of them."""
+    found = self._images[item]
+    self._residence.note(1 if found.ndim == 3 else len(found), found.size)
+    return found
+
 
 def resized(
     images: np.ndarray | Ragged,
@@ -29,7 +67,7 @@ def resized(
     root: Path | None = None,
     part: str = "images",
     least_bytes: int = LEAST_BYTES,
-) -> np.ndarray:
+) -> np.ndarray | Images:
   """Returns images at another size.
 
   Args:
@@ -41,7 +79,8 @@ def resized(
     least_bytes: Fewer than these are made in memory, too.
 
   Returns:
-    uint8, (n, resolution, resolution, channels); not to be written to.
+    uint8, (n, resolution, resolution, channels): an array, or a file that is
+    read as one.
 
   Raises:
     ConfigError: The cache cannot be written.
@@ -55,7 +94,7 @@ def resized(
 
   def build(folder: Path) -> None:
     keep.check_room(folder, size, f"{part} at {resolution} pixels")
-    with open(folder / "images.npy", "wb") as file:
+    with open(folder / _NAME, "wb") as file:
       np.lib.format.write_array_header_1_0(
           file, {"descr": "|u1", "fortran_order": False, "shape": shape}
       )
@@ -65,17 +104,13 @@ def resized(
 
   def valid(folder: Path) -> bool:
     try:
-      return _open(folder).shape == shape
+      return Images(folder / _NAME).shape == shape
     except (OSError, ValueError):
       return False
 
   kind = "crop" if crop else "r"
   key = f"{part}-{kind}{resolution}-{_digest(images)}"
-  return np.asarray(_open(keep.keep(root, key, build, valid)))
-
-
-def _open(folder: Path) -> np.ndarray:
-  return np.load(folder / "images.npy", mmap_mode="r")
+  return Images(keep.keep(root, key, build, valid) / _NAME)
 
 
 def _digest(images: np.ndarray | Ragged) -> str:

@@ -1,6 +1,7 @@
 """A runner that remembers: what the journal holds is not trained again."""
 
 from collections import deque
+from collections.abc import Callable
 
 from elite_tf.journal import Journal, outcome_to_event
 from elite_tf.spec import Job, Outcome
@@ -18,11 +19,25 @@ class RecordedRunner:
     first_step_seconds: Sum over all answers.
   """
 
-  def __init__(self, runner: Runner, journal: Journal):
+  def __init__(
+      self,
+      runner: Runner,
+      journal: Journal,
+      on_new: Callable[[], None] = lambda: None,
+  ):
+    """Takes over a runner.
+
+    Args:
+      runner: Trains what the journal does not hold.
+      journal: Of the search.
+      on_new: Called before something new is waited for: what the journal holds
+        of the jobs so far has been played.
+    """
     self.fresh = False
     self.first_step_seconds = 0.0
     self._runner = runner
     self._journal = journal
+    self._on_new = on_new
     self._known: deque[Job] = deque()
 
   def submit(self, job: Job) -> None:
@@ -36,6 +51,7 @@ class RecordedRunner:
     """Returns the outcome of one submitted job, durable in the journal."""
     self.fresh = not self._known
     if self.fresh:
+      self._on_new()
       outcome = self._runner.wait()
       self._journal.append(outcome_to_event(outcome))
     else:

@@ -61,7 +61,7 @@ def test_pictures_of_a_file_cannot_be_written_to(tmp_path):
 
 def test_pictures_outlive_memory_given_back(tmp_path, monkeypatch):
   """Views stay what they are when the pages beneath are given back."""
-  monkeypatch.setattr(ragged, "RESIDENT_BYTES", 1 << 16)
+  monkeypatch.setattr(ragged, "RESIDENT_BYTES", 1 << 17)
   path = tmp_path / "pixels.bin"
   pixels = np.random.default_rng(0).integers(0, 256, 1 << 20, np.uint8)
   path.write_bytes(pixels.tobytes())

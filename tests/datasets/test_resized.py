@@ -35,16 +35,20 @@ def test_resized_images_are_a_mapped_file(pieces, tmp_path, monkeypatch):
   images = _ragged(tmp_path / "pieces-1", pieces)
   root = tmp_path / "cache"
   first = resized(images, 24, root=root, part="train", least_bytes=1)
-  assert type(first) is np.ndarray and not first.flags.writeable
-  assert first.shape == (20, 24, 24, 3) and first.dtype == np.uint8
-  for image, piece in zip(first, pieces):
+  assert isinstance(first, layer.Images)
+  assert first.shape == (20, 24, 24, 3) and first[0].dtype == np.uint8
+  for image, piece in zip(first, pieces, strict=True):
     assert np.array_equal(image, _expected(piece, 24))
+  with pytest.raises(ValueError, match="read-only"):
+    first[0][0] = 1
   (name,) = os.listdir(root)
   assert name.startswith("train-r24-")
   # The second time nothing is resized, by whatever process.
   monkeypatch.setattr(layer.preprocess, "resize", None)
   second = resized(images, 24, root=root, part="train", least_bytes=1)
-  assert np.array_equal(first, second)
+  assert np.array_equal(first[:], second[:])
+  positions = np.array([3, 19, 3])
+  assert np.array_equal(second[positions], first[:][positions])
 
 
 def test_what_differs_has_a_file_of_its_own(pieces, tmp_path):
@@ -68,7 +72,7 @@ def test_what_differs_has_a_file_of_its_own(pieces, tmp_path):
 def test_crop_is_that_of_evaluation(pieces, tmp_path):
   images = _ragged(tmp_path / "pieces-1", pieces)
   found = resized(images, 24, True, tmp_path / "cache", least_bytes=1)
-  assert np.array_equal(found, layer.preprocess.resize(images, 24, True))
+  assert np.array_equal(found[:], layer.preprocess.resize(images, 24, True))
 
 
 def test_little_stays_in_memory(pieces, tmp_path):

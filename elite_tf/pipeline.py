@@ -26,13 +26,12 @@ from elite_tf.run_folder import (
     store_of,
     write_file,
 )
-from elite_tf.runners.capacity import default_workers, free_bytes, size
-from elite_tf.runners.local import LocalRunner
+from elite_tf.runners import get_runner
 from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.runners.worker import Export
 from elite_tf.settings import Settings
 from elite_tf.spec import Epoch, Job
-from elite_tf.tournament import Bracket, Rules, play
+from elite_tf.tournament import Bracket, Rules, Runner, play
 
 
 def run_search(
@@ -99,33 +98,26 @@ def _play_to_the_end(
       Bracket(number, group, rules)
       for number, group in enumerate(plan.groups(), start=1)
   ]
-  free = free_bytes()
-  workers, threads, loads = size(settings, plan, description, free)
-  with Progress(console, plan, brackets, rules, workers) as progress:
+  with Progress(console, plan, brackets, rules) as progress:
     with contextlib.closing(Journal(folder.journal, progress.say)) as journal:
       _announce(progress, plan, description, settings, journal)
-      wanted, _ = default_workers(len(plan.candidates))
-      if workers < wanted and not settings.workers:
-        progress.say(
-            f"{free / 2**30:.1f} GiB of memory are free: {workers} instead of"
-            f" {wanted} workers"
-        )
       journal.append({"event": "start"})
 
       def on_epoch(name: str, epoch: Epoch) -> None:
         journal.append(epoch_to_event(name, epoch))
         progress.on_epoch(name, epoch)
 
-      with LocalRunner(
+      with get_runner(settings.runner).open_runner(
           settings,
           folder,
-          workers,
-          threads,
+          plan,
+          description,
           progress.on_start,
           on_epoch,
           progress.say,
-          loads,
       ) as runner:
+        workers = runner.workers
+        progress.on_workers(workers)
         recorded = RecordedRunner(
             runner, journal, lambda: housekeeping.catch_up()
         )
@@ -206,7 +198,7 @@ def _write_champions(
     settings: Settings,
     folder: RunFolder,
     journal: Journal,
-    runner: LocalRunner,
+    runner: Runner,
 ) -> tuple[list[dict], dict[str, str]]:
   """Returns the champions' rows and the reasons why others have none."""
   known = {

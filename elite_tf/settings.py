@@ -46,8 +46,13 @@ class Settings:
     quantize: How champions are quantized, or `none`.
     calibration_images: Training images that calibrate the quantization.
     runner: Where candidates train.
-    workers: Processes of the local runner; 0 means one a core, fewer where
-      memory is short.
+    workers: How many train at a time; 0 means one a core, fewer where memory is
+      short, or with Ray as many as the cluster has room for.
+    ray_address: Cluster of the runner `ray`, `host:port` or `auto`; empty
+      starts one on this machine.
+    cpus_per_candidate: Processor cores that a candidate takes on a cluster; a
+      part of one lets several share it.
+    gpus_per_candidate: The same of GPUs.
     epoch_timeout: Seconds without the end of an epoch after which a worker is
       taken to hang; 0 means never.
     keep_checkpoints: Whether those of eliminated candidates are kept.
@@ -80,6 +85,9 @@ class Settings:
   calibration_images: int = 256
   runner: str = "local"
   workers: int = 0
+  ray_address: str = ""
+  cpus_per_candidate: float = 1.0
+  gpus_per_candidate: float = 0.0
   epoch_timeout: int = 0
   keep_checkpoints: bool = False
   seed: int = 0
@@ -89,6 +97,7 @@ class Settings:
 FREE = frozenset(
     {
         "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
+        "ray_address", "cpus_per_candidate", "gpus_per_candidate",
         "epoch_timeout", "keep_checkpoints",
     }
 )  # fmt: skip
@@ -125,11 +134,15 @@ _AT_LEAST = {
     "batch_size": 2,
     "calibration_images": 1,
     "workers": 0,
+    "cpus_per_candidate": 0.01,
+    "gpus_per_candidate": 0,
     "epoch_timeout": 0,
     "seed": 0,
 }
 
 _AT_MOST = {
+    "cpus_per_candidate": 1024,  # NaN is not.
+    "gpus_per_candidate": 1024,
     "stem_stride": 2,
     "seed": 2**32 - 1,  # What NumPy's and Keras's generators take.
 }
@@ -170,7 +183,7 @@ def check(settings: Settings) -> None:
   for field in dataclasses.fields(Settings):
     value = getattr(settings, field.name)
     kind = type(field.default)
-    if type(value) is not kind:
+    if type(value) not in {float: (float, int)}.get(kind, (kind,)):
       raise ConfigError(
           f"--{field.name} must be of type {kind.__name__}. Received: {value!r}"
       )
@@ -181,7 +194,7 @@ def check(settings: Settings) -> None:
           f" Received: {getattr(settings, name)}"
       )
   for name, most in _AT_MOST.items():
-    if getattr(settings, name) > most:
+    if not getattr(settings, name) <= most:
       raise ConfigError(
           f"--{name} must be at most {most}."
           f" Received: {getattr(settings, name)}"

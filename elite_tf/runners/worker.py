@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import gc
 import sys
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from elite_tf import datasets, device
@@ -97,8 +98,18 @@ class Exhausted:
 class Worker:
   """Answers requests; what it needs is loaded once."""
 
-  def __init__(self, connection: Connection, setup: Setup):
-    self._connection = connection
+  def __init__(self, tell: Callable[[EpochDone | Said], None], setup: Setup):
+    """Loads TensorFlow and the data.
+
+    Args:
+      tell: Takes the messages on the way to an answer.
+      setup: What the worker works on.
+
+    Raises:
+      EliteError: The data cannot be loaded.
+      OSError: They cannot be read.
+    """
+    self._send = tell
     self._settings = setup.settings
     self._folder = setup.folder
     device.prepare(setup.threads)
@@ -209,10 +220,10 @@ class Worker:
       gc.collect()  # A traced function and its graph refer to one another.
 
   def _tell(self, name: str, epoch: Epoch) -> None:
-    self._connection.send(EpochDone(name, epoch))
+    self._send(EpochDone(name, epoch))
 
   def _say(self, line: str) -> None:
-    self._connection.send(Said(line))
+    self._send(Said(line))
 
   def _trainer(self, candidate: Candidate):
     # pylint: disable=g-import-not-at-top
@@ -259,7 +270,7 @@ def main(arguments: list[str]) -> None:
   with Connection(descriptor) as connection:
     try:
       try:
-        worker = Worker(connection, connection.recv())
+        worker = Worker(connection.send, connection.recv())
       except (EliteError, OSError) as error:
         connection.send(Stopped(error))
         return

@@ -57,7 +57,7 @@ def make(tmp_path, monkeypatch, wire):
 
   def make(**settings):
     settings = Settings(epochs=3, batch_size=30, **settings)
-    return Worker(wire, Setup(settings, RunFolder(tmp_path), 1))
+    return Worker(wire.send, Setup(settings, RunFolder(tmp_path), 1))
 
   return make
 

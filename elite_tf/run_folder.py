@@ -327,9 +327,11 @@ def _check_same(folder: RunFolder, settings: Settings) -> None:
     there = dict(json.loads(folder.config.read_text())["settings"])
   except (ValueError, KeyError, TypeError) as error:
     raise ConfigError(f"{folder.config}: damaged ({error})") from error
+  # A setting that an older version did not have is taken at its default.
+  there = {**dataclasses.asdict(Settings()), **there}
   for name, here in dataclasses.asdict(settings).items():
-    if name not in FREE and there.get(name) != here:
+    if name not in FREE and there[name] != here:
       raise ConfigError(
           f"--run_dir={folder.path} holds a search with other settings:"
-          f" --{name} is {there.get(name)!r} there, {here!r} here"
+          f" --{name} is {there[name]!r} there, {here!r} here"
       )

@@ -110,6 +110,39 @@ def test_other_settings_name_the_flag_and_both_values(tmp_path, field):
   )
 
 
+def test_folder_of_a_version_without_a_setting(tmp_path):
+  """It was as it is by default."""
+  config = _open(tmp_path / "run").config
+  there = json.loads(config.read_text())
+  del there["settings"]["criterion"]
+  config.write_text(json.dumps(there))
+  _open(tmp_path / "run")
+  assert "--criterion is 'average' there" in _refused(
+      tmp_path / "run", criterion="current"
+  )
+
+
+@pytest.mark.parametrize(
+    "left", ["search.lock", "search.flags", ".config.json.123"]
+)
+def test_folder_that_was_only_just_begun(tmp_path, left):
+  """The search was killed before it had written what makes it one."""
+  (tmp_path / left).write_text("")
+  assert _open(tmp_path).config.exists()
+
+
+def test_half_written_files_are_removed(tmp_path):
+  folder = _open(tmp_path / "run")
+  half = folder.checkpoint("a").with_name(".checkpoint.npz.4711")
+  half.parent.mkdir(parents=True)
+  for path in (half, folder.path / ".gitignore", folder.path / "notes.1"):
+    path.touch()
+  folder.tidy()
+  assert sorted(p.name for p in folder.path.rglob("*") if p.is_file()) == [
+      ".gitignore", "config.json", "notes.1", "search.flags"
+  ]  # fmt: skip
+
+
 def test_folder_of_something_else(tmp_path):
   (tmp_path / "thesis.tex").write_text("precious")
   line = _refused(tmp_path)

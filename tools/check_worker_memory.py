@@ -31,14 +31,10 @@ def measure(w: int, d: int, resolution: int, batch: int) -> dict:
   # pylint: disable=g-import-not-at-top
   import numpy as np
 
+  from elite_tf import datasets
   from elite_tf.datasets import Split
   from elite_tf.training.recipe import Recipe
   from elite_tf.training.trainer import Trainer
-
-  @dataclasses.dataclass
-  class Data:
-    train: Split
-    val: Split
 
   pool = make_pool("elite", classes=10, channels=1, levels=4)
   candidate = dataclasses.replace(
@@ -54,9 +50,10 @@ def measure(w: int, d: int, resolution: int, batch: int) -> dict:
         draw.integers(0, 10, count, np.int32),
     )
 
-  trainer = Trainer(
-      candidate, Data(images(2 * batch), images(500)), 5, 0, Recipe(batch)
+  data = dataclasses.replace(
+      datasets.load("digits"), train=images(2 * batch), val=images(500)
   )
+  trainer = Trainer(candidate, data, 5, 0, Recipe(batch))
   trainer.train(1)
   found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
   need = predict_need(layers, network_cost(layers).params, batch)

@@ -9,6 +9,7 @@ traced, so that a candidate that survives a round goes on at once.
 import dataclasses
 import functools
 import gc
+import logging
 import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -113,6 +114,8 @@ class Worker:
     self._settings = setup.settings
     self._folder = setup.folder
     device.prepare(setup.threads)
+    # It warns of many tracings: every candidate is one.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     store = store_of(setup.settings)
     self._data = datasets.load(setup.settings.data, setup.settings.seed, store)
     # Read by all candidates of one resolution.

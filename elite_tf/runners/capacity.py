@@ -15,6 +15,7 @@ from elite_tf import datasets
 from elite_tf.datasets import Description
 from elite_tf.families import get_family
 from elite_tf.planning import Plan
+from elite_tf.runners.machine import Gpu, workers_for
 from elite_tf.settings import Settings
 from elite_tf.spec import Layer
 
@@ -72,7 +73,11 @@ def predict_need(layers: Sequence[Layer], params: int, batch_size: int) -> Need:
 
 
 def size(
-    settings: Settings, plan: Plan, data: Description, free: float
+    settings: Settings,
+    plan: Plan,
+    data: Description,
+    free: float,
+    cards: Sequence[Gpu] = (),
 ) -> tuple[int, int, Loads]:
   """Returns (workers, threads a worker, what the candidates take).
 
@@ -82,8 +87,8 @@ def size(
     data: Its data set, which every worker has in memory, resized too; decoded
       pictures are files that all of them map.
     free: Memory that is free, in bytes.
+    cards: The machine's GPUs; several workers share one if its memory allows.
   """
-  workers, threads = default_workers(len(plan.candidates))
   needs = {
       candidate.name: predict_need(
           get_family(candidate.family).plan(candidate),
@@ -92,6 +97,9 @@ def size(
       )
       for candidate, cost in zip(plan.candidates, plan.costs)
   }
+  workers, threads = default_workers(
+      len(plan.candidates), cards, max(sum(need) for need in needs.values())
+  )
   side = max(candidate.resolution for candidate in plan.candidates)
   pixels = data.height * data.width + side**2
   if datasets.is_decoded(settings.data):
@@ -104,10 +112,19 @@ def size(
   return workers, threads, Loads(macs, needs, free / workers - base)
 
 
-def default_workers(candidates: int) -> tuple[int, int]:
-  """Returns (workers, threads a worker) for this machine's cores."""
+def default_workers(
+    candidates: int, cards: Sequence[Gpu] = (), need: int = 0
+) -> tuple[int, int]:
+  """Returns (workers, threads a worker) for this machine's cores and GPUs.
+
+  Args:
+    candidates: More workers than these have nothing to do.
+    cards: The machine's GPUs.
+    need: Bytes of a GPU that the heaviest candidate takes.
+  """
   cores = len(os.sched_getaffinity(0))
-  workers = max(1, min(cores, candidates))
+  least = min((card.free_bytes for card in cards), default=0)
+  workers = min(workers_for(cores, len(cards), least, need), candidates)
   return workers, cores // workers
 
 

@@ -8,9 +8,10 @@ send a candidate back to the worker that has traced it.
 
 import contextlib
 import dataclasses
+import math
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing import connection as connections
 from multiprocessing.connection import Connection
 
@@ -18,7 +19,8 @@ from elite_tf import processes
 from elite_tf.datasets import Description
 from elite_tf.planning import Plan
 from elite_tf.run_folder import RunFolder
-from elite_tf.runners.capacity import Loads, default_workers, free_bytes, size
+from elite_tf.runners.capacity import Loads, free_bytes, size
+from elite_tf.runners.machine import Gpu, gpus, least_used
 from elite_tf.runners.pool import Lost, PoolRunner, PoolWorker
 from elite_tf.runners.worker import Export, Setup
 from elite_tf.settings import Settings
@@ -45,16 +47,24 @@ def open_runner(
     on_epoch: Told of every epoch.
     say: Told in one line what a person should know.
   """
-  free = free_bytes()
-  workers, threads, loads = size(settings, plan, description, free)
-  wanted, _ = default_workers(len(plan.candidates))
+  free, cards = free_bytes(), gpus()
+  workers, threads, loads = size(settings, plan, description, free, cards)
+  wanted, *_ = size(settings, plan, description, math.inf, cards)
   if workers < wanted and not settings.workers:
     say(
         f"{free / 2**30:.1f} GiB of memory are free: {workers} instead of"
         f" {wanted} workers"
     )
   return LocalRunner(
-      settings, folder, workers, threads, on_start, on_epoch, say, loads
+      settings,
+      folder,
+      workers,
+      threads,
+      on_start,
+      on_epoch,
+      say,
+      loads,
+      cards,
   )
 
 
@@ -65,10 +75,12 @@ class _Worker(PoolWorker):
   Attributes:
     process: The process.
     connection: The way to it.
+    gpu: Name of the GPU that it uses; empty where there is none.
   """
 
   process: subprocess.Popen
   connection: Connection
+  gpu: str = ""
 
 
 class LocalRunner(PoolRunner):
@@ -84,6 +96,7 @@ class LocalRunner(PoolRunner):
       on_epoch: Callable[[str, Epoch], None] = lambda name, epoch: None,
       say: Callable[[str], None] = lambda line: None,
       loads: Loads = Loads(),
+      cards: Sequence[Gpu] = (),
   ):
     """Starts the workers; they load TensorFlow while this process goes on.
 
@@ -96,10 +109,13 @@ class LocalRunner(PoolRunner):
       on_epoch: Told of every epoch.
       say: Told in one line what a person should know.
       loads: What the candidates take, predicted.
+      cards: GPUs, which the workers share evenly.
     """
     super().__init__(on_start, on_epoch, say, loads, settings.epoch_timeout)
     self._setup = Setup(settings, folder, threads)
-    self._workers = [self._start() for _ in range(workers)]
+    self._cards = cards
+    for _ in range(workers):
+      self._workers.append(self._start())
 
   def _start(self):
     ours, theirs = socket.socketpair()
@@ -110,8 +126,10 @@ class LocalRunner(PoolRunner):
           str(theirs.fileno()),
           pass_fds=(theirs.fileno(),),
       )
-    worker = _Worker(process, Connection(ours.detach()))
-    self._send(worker, self._setup)
+    taken = [worker.gpu for worker in self._workers]
+    gpu = least_used(self._cards, taken)
+    worker = _Worker(process, Connection(ours.detach()), gpu=gpu)
+    self._send(worker, dataclasses.replace(self._setup, gpu=gpu))
     return worker
 
   def _send(self, worker, message):

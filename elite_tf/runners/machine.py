@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 # What CUDA's context, its libraries and the framework take of a GPU for each
-# process, before any network: about half a GiB, by NVIDIA's own examples.
+# process, before any network. Assumed, not measured.
 CONTEXT_BYTES = 600 << 20
 
 
@@ -61,10 +61,8 @@ def parse_gpus(text: str, visible: str | None) -> tuple[Gpu, ...]:
   return tuple(found)
 
 
-def workers_for(
-    cores: int, gpus: int, gpu_memory: int, need: int
-) -> tuple[int, int]:
-  """Returns (workers, threads a worker).
+def workers_for(cores: int, gpus: int, gpu_memory: int, need: int) -> int:
+  """Returns how many workers cores and GPUs are enough for, at least one.
 
   Args:
     cores: Processors, one worker each where there is no GPU.
@@ -74,14 +72,17 @@ def workers_for(
       and state, without what a process takes.
   """
   if not gpus:
-    return cores, 1
+    return cores
   each = max(1, gpu_memory // (need + CONTEXT_BYTES))
-  workers = max(1, min(cores, gpus * each))
-  return workers, max(1, cores // workers)
+  return max(1, min(cores, gpus * each))
 
 
-def assign(workers: int, gpus: Sequence[Gpu]) -> list[str | None]:
-  """Returns for each worker its CUDA_VISIBLE_DEVICES; None leaves it alone."""
-  if not gpus:
-    return [None] * workers
-  return [gpus[number % len(gpus)].name for number in range(workers)]
+def least_used(gpus: Sequence[Gpu], taken: Sequence[str]) -> str:
+  """Returns the CUDA_VISIBLE_DEVICES of a new worker; empty without GPUs.
+
+  Args:
+    gpus: All there are.
+    taken: Those of the workers there are, a name for each worker.
+  """
+  names = [gpu.name for gpu in gpus]
+  return min(names, key=taken.count) if names else ""

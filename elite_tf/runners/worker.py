@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import gc
 import logging
+import os
 import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -25,11 +26,19 @@ from elite_tf.training.batches import prepare
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-  """The first message to a worker."""
+  """The first message to a worker.
+
+  Attributes:
+    settings: Of the search.
+    folder: Its run folder.
+    threads: Threads to compute with.
+    gpu: Name of the GPU to use, as CUDA has it; empty leaves that open.
+  """
 
   settings: Settings
   folder: RunFolder
   threads: int
+  gpu: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +122,8 @@ class Worker:
     self._send = tell
     self._settings = setup.settings
     self._folder = setup.folder
+    if setup.gpu:
+      os.environ["CUDA_VISIBLE_DEVICES"] = setup.gpu
     device.prepare(setup.threads)
     # It warns of many tracings: every candidate is one.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -13,6 +13,7 @@ from elite_tf.runners.capacity import (
     size,
     workers_in_memory,
 )
+from elite_tf.runners.machine import CONTEXT_BYTES, Gpu
 from elite_tf.settings import resolve
 from elite_tf.spec import Layer
 
@@ -69,13 +70,25 @@ def test_size_of_a_search(search, monkeypatch):
   assert loads.macs == {
       c.name: k.macs for c, k in zip(plan.candidates, plan.costs)
   }
-  # 1,797 images of 8 x 8 pixels, resized to 32 x 32.
-  base = (750 << 20) + 1797 * (64 + 1024)
+  # 1,797 images of 8 x 8 pixels, resized to 16 x 16.
+  base = (750 << 20) + 1797 * (64 + 256)
   assert loads.room == (64 << 30) / 4 - base
   heaviest = sorted(map(sum, loads.needs.values()))[-2:]
   for less, expected in ((0, 2), (1, 1)):
     free = 2 * base + sum(heaviest) - less
     assert size(settings, plan, data, free)[0] == expected
+
+
+def test_workers_share_a_gpu_by_the_heaviest_candidate(search, monkeypatch):
+  settings, plan, data = search
+  monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+  _, _, loads = size(settings, plan, data, 64 << 30)
+  heaviest = max(sum(need) for need in loads.needs.values())
+  cards = [Gpu("0", 3 * (heaviest + CONTEXT_BYTES))]
+  assert size(settings, plan, data, 64 << 30, cards)[:2] == (3, 2)
+  # What one of several has least of is what all are counted with.
+  cards.append(Gpu("1", heaviest + CONTEXT_BYTES))
+  assert size(settings, plan, data, 64 << 30, cards)[:2] == (2, 3)
 
 
 def test_number_of_workers_that_was_asked_for_is_taken(search):

@@ -12,6 +12,7 @@ import pytest
 
 from elite_tf.errors import SearchFailed
 from elite_tf.runners.capacity import Loads, Need
+from elite_tf.runners.machine import Gpu
 
 
 def _who(outcome):
@@ -220,3 +221,18 @@ def test_close_ends_the_workers(local_runner, job):
   for outcome in found.values():
     with pytest.raises(ProcessLookupError):
       os.kill(_who(outcome), 0)
+
+
+def test_workers_share_the_gpus_evenly(local_runner, job):
+  cards = (Gpu("GPU-aa", 1), Gpu("GPU-bb", 1))
+  runner = local_runner(workers=3, cards=cards)
+  assert [w.gpu for w in runner._workers] == ["GPU-aa", "GPU-bb", "GPU-aa"]
+  runner._workers[1].process.kill()
+  runner.submit(job("fake"))
+  assert runner.wait().error is None
+  # The new one has the place of the one that died.
+  assert sorted(w.gpu for w in runner._workers) == [
+      "GPU-aa",
+      "GPU-aa",
+      "GPU-bb",
+  ]

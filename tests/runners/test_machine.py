@@ -5,7 +5,7 @@ import pytest
 from elite_tf.runners.machine import (
     CONTEXT_BYTES,
     Gpu,
-    assign,
+    least_used,
     parse_gpus,
     workers_for,
 )
@@ -21,14 +21,14 @@ TABLE = """0, GPU-aa11, 10240
 @pytest.mark.parametrize(
     "cores, gpus, memory, need, expected",
     [
-        (2, 0, 0, GIB, (2, 1)),
-        (16, 1, 10 * (GIB + CONTEXT_BYTES), GIB, (10, 1)),
-        (16, 1, 10 * (GIB + CONTEXT_BYTES) - 1, GIB, (9, 1)),
-        (16, 2, 2 * (GIB + CONTEXT_BYTES), GIB, (4, 4)),
-        (4, 2, 80 * GIB, GIB, (4, 1)),
+        (2, 0, 0, GIB, 2),
+        (16, 1, 10 * (GIB + CONTEXT_BYTES), GIB, 10),
+        (16, 1, 10 * (GIB + CONTEXT_BYTES) - 1, GIB, 9),
+        (16, 2, 2 * (GIB + CONTEXT_BYTES), GIB, 4),
+        (4, 2, 80 * GIB, GIB, 4),
         # Too little for one: it is tried all the same.
-        (16, 1, GIB // 2, GIB, (1, 16)),
-        (1, 2, 80 * GIB, GIB, (1, 1)),
+        (16, 1, GIB // 2, GIB, 1),
+        (1, 2, 80 * GIB, GIB, 1),
     ],
 )
 def test_workers_share_gpus_as_memory_allows(
@@ -39,8 +39,13 @@ def test_workers_share_gpus_as_memory_allows(
 
 def test_workers_take_turns_on_the_gpus():
   gpus = (Gpu("0", GIB), Gpu("1", GIB))
-  assert assign(5, gpus) == ["0", "1", "0", "1", "0"]
-  assert assign(2, ()) == [None, None]
+  taken = []
+  for _ in range(5):
+    taken.append(least_used(gpus, taken))
+  assert taken == ["0", "1", "0", "1", "0"]
+  # The one that takes a dead worker's place takes its GPU, too.
+  assert least_used(gpus, ["1", "0", "1"]) == "0"
+  assert least_used((), []) == ""
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_without_locks_a_process_on_another_host_holds_it(path, no_locks):
   )
 
 
-@pytest.mark.parametrize("pid", [2**22 + 1, os.getpid()])
+@pytest.mark.parametrize("pid", [2**22 + 1, os.getpid()], ids=["gone", "taken"])
 def test_without_locks_a_process_that_is_gone_does_not(path, no_locks, pid):
   """Neither if its number is another process's now."""
   _held_by(path, pid=pid, host=socket.gethostname(), started="0")

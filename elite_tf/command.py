@@ -13,6 +13,7 @@ from elite_tf.errors import EliteError
 VERSIONED = (
     "elite-tf",
     "tensorflow",
+    "jax",
     "keras",
     "numpy",
     "tflite-micro",

@@ -1,6 +1,11 @@
 """Converts a trained network to a verified .tflite file.
 
 python -m elite_tf.convert --model=model.keras --data=digits --out=my.tflite
+python -m elite_tf.convert --run_dir=runs/mine --out=my.tflite
+python -m elite_tf.convert --run_dir=runs/mine
+
+The last one finishes a search that was made without TensorFlow: afterwards its
+folder is as if made with it.
 """
 
 import dataclasses
@@ -8,7 +13,8 @@ import json
 import sys
 from pathlib import Path
 
-from elite_tf.command import run
+from elite_tf import device
+from elite_tf.command import given_flags, run
 from elite_tf.errors import ConfigError
 from elite_tf.quantize import check_method
 from elite_tf.run_folder import RunFolder, store_of, write_file
@@ -50,7 +56,12 @@ def define_flags() -> None:
       "Training images that calibrate the quantization.",
   )
   flags.DEFINE_integer("seed", 0, "Decides which images calibrate.")
-  flags.DEFINE_string("out", "", "The .tflite file to write.")
+  flags.DEFINE_string(
+      "out", "",
+      "The .tflite file to write; with --run_dir it may be left out: then the"
+      " champions that have none yet get theirs, with metrics.json and"
+      " result.json.",
+  )  # fmt: skip
   flags.DEFINE_bool("overwrite", False, "Replace --out if it is there.")
   flags.DEFINE_enum(
       "format", "text", ["text", "json"],
@@ -171,6 +182,13 @@ def main() -> int:
   from absl import flags  # pylint: disable=g-import-not-at-top
 
   values = flags.FLAGS
+  if device.backend() != "tensorflow":
+    raise ConfigError(
+        "KERAS_BACKEND must be tensorflow, which alone writes .tflite files."
+        f" Received: {device.backend()}"
+    )
+  if values.run_dir and not values.out and not values.model:
+    return _finish(values)
   out = check_output(values.out, values.overwrite)
   check_method(values.quantize)
   if values.calibration_images < 1:
@@ -189,7 +207,7 @@ def main() -> int:
 
   # TensorFlow is loaded only now that the flags are known to be in order.
   # pylint: disable=g-import-not-at-top
-  from elite_tf import datasets, device
+  from elite_tf import datasets
 
   settings = data_settings(values)
   description = datasets.describe(spec, store_of(settings))
@@ -226,10 +244,40 @@ def main() -> int:
   return 0
 
 
+def _finish(values) -> int:
+  folder = RunFolder(Path(values.run_dir))
+  find_champion(folder, values.champion)
+  config = json.loads(folder.config.read_text())
+  given = given_flags(
+      ("run_dir", "data", "quantize", "calibration_images", "seed",
+       "cache_dir", "tfds_dir", "download")
+  )  # fmt: skip
+  settings = dataclasses.replace(Settings(**config["settings"]), **given)
+  check_method(settings.quantize)
+  device.prepare()
+  from elite_tf import finishing  # pylint: disable=g-import-not-at-top
+
+  def load(path: Path, description):
+    model = load_model(path)
+    check_model(path, model, description)
+    return model
+
+  names = finishing.unfinished(folder, values.champion)
+  finishing.finish(folder, names, settings, load, _say)
+  if not names:
+    _say(
+        f"{folder.path}: every champion has its .tflite files already; --out"
+        " writes one of them anew"
+    )
+  if values.format == "json":
+    print(json.dumps(folder.read_result()))
+  return 0
+
+
 def console() -> None:
   """Entry point."""
   define_flags()
-  run(main, lambda: "interrupted; nothing was written")
+  run(main, lambda: "interrupted; no file was left half-written")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import shutil
 
 from rich.console import Console
 
-from elite_tf import datasets, lock
+from elite_tf import datasets, device, lock
+from elite_tf.champions import measured
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
 from elite_tf.fitting import limits_of, measured_shortfall
@@ -25,13 +26,12 @@ from elite_tf.run_folder import (
     store_of,
     write_file,
 )
-from elite_tf.runners.capacity import default_workers, free_bytes, size
-from elite_tf.runners.local import LocalRunner
+from elite_tf.runners import get_runner
 from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.runners.worker import Export
 from elite_tf.settings import Settings
 from elite_tf.spec import Epoch, Job
-from elite_tf.tournament import Bracket, Rules, play
+from elite_tf.tournament import Bracket, Rules, Runner, play
 
 
 def run_search(
@@ -98,33 +98,26 @@ def _play_to_the_end(
       Bracket(number, group, rules)
       for number, group in enumerate(plan.groups(), start=1)
   ]
-  free = free_bytes()
-  workers, threads, loads = size(settings, plan, description, free)
-  with Progress(console, plan, brackets, rules, workers) as progress:
+  with Progress(console, plan, brackets, rules) as progress:
     with contextlib.closing(Journal(folder.journal, progress.say)) as journal:
       _announce(progress, plan, description, settings, journal)
-      wanted, _ = default_workers(len(plan.candidates))
-      if workers < wanted and not settings.workers:
-        progress.say(
-            f"{free / 2**30:.1f} GiB of memory are free: {workers} instead of"
-            f" {wanted} workers"
-        )
       journal.append({"event": "start"})
 
       def on_epoch(name: str, epoch: Epoch) -> None:
         journal.append(epoch_to_event(name, epoch))
         progress.on_epoch(name, epoch)
 
-      with LocalRunner(
+      with get_runner(settings.runner).open_runner(
           settings,
           folder,
-          workers,
-          threads,
+          plan,
+          description,
           progress.on_start,
           on_epoch,
           progress.say,
-          loads,
       ) as runner:
+        workers = runner.workers
+        progress.on_workers(workers)
         recorded = RecordedRunner(
             runner, journal, lambda: housekeeping.catch_up()
         )
@@ -191,6 +184,12 @@ def _announce(
   for note in description.notes:
     progress.say(note)
   progress.say(f"augmentation of the training images: {settings.augment}")
+  if not device.converts():
+    progress.say(
+        "without TensorFlow no .tflite file is written or verified; on a"
+        " machine that has it, `python -m elite_tf.convert"
+        f" --run_dir={settings.run_dir}` does that"
+    )
 
 
 def _write_champions(
@@ -199,7 +198,7 @@ def _write_champions(
     settings: Settings,
     folder: RunFolder,
     journal: Journal,
-    runner: LocalRunner,
+    runner: Runner,
 ) -> tuple[list[dict], dict[str, str]]:
   """Returns the champions' rows and the reasons why others have none."""
   known = {
@@ -248,7 +247,7 @@ def _replace_misfits(
   jobs, all_fit = [], True
   for champion in champions:
     needs = plan.needs[plan.position(champion["name"])]
-    if needs is None:
+    if needs is None or champion["tflite_bytes"] is None:
       continue
     missing = measured_shortfall(
         needs, limits, champion["tflite_bytes"], champion["arena_bytes"]
@@ -273,23 +272,15 @@ def _champion(
   name = bracket.champion
   cost = plan.cost(name)
   needs = plan.needs[plan.position(name)]
-  quantized = metrics["conversions"].get(settings.quantize)
-  exported = quantized or metrics["conversions"]["float"]
-  where = folder.champion(name).relative_to(folder.path)
   return {
       "name": name,
       "group": bracket.group,
       "params": cost.params,
       "macs": cost.macs,
       "val_accuracy": bracket.histories[name][-1].val_accuracy,
-      "test_accuracy_float": metrics["test_accuracy_float"],
-      "test_accuracy_int8": quantized["accuracy"] if quantized else None,
-      "tflite_bytes": exported["tflite_bytes"],
-      "arena_bytes": exported["arena_bytes"],
+      **measured(metrics, settings.quantize),
       "estimated_seconds": needs.seconds if needs else None,
-      "files": sorted(
-          str(where / file.name) for file in folder.champion(name).iterdir()
-      ),
+      "files": folder.champion_files(name),
   }
 
 

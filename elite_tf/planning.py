@@ -174,7 +174,12 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
   ).default_resolution(side)
   plan = make_plan(settings, description.classes, description.channels, base)
   if not settings.cache_dir:
-    size = datasets.decoded_bytes(settings.data, description, store_side(base))
+    size = datasets.cache_bytes(
+        settings.data,
+        description,
+        store_side(base),
+        (candidate.resolution for candidate in plan.candidates),
+    )
     plan = dataclasses.replace(plan, disk_bytes=plan.disk_bytes + size)
   return plan, description
 

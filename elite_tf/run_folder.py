@@ -121,6 +121,12 @@ class RunFolder:
     """Folder of a champion's files."""
     return self.path / "champions" / name
 
+  def champion_files(self, name: str) -> list[str]:
+    """Names of a champion's files, relative to the run folder, sorted."""
+    folder = self.champion(name)
+    where = folder.relative_to(self.path)
+    return sorted(str(where / file.name) for file in folder.iterdir())
+
   def write_history(self, name: str, epochs: Iterable[Epoch]) -> None:
     """Writes a candidate's epochs as a table."""
     table = io.StringIO()

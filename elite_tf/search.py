@@ -11,12 +11,12 @@ import types
 from collections.abc import Callable
 from pathlib import Path
 
-from elite_tf import planning
+from elite_tf import device, planning
 from elite_tf.augment import choose
 from elite_tf.command import given_flags, run, versions
-from elite_tf.errors import ConfigError
 from elite_tf.quantize import check_method
 from elite_tf.run_folder import RunFolder, default_run_dir
+from elite_tf.runners import check_runner
 from elite_tf.settings import PRESETS, Settings, resolve
 
 _HELP = {
@@ -72,17 +72,32 @@ _HELP = {
         "How training images are changed: none, light, cifar10, svhn or"
         " imagenet (the paper's); empty chooses by the images."
     ),
+    "class_weights": (
+        "What an image counts in the training loss: none (all alike) or"
+        " balanced (all classes alike)."
+    ),
     "slices": (
         "Compute the widest maps by slices of channels: the same numbers, a"
         " smaller arena, some percent more operators."
     ),
     "quantize": "How champions are quantized: int8, or none.",
     "calibration_images": "Training images that calibrate the quantization.",
-    "runner": "Where candidates train: local.",
-    "workers": (
-        "Processes of the local runner; 0 means one a core, fewer where memory"
-        " is short."
+    "runner": (
+        "Where candidates train: local, in processes on this machine, or ray,"
+        " on a cluster."
     ),
+    "workers": (
+        "How many train at a time; 0 means one a core, fewer where memory is"
+        " short, or with ray as many as the cluster has room for."
+    ),
+    "ray_address": (
+        "Cluster of --runner=ray: host:port of its head, or auto; empty starts"
+        " one on this machine."
+    ),
+    "cpus_per_candidate": (
+        "Cores that a candidate takes on a cluster; 0.5: two share one."
+    ),
+    "gpus_per_candidate": "GPUs that a candidate takes on a cluster, as 0.25.",
     "epoch_timeout": (
         "Seconds without the end of an epoch (the first one holds its network's"
         " tracing) after which a worker is taken to hang; 0 means never."
@@ -99,6 +114,7 @@ def define_flags() -> None:
   for field in dataclasses.fields(Settings):
     define = {
         bool: flags.DEFINE_bool,
+        float: flags.DEFINE_float,
         int: flags.DEFINE_integer,
         str: flags.DEFINE_string,
     }[type(field.default)]
@@ -120,9 +136,9 @@ def prepare(settings: Settings):
   Raises:
     ConfigError: The settings or the data are not what they should be.
   """
+  device.backend()
   check_method(settings.quantize)
-  if settings.runner != "local":
-    raise ConfigError(f"--runner must be local. Received: {settings.runner!r}")
+  check_runner(settings.runner)
   plan, description = planning.plan_for_data(settings)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
   settings = dataclasses.replace(

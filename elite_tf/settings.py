@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from elite_tf.augment import check_augment
 from elite_tf.elimination import get_criterion, rounds_needed
 from elite_tf.errors import ConfigError
+from elite_tf.training.recipe import CLASS_WEIGHTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,13 +39,20 @@ class Settings:
     batch_size: Images a training step.
     augment: How training images are changed, a name in `elite_tf.augment`;
       empty means by the data.
+    class_weights: How much an image of each class counts in the training loss:
+      `none` (all alike) or `balanced` (all classes alike).
     slices: Whether champions are exported with their widest maps computed by
       slices of channels: the same numbers, a smaller arena.
     quantize: How champions are quantized, or `none`.
     calibration_images: Training images that calibrate the quantization.
     runner: Where candidates train.
-    workers: Processes of the local runner; 0 means one a core, fewer where
-      memory is short.
+    workers: How many train at a time; 0 means one a core, fewer where memory is
+      short, or with Ray as many as the cluster has room for.
+    ray_address: Cluster of the runner `ray`, `host:port` or `auto`; empty
+      starts one on this machine.
+    cpus_per_candidate: Processor cores that a candidate takes on a cluster; a
+      part of one lets several share it.
+    gpus_per_candidate: The same of GPUs.
     epoch_timeout: Seconds without the end of an epoch after which a worker is
       taken to hang; 0 means never.
     keep_checkpoints: Whether those of eliminated candidates are kept.
@@ -71,11 +79,15 @@ class Settings:
   criterion: str = "average"
   batch_size: int = 100
   augment: str = ""
+  class_weights: str = "none"
   slices: bool = False
   quantize: str = "int8"
   calibration_images: int = 256
   runner: str = "local"
   workers: int = 0
+  ray_address: str = ""
+  cpus_per_candidate: float = 1.0
+  gpus_per_candidate: float = 0.0
   epoch_timeout: int = 0
   keep_checkpoints: bool = False
   seed: int = 0
@@ -85,6 +97,7 @@ class Settings:
 FREE = frozenset(
     {
         "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
+        "ray_address", "cpus_per_candidate", "gpus_per_candidate",
         "epoch_timeout", "keep_checkpoints",
     }
 )  # fmt: skip
@@ -121,11 +134,15 @@ _AT_LEAST = {
     "batch_size": 2,
     "calibration_images": 1,
     "workers": 0,
+    "cpus_per_candidate": 0.01,
+    "gpus_per_candidate": 0,
     "epoch_timeout": 0,
     "seed": 0,
 }
 
 _AT_MOST = {
+    "cpus_per_candidate": 1024,  # NaN is not.
+    "gpus_per_candidate": 1024,
     "stem_stride": 2,
     "seed": 2**32 - 1,  # What NumPy's and Keras's generators take.
 }
@@ -166,7 +183,7 @@ def check(settings: Settings) -> None:
   for field in dataclasses.fields(Settings):
     value = getattr(settings, field.name)
     kind = type(field.default)
-    if type(value) is not kind:
+    if type(value) not in {float: (float, int)}.get(kind, (kind,)):
       raise ConfigError(
           f"--{field.name} must be of type {kind.__name__}. Received: {value!r}"
       )
@@ -177,13 +194,18 @@ def check(settings: Settings) -> None:
           f" Received: {getattr(settings, name)}"
       )
   for name, most in _AT_MOST.items():
-    if getattr(settings, name) > most:
+    if not getattr(settings, name) <= most:
       raise ConfigError(
           f"--{name} must be at most {most}."
           f" Received: {getattr(settings, name)}"
       )
   get_criterion(settings.criterion)
   check_augment(settings.augment)
+  if settings.class_weights not in CLASS_WEIGHTS:
+    raise ConfigError(
+        f"--class_weights must be one of {', '.join(CLASS_WEIGHTS)}."
+        f" Received: {settings.class_weights!r}"
+    )
 
 
 def check_rounds(settings: Settings, largest_group: int) -> None:

@@ -48,6 +48,10 @@ def _needs(needs: Needs) -> list[str]:
   ]
 
 
+def _size(size: int | None) -> str:
+  return "-" if size is None else kibibytes(size)
+
+
 def _hundredths(value: float | None) -> str:
   return "-" if value is None else f"{100 * value:.2f}"
 
@@ -98,7 +102,7 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
   _print(
       console,
       f"at most {plan.disk_bytes / 2**20:,.0f} MiB of disk for checkpoints,"
-      " champions and journal",
+      " champions, journal and images",
   )
 
 
@@ -117,8 +121,8 @@ def print_result(console: Console, result: dict, run_dir: str) -> None:
         _hundredths(champion["val_accuracy"]),
         _hundredths(champion["test_accuracy_float"]),
         _hundredths(champion["test_accuracy_int8"]),
-        kibibytes(champion["tflite_bytes"]),
-        kibibytes(champion["arena_bytes"]),
+        _size(champion["tflite_bytes"]),
+        _size(champion["arena_bytes"]),
     )
   console.print(table)
   _print(

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from elite_tf import champions, preprocess
+from elite_tf import champions, metrics, preprocess
 from elite_tf.datasets import Dataset, Description, Split
 from elite_tf.errors import VerificationFailed
 from elite_tf.export import tflite
@@ -78,7 +78,8 @@ def test_conversion_calibrates_on_train_and_measures_on_test(
   expected = (answers == data.test.labels).mean()
   assert conversions["spy"].verification.images == 30
   assert conversions["spy"].verification.accuracy == pytest.approx(expected)
-  assert champions.keras_accuracy(network, data.test) == pytest.approx(expected)
+  confusion = champions.keras_confusion(network, data.test)
+  assert metrics.accuracy(confusion) == pytest.approx(expected)
 
 
 def test_accuracy_and_calibration_are_of_the_image_that_training_sees(
@@ -118,9 +119,9 @@ def test_accuracy_and_calibration_are_of_the_image_that_training_sees(
 
 def test_accuracy_of_many_images_is_computed_in_parts(network, monkeypatch):
   split = _data().test
-  whole = champions.keras_accuracy(network, split)
+  whole = champions.keras_confusion(network, split)
   monkeypatch.setattr(champions, "EVALUATION_BATCH", 7)
-  assert champions.keras_accuracy(network, split) == whole
+  assert champions.keras_confusion(network, split) == whole
 
 
 def test_files_are_written_together(network, tmp_path):

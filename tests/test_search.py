@@ -188,6 +188,19 @@ def test_nothing_half_written_is_left(finished):
   assert not [path for path in run_dir.rglob(".*")]
 
 
+def test_ray_comes_to_the_same_result(finished, tmp_path, monkeypatch):
+  """To the last bit: with one core a candidate, as the local workers have."""
+  pytest.importorskip("ray", reason="Ray is not installed: elite-tf[ray]")
+  if len(os.sched_getaffinity(0)) > 4:
+    pytest.skip("local workers have more than one thread")
+  monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+  _, result, _ = finished
+  run_dir = tmp_path / "run"
+  done = _run(*SMALL, "--runner=ray", f"--run_dir={run_dir}", "--format=json")
+  assert done.returncode == 0, done.stderr
+  assert _without_times(json.loads(done.stdout)) == _without_times(result)
+
+
 def test_the_same_command_says_that_it_has_ended(finished):
   run_dir, result, _ = finished
   before = (run_dir / "journal.jsonl").read_bytes()

@@ -1,5 +1,6 @@
 """What a search does with its data before it trains, and leaves behind."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 import elite_tf
-from elite_tf import convert, planning
+from elite_tf import convert, datasets, planning
 from elite_tf.datasets import Store
 from elite_tf.errors import ConfigError
 from elite_tf.run_folder import RunFolder, check_run, store_of
@@ -111,6 +112,20 @@ def test_room_for_the_decoded_pictures_is_planned(folder):
   assert needed(base_resolution=32) - elsewhere == 40 * 64 * 72 * 3
   elsewhere = needed(cache_dir="c", base_resolution=96)
   assert needed(base_resolution=96) - elsewhere == 40 * 80 * 90 * 3
+
+
+def test_room_for_the_resized_images_is_planned():
+  described = datasets.Description(
+      "made-up", 10, 1, 28, 28, tuple("0123456789"), 70_000
+  )
+  # Arrays are not decoded; 19 x 19 of them take more than 16 MiB, 15 x 15 less.
+  found = datasets.cache_bytes("idx:d", described, 64, [32, 19, 32, 15])
+  assert found == 70_000 * (32 * 32 + 19 * 19)
+  photographs = dataclasses.replace(
+      described, photographs=True, channels=3, height=100, width=150
+  )
+  found = datasets.cache_bytes("folder:d", photographs, 128, [96])
+  assert found == 70_000 * 100 * 150 * 3 + 7_000 * 96 * 96 * 3
 
 
 def _dry_run(folder, *flags):

@@ -83,6 +83,20 @@ def test_every_number_has_a_range():
   assert tested == numbers
 
 
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("cpus_per_candidate", 0.01), ("gpus_per_candidate", 0)],
+)
+def test_parts_of_processors(name, least):
+  for value in (least, 0.25, 4, 1024):
+    assert getattr(resolve({name: value}), name) == value
+  line = _complaint({name: -0.5})
+  assert line == f"--{name} must be at least {least}. Received: -0.5"
+  for value in (1025, float("inf"), float("nan")):
+    line = _complaint({name: value})
+    assert line == f"--{name} must be at most 1024. Received: {value}"
+
+
 def test_the_stem_skips_no_pixel_between_its_kernels():
   assert resolve({"stem_stride": 2}).stem_stride == 2
   line = _complaint({"stem_stride": 3})
@@ -98,8 +112,10 @@ def test_seed_is_one_that_all_generators_take():
 @pytest.mark.parametrize("field", dataclasses.fields(Settings),
                          ids=lambda field: field.name)  # fmt: skip
 def test_wrong_types(field):
-  wrong = [None, 1.5, []]
-  wrong.append("3" if isinstance(field.default, int) else 3)
+  wrong = [None, []]
+  wrong.append(3 if isinstance(field.default, str) else "3")
+  if type(field.default) is not float:
+    wrong.append(1.5)
   if type(field.default) is not bool:
     wrong.append(True)
   kind = type(field.default).__name__
@@ -154,5 +170,6 @@ def test_rounds_must_fit_into_the_epochs(largest, round_epochs, least):
 def test_what_may_change_between_sessions_decides_no_result():
   assert settings.FREE == {
       "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
+      "ray_address", "cpus_per_candidate", "gpus_per_candidate",
       "epoch_timeout", "keep_checkpoints",
   }  # fmt: skip

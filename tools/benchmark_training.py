@@ -17,6 +17,7 @@ the repetitions and as a ratio to `search`. Two minutes a repetition.
     function    a plain tf.function with Keras's RMSprop
     fit         Keras's fit with Keras's RMSprop
     fit_bf16    Keras's fit in mixed bfloat16
+    jax         the search's own step by JAX (only if named in --ways)
 """
 
 import argparse
@@ -38,14 +39,19 @@ def measure(way: str, name: str, threads: int) -> dict:
   """Returns the figures of one way, measured in this process."""
   if way == "no_onednn":
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+  if way == "jax":
+    os.environ["KERAS_BACKEND"] = "jax"
   from elite_tf import device
 
   keras = device.prepare(threads)
   import numpy as np
-  import tensorflow as tf
 
   from elite_tf import model as models
   from elite_tf.pool import make_pool
+
+  tf = None
+  if way != "jax":
+    import tensorflow as tf
 
   if way in ("grappler", "function", "fit", "fit_bf16"):
     tf.config.optimizer.set_experimental_options(
@@ -121,7 +127,7 @@ def search_step(tf, candidate, way):
   """Returns the search's own step: (number, images, labels) -> None."""
   import numpy as np
 
-  from elite_tf import model as models
+  from elite_tf.training import first_weights
   from elite_tf.training.functional import FunctionalModel
   from elite_tf.training.recipe import Recipe
   from elite_tf.training.steps import (
@@ -132,7 +138,7 @@ def search_step(tf, candidate, way):
   )
   from elite_tf.training.trainer import BUILDERS
 
-  function = FunctionalModel(models.build(candidate, BUILDERS))
+  function = FunctionalModel(first_weights.build(candidate, BUILDERS))
   size = candidate.resolution
   train, _ = make_steps(function, Recipe(), (size, size, candidate.channels))
   if way == "xla":
@@ -146,6 +152,7 @@ def search_step(tf, candidate, way):
         np.float32(0.00625), np.float32(0.9), np.uint32(number)
     )
     held[:] = train(*held, images, labels, settings)
+    float(held[1].loss)  # JAX may still be at it.
 
   return step
 

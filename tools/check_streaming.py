@@ -1,6 +1,6 @@
 """Streams a folder of pictures through the cache and prints time and memory.
 
-    .venv/bin/python tools/check_streaming.py DIR --images=50000 --resolution=32
+    .venv/bin/python tools/check_streaming.py DIR --resolution=32
 
 Describes the folder, decodes it into a fresh cache, loads it again and reads
 every picture once in batches, shuffled as in training: each step in a process
@@ -88,7 +88,7 @@ def main() -> int:
   """Runs the steps and prints their figures."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("folder", type=Path)
-  parser.add_argument("--images", type=int, default=50_000)
+  parser.add_argument("--images", type=int, default=0, help="0: all")
   parser.add_argument("--resolution", type=int, default=32)
   parser.add_argument("--batch", type=int, default=100)
   parser.add_argument("--limit_mib", type=float, default=1024)
@@ -106,7 +106,9 @@ def main() -> int:
     print(json.dumps(figures))
     return 0
   with tempfile.TemporaryDirectory(prefix="elite_tf-streaming-") as temporary:
-    folder = _first(given.folder, given.images, Path(temporary, "pictures"))
+    folder = given.folder
+    if given.images:
+      folder = _first(folder, given.images, Path(temporary, "pictures"))
     cache = Path(temporary, "cache")
     result = {}
     for name in STEPS:

@@ -9,10 +9,17 @@ Importing this package and describing a data set load no machine learning
 library: the answer of a dry run depends on it.
 """
 
+from collections.abc import Iterable
 from types import ModuleType
 
 from elite_tf.datasets import digits, folder, idx, npz, pictures, tfds
-from elite_tf.datasets.base import Dataset, Description, Split, Store
+from elite_tf.datasets.base import (
+    RESIZED_BYTES,
+    Dataset,
+    Description,
+    Split,
+    Store,
+)
 from elite_tf.errors import ConfigError
 
 __all__ = (
@@ -21,7 +28,7 @@ __all__ = (
     "Description",
     "Split",
     "Store",
-    "decoded_bytes",
+    "cache_bytes",
     "describe",
     "is_decoded",
     "load",
@@ -80,20 +87,26 @@ def is_decoded(spec: str) -> bool:
   return _parse(spec)[0] in (folder, tfds)
 
 
-def decoded_bytes(spec: str, description: Description, side: int) -> int:
-  """Returns about what a data set will take in the decoded cache, in bytes.
+def cache_bytes(
+    spec: str, description: Description, side: int, resolutions: Iterable[int]
+) -> int:
+  """Returns about what a data set will take in the cache, in bytes.
 
   Args:
     spec: As for `load`.
     description: Of the data set.
-    side: Of the cache.
-
-  Returns:
-    0 for sources whose images are arrays already.
+    side: Short side of the decoded pictures; sources whose images are arrays
+      already have none.
+    resolutions: At which networks read it. Photographs are validated so; in
+      training they are cut out of the decoded ones.
   """
-  if not is_decoded(spec):
-    return 0
-  return description.images * pictures.typical_bytes(description, side)
+  images = description.images
+  decoded = images * pictures.typical_bytes(description, side)
+  if description.photographs:
+    images = images // 10
+  resized = (images * r * r * description.channels for r in set(resolutions))
+  kept = sum(size for size in resized if size >= RESIZED_BYTES)
+  return kept + (decoded if is_decoded(spec) else 0)
 
 
 def _parse(spec: str) -> tuple[ModuleType, str]:

@@ -14,6 +14,9 @@ if typing.TYPE_CHECKING:
 # Short side, in pixels, from which on a picture counts as a photograph.
 PHOTOGRAPH_SIDE = 64
 
+# Resized images of fewer bytes are made anew by whoever needs them.
+RESIZED_BYTES = 1 << 24
+
 
 @dataclasses.dataclass(frozen=True)
 class Description:

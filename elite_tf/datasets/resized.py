@@ -11,13 +11,11 @@ import numpy as np
 
 from elite_tf import preprocess
 from elite_tf.datasets import keep
+from elite_tf.datasets.base import RESIZED_BYTES
 from elite_tf.datasets.ragged import Pixels, Ragged, Residence
 
 # Part of every key: another number and older files are not read any more.
 FORMAT = 1
-
-# Fewer bytes are made anew by whoever needs them.
-LEAST_BYTES = 1 << 24
 
 _CHUNK = 256
 
@@ -66,7 +64,7 @@ def resized(
     crop: bool = False,
     root: Path | None = None,
     part: str = "images",
-    least_bytes: int = LEAST_BYTES,
+    least_bytes: int = RESIZED_BYTES,
 ) -> np.ndarray | Images:
   """Returns images at another size.
 

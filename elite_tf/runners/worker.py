@@ -11,11 +11,11 @@ import functools
 import gc
 import logging
 import sys
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from elite_tf import datasets, device
-from elite_tf.errors import CandidateFailed, EliteError
-from elite_tf.families import get_family
+from elite_tf.errors import CandidateFailed, ConfigError, EliteError
 from elite_tf.processes import die_with
 from elite_tf.run_folder import RunFolder, store_of
 from elite_tf.settings import Settings
@@ -99,8 +99,18 @@ class Exhausted:
 class Worker:
   """Answers requests; what it needs is loaded once."""
 
-  def __init__(self, connection: Connection, setup: Setup):
-    self._connection = connection
+  def __init__(self, tell: Callable[[EpochDone | Said], None], setup: Setup):
+    """Loads TensorFlow and the data.
+
+    Args:
+      tell: Takes the messages on the way to an answer.
+      setup: What the worker works on.
+
+    Raises:
+      EliteError: The data cannot be loaded.
+      OSError: They cannot be read.
+    """
+    self._send = tell
     self._settings = setup.settings
     self._folder = setup.folder
     device.prepare(setup.threads)
@@ -130,7 +140,7 @@ class Worker:
           if isinstance(request, Job)
           else self.export(request)
       )
-    except OSError as error:
+    except (ConfigError, OSError) as error:
       return Stopped(error)
     except Exception as error:  # pylint: disable=broad-except
       if not _is_memory(error):
@@ -141,10 +151,13 @@ class Worker:
     """Trains a candidate; whatever that raises, only the candidate has lost.
 
     Raises:
+      ConfigError: The cache of resized images cannot be written.
       OSError: The run folder cannot be written.
       Exception: Memory ran out.
     """
     name, error = job.candidate.name, None
+    # Not the candidate's fault, whatever is wrong here.
+    self._inputs(job.candidate.resolution)
     epochs: tuple[Epoch, ...] = ()
     first_step_seconds = 0.0
     try:
@@ -172,7 +185,7 @@ class Worker:
       OSError: The run folder cannot be written.
     """
     # pylint: disable=g-import-not-at-top
-    from elite_tf.champions import write_champion
+    from elite_tf.champions import exported_form, write_champion
     from elite_tf.training.trainer import load_trained
 
     name = request.candidate.name
@@ -192,7 +205,7 @@ class Worker:
           self._settings.quantize,
           self._settings.calibration_images,
           self._settings.seed,
-          self._form(request.candidate),
+          exported_form(request.candidate, self._settings.slices),
       )
     except EliteError as error:
       return Exported(name, None, str(error))
@@ -204,25 +217,16 @@ class Worker:
       return Exported(name, None, _reason(error))
     return Exported(name, metrics)
 
-  def _form(self, candidate: Candidate):
-    """Returns in which form a champion is exported: model -> model."""
-    if not self._settings.slices:
-      return lambda model: model
-    from elite_tf.export.sliced import slice_model
-
-    layers = get_family(candidate.family).plan(candidate)
-    return lambda model: slice_model(model, layers)
-
   def release(self, name: str) -> None:
     """Frees the memory of a candidate that is not trained here again."""
     if self._trainers.pop(name, None):
       gc.collect()  # A traced function and its graph refer to one another.
 
   def _tell(self, name: str, epoch: Epoch) -> None:
-    self._connection.send(EpochDone(name, epoch))
+    self._send(EpochDone(name, epoch))
 
   def _say(self, line: str) -> None:
-    self._connection.send(Said(line))
+    self._send(Said(line))
 
   def _trainer(self, candidate: Candidate):
     # pylint: disable=g-import-not-at-top
@@ -235,7 +239,10 @@ class Worker:
           self._inputs(candidate.resolution),
           self._settings.epochs,
           self._settings.seed,
-          Recipe(batch_size=self._settings.batch_size),
+          Recipe(
+              batch_size=self._settings.batch_size,
+              class_weights=self._settings.class_weights,
+          ),
           self._folder.checkpoint(candidate.name),
           self._say,
       )
@@ -266,7 +273,7 @@ def main(arguments: list[str]) -> None:
   with Connection(descriptor) as connection:
     try:
       try:
-        worker = Worker(connection, connection.recv())
+        worker = Worker(connection.send, connection.recv())
       except (EliteError, OSError) as error:
         connection.send(Stopped(error))
         return

@@ -106,3 +106,27 @@ def load_last(path: Path, warn: Callable[[str], None]) -> Checkpoint | None:
     )
     warn(f"{'; '.join(damaged)}; {remedy}")
   return found
+
+
+def check_shapes(
+    path: Path,
+    checkpoint: Checkpoint,
+    expected: Mapping[str, tuple[int, ...]],
+) -> None:
+  """Checks that a checkpoint is of the network at hand.
+
+  Args:
+    path: Its file, named in the error.
+    checkpoint: As loaded.
+    expected: Shapes of the arrays by name.
+
+  Raises:
+    ValueError: An array is missing, or of another shape.
+  """
+  found = {name: array.shape for name, array in checkpoint.arrays.items()}
+  for name, shape in expected.items():
+    if found.get(name) != shape:
+      raise ValueError(
+          f"{path}: checkpoint of another network: {name} must be of shape"
+          f" {shape}. Received: {found.get(name, 'nothing')}"
+      )

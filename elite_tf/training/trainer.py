@@ -14,23 +14,41 @@ from elite_tf.callbacks import AccuracyHistory, Report, StopOnNonFinite
 from elite_tf.datasets import Dataset
 from elite_tf.spec import Candidate, Epoch
 from elite_tf.training import checkpoint as checkpoints
+from elite_tf.training import first_weights
 from elite_tf.training.batch_norm import BatchStatistics
 from elite_tf.training.batches import Inputs, prepare
 from elite_tf.training.checkpoint import Checkpoint
 from elite_tf.training.functional import FunctionalModel
-from elite_tf.training.recipe import Recipe, ema_decay, learning_rate
+from elite_tf.training.precision import best_precision, in_float32, precision
+from elite_tf.training.recipe import (
+    Recipe,
+    balanced_weights,
+    ema_decay,
+    learning_rate,
+)
 from elite_tf.training.steps import (
     State,
     StepSettings,
     Totals,
+    even_batch,
+    fill,
     initial_state,
     make_steps,
 )
 
-# Networks in training have another batch norm than those that are exported.
+
+def _activation(layer):
+  build = models.BUILDERS["activation"]
+  return (in_float32(build) if layer.function == "softmax" else build)(layer)
+
+
+# Networks in training have another batch norm than those that are exported, and
+# logits and probabilities in float32 whatever the precision of the rest.
 BUILDERS = {
     **models.BUILDERS,
     "batch_norm": lambda layer: models.batch_norm(layer, BatchStatistics),
+    "dense": in_float32(models.BUILDERS["dense"]),
+    "activation": _activation,
 }
 
 EVALUATION_BATCH = 500
@@ -79,15 +97,19 @@ class Trainer:
     self._seed = seed
     self._recipe = recipe
     self._path = path
-    keras.utils.set_random_seed(seed)
-    self._function = FunctionalModel(models.build(candidate, BUILDERS))
+    with precision(best_precision()):
+      network = first_weights.build(candidate, BUILDERS, seed)
+    self._function = FunctionalModel(network)
     self._state = initial_state(self._function)
     self._train_step, self._evaluate_step = make_steps(
-        self._function, recipe, self._train.shape
+        self._function,
+        recipe,
+        self._train.shape,
+        _class_weights(recipe, self._train.labels, candidate.classes),
     )
     self._traced: set[object] = set()
     self.epochs: tuple[Epoch, ...] = ()
-    saved = checkpoints.load_last(path, warn) if path else None
+    saved = _load(path, self._state, warn) if path else None
     if saved is not None:
       self._state = State(
           **{
@@ -171,22 +193,29 @@ class Trainer:
         )
         seconds += spent
     validation, spent = self._validate()
+    start = time.perf_counter()  # A device may still be at it.
+    loss, correct, val_loss, val_correct = map(float, (*totals, *validation))
+    seconds += spent + time.perf_counter() - start
     return {
-        "loss": float(totals.loss) / (steps * batch),
-        "accuracy": float(totals.correct) / (steps * batch),
-        "val_loss": float(validation.loss) / len(self._val.labels),
-        "val_accuracy": float(validation.correct) / len(self._val.labels),
-        "seconds": seconds + spent,
+        "loss": loss / (steps * batch),
+        "accuracy": correct / (steps * batch),
+        "val_loss": val_loss / len(self._val.labels),
+        "val_accuracy": val_correct / len(self._val.labels),
+        "seconds": seconds,
     }
 
   def _validate(self) -> tuple[Totals, float]:
-    starts = range(0, len(self._val.labels), EVALUATION_BATCH)
-    parts = [slice(start, start + EVALUATION_BATCH) for start in starts]
+    count = len(self._val.labels)
+    batch = even_batch(count, EVALUATION_BATCH)
+    parts = [slice(i, i + batch) for i in range(0, count, batch)]
     totals, seconds = _no_totals(), 0.0
     with contextlib.closing(self._val.read(parts)) as read:
       for images, labels in read:
         totals, spent = self._timed(
-            self._evaluate_step, self._state, totals, images, labels
+            self._evaluate_step,
+            self._state,
+            totals,
+            *fill(images, labels, batch),
         )
         seconds += spent
     return totals, seconds
@@ -205,6 +234,32 @@ def _no_totals() -> Totals:
   return Totals(np.float32(0), np.float32(0))
 
 
+def _class_weights(
+    recipe: Recipe, labels: np.ndarray, classes: int
+) -> np.ndarray | None:
+  if recipe.class_weights == "none":
+    return None
+  counts = np.bincount(labels, minlength=classes).tolist()
+  return np.array(balanced_weights(counts), np.float32)
+
+
+def _load(
+    path: Path, state: State, warn: Callable[[str], None]
+) -> Checkpoint | None:
+  saved = checkpoints.load_last(path, warn)
+  try:
+    if saved is not None:
+      checkpoints.check_shapes(path, saved, _shapes(state))
+  except ValueError as error:
+    warn(f"{error}; this candidate is trained anew")
+    return None
+  return saved
+
+
+def _shapes(state: State) -> dict[str, tuple[int, ...]]:
+  return {n: tuple(v.shape) for n, v in state._asdict().items()}
+
+
 def load_trained(candidate: Candidate, path: Path) -> keras.Model:
   """Returns the candidate's network with the averaged weights of a checkpoint.
 
@@ -213,11 +268,13 @@ def load_trained(candidate: Candidate, path: Path) -> keras.Model:
     path: The checkpoint's file.
 
   Raises:
-    ValueError: The file is missing or damaged.
+    ValueError: The file is missing, damaged or of another network.
   """
   saved = checkpoints.load(path)
   if saved is None:
     raise ValueError(f"{path}: no such checkpoint")
-  return FunctionalModel(models.build(candidate)).set_weights(
+  function = FunctionalModel(first_weights.build(candidate))
+  checkpoints.check_shapes(path, saved, _shapes(initial_state(function)))
+  return function.set_weights(
       saved.arrays["average"], saved.arrays["statistics"]
   )

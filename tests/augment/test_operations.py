@@ -4,14 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from PIL import ImageEnhance, ImageOps
 
 from elite_tf.augment.operations import (
     CUTOUT_GREY,
     CUTOUT_RGB,
     OPERATIONS,
     SIGNED,
-    smooth,
 )
 from elite_tf.augment.policies import load_policy
 
@@ -177,15 +176,6 @@ def test_sharpness(kind, factor, request):
     expected = smoothed + factor * (pixels[y, x] - smoothed)
     assert found[y, x] == pytest.approx(np.clip(expected, 0, 255), abs=2)
   assert (found[0] == pixels[0]).all() and (found[:, -1] == pixels[:, -1]).all()
-
-
-@pytest.mark.parametrize("size", [(1, 1), (2, 5), (3, 3), (64, 33)])
-@pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_smoothing_is_pillows_to_the_last_bit(photographs, size, mode):
-  for image in photographs:
-    picture = Image.fromarray(image).resize(size).convert(mode)
-    expected = picture.filter(ImageFilter.SMOOTH)
-    assert smooth(picture).tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def written(tmp_path_factory, digits, write_idx, write_folder, write_tfds):
       parts = {"train": train, "test": test}
       parts = {p: (i[..., None], c) for p, (i, c) in parts.items()}
       write_tfds(path.parent, "my_digits", list("0123456789"), **parts)
-      return "my_digits"
+      return path.with_name("my_digits")
     path = path.with_suffix(".npz")
     np.savez_compressed(path, **arrays)
     return path
@@ -59,7 +59,7 @@ def written(tmp_path_factory, digits, write_idx, write_folder, write_tfds):
 
 
 @pytest.fixture(params=sorted(datasets.DATASETS))
-def source(request, tmp_path_factory, written):
+def source(request, written):
   """A real data set, through each source."""
   if request.param not in WRITTEN:
     return Source(request.param, datasets.Store())
@@ -67,7 +67,7 @@ def source(request, tmp_path_factory, written):
   store = datasets.Store()
   if request.param == "tfds":
     # Read through TensorFlow once, and then from the cache.
-    root = tmp_path_factory.getbasetemp() / "tfds0"
+    root, argument = argument.parent, argument.name
     store = datasets.Store(root / "cache", tfds_dir=str(root))
   return Source(f"{request.param}:{argument}", store)
 

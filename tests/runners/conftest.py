@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,57 @@ def local_runner(tmp_path, monkeypatch, heard):
           workers,
           1,
           *heard.callbacks(),
+          **options,
+      )
+      return stack.enter_context(runner)
+
+    yield make
+
+
+@pytest.fixture(scope="module")
+def ray_here():
+  """Ray, with a cluster of its own on this machine."""
+  pytest.importorskip("ray", reason="Ray is not installed: elite-tf[ray]")
+  from elite_tf.runners import ray as runner
+
+  os.environ["RAY_AUTH_MODE"] = "disabled"  # Or it writes a file at home.
+  with runner.connect(""):
+    yield runner
+
+
+@pytest.fixture
+def ray_fake():
+  """Returns how a fake worker of the Ray runner is made, in its actor."""
+  answer = fake_module().answer
+
+  class Fake:
+
+    def __init__(self, tell, setup):
+      self._tell, self._path = tell, setup.folder.path
+
+    def answer(self, request):
+      return answer(request, self._tell, self._path)
+
+    def release(self, name):
+      (self._path / f"{name}.released").write_text(str(os.getpid()))
+
+  return Fake
+
+
+@pytest.fixture
+def ray_runner(tmp_path, heard, ray_here, ray_fake):
+  """Makes Ray runners; they are closed afterwards."""
+  (tmp_path / "config.json").touch()
+  with contextlib.ExitStack() as stack:
+
+    def make(workers=1, **options):
+      settings = {"cpus_per_candidate": 0.25, **options.pop("settings", {})}
+      runner = ray_here.RayRunner(
+          Settings(**settings),
+          RunFolder(tmp_path),
+          workers,
+          *heard.callbacks(),
+          make=ray_fake,
           **options,
       )
       return stack.enter_context(runner)

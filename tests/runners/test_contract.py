@@ -1,18 +1,17 @@
 """What every runner does, wherever it trains.
 
 To add one: a fixture `NAME_runner` that makes it with fake workers (as in
-conftest.py), and its name in `RUNNERS`.
+conftest.py).
 """
 
 import pytest
 
+from elite_tf.runners import RUNNERS
 from elite_tf.spec import Candidate, Epoch
 from elite_tf.tournament import Bracket, Observer, Rules, play
 
-RUNNERS = ["local"]
 
-
-@pytest.fixture(params=RUNNERS)
+@pytest.fixture(params=sorted(RUNNERS))
 def make(request):
   """Makes runners of one kind: make(workers)."""
   return request.getfixturevalue(f"{request.param}_runner")

@@ -6,7 +6,7 @@ import pytest
 
 from elite_tf import datasets
 from elite_tf.datasets import Split
-from elite_tf.errors import CandidateFailed, VerificationFailed
+from elite_tf.errors import CandidateFailed, ConfigError, VerificationFailed
 from elite_tf.pool import make_pool
 from elite_tf.run_folder import RunFolder
 from elite_tf.runners import worker
@@ -57,7 +57,7 @@ def make(tmp_path, monkeypatch, wire):
 
   def make(**settings):
     settings = Settings(epochs=3, batch_size=30, **settings)
-    return Worker(wire, Setup(settings, RunFolder(tmp_path), 1))
+    return Worker(wire.send, Setup(settings, RunFolder(tmp_path), 1))
 
   return make
 
@@ -128,6 +128,16 @@ def test_memory_that_ran_out_is_the_workers_fault(make, monkeypatch, error):
 def test_disk_that_is_full_stops_the_search(make, monkeypatch):
   full = OSError(28, "No space left on device")
   _fails_with(monkeypatch, full)
+  assert make().answer(Job(CANDIDATE, 1, 1, 0, 3)) == Stopped(full)
+
+
+def test_cache_that_cannot_be_written_stops_the_search(make, monkeypatch):
+  full = ConfigError("--cache_dir: the disk is full")
+
+  def prepare(*_):
+    raise full
+
+  monkeypatch.setattr(worker, "prepare", prepare)
   assert make().answer(Job(CANDIDATE, 1, 1, 0, 3)) == Stopped(full)
 
 
@@ -243,7 +253,7 @@ def test_champion_is_exported_by_slices_where_asked_for(make, monkeypatch):
       lambda *arguments: forms.append(arguments[-1]) or {},
   )
   monkeypatch.setattr(
-      "elite_tf.export.sliced.slice_model",
+      "elite_tf.champions.slice_model",
       lambda model, layers: (model, layers[0].shape),
   )
   make(slices=True).answer(Export(CANDIDATE, 1))

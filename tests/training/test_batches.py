@@ -110,7 +110,7 @@ def _slow(made, log, seconds=0.0, fails=None):
   def apply(image, resolution, rng):
     log.append(image[0, 0, 0])
     time.sleep(seconds)
-    if fails is not None and len(log) == fails:
+    if fails is not None and len(log) >= fails:
       raise OSError("cannot be read")
     return image
 

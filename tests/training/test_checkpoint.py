@@ -170,3 +170,12 @@ def test_nothing_is_left_of_one_that_could_not_be_written(path, monkeypatch):
     checkpoint.save(path, Checkpoint(_arrays(), EPOCHS))
   assert os.listdir(path.parent) == [path.name], "nor is the old one moved"
   assert checkpoint.load(path).epochs == EPOCHS[:1]
+
+
+def test_a_checkpoint_of_another_network_is_refused(path):
+  saved = Checkpoint(_arrays(), EPOCHS)
+  shapes = {"weights": (5,), "square": (3,), "statistics": (0,)}
+  checkpoint.check_shapes(path, saved, shapes)
+  for name, shape in (("weights", (6,)), ("average", (5,))):
+    with pytest.raises(ValueError, match=f"{path}.*{name}.*{shape[0]},"):
+      checkpoint.check_shapes(path, saved, {**shapes, name: shape})

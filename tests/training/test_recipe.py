@@ -4,10 +4,17 @@ import dataclasses
 import math
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.utils.class_weight import compute_class_weight
 
-from elite_tf.training.recipe import Recipe, ema_decay, learning_rate
+from elite_tf.training.recipe import (
+    Recipe,
+    balanced_weights,
+    ema_decay,
+    learning_rate,
+)
 
 
 def test_recipe_is_the_papers():
@@ -24,6 +31,7 @@ def test_recipe_is_the_papers():
       "label_smoothing": 0.1,
       "weight_decay": 1e-5,
       "ema": 0.9999,
+      "class_weights": "none",
   }
 
 
@@ -100,3 +108,15 @@ def test_ema_decay_is_tensorflows(step):
 def test_ema_decay_by_hand():
   found = [ema_decay(Recipe(), step) for step in (0, 8, 90, 10**9)]
   assert found == pytest.approx([0.1, 0.5, 0.91, 0.9999], rel=1e-12)
+
+
+def test_balanced_weights_are_scikit_learns():
+  labels = [0] * 7 + [1] * 2 + [2]
+  expected = compute_class_weight(
+      "balanced", classes=np.arange(3), y=np.array(labels)
+  )
+  assert balanced_weights([7, 2, 1]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_class_without_images_counts_nothing():
+  assert balanced_weights([3, 0]) == [0.5, 0.0]

@@ -73,7 +73,7 @@ def seen(make, monkeypatch):
   """What the steps of three epochs are given; they compute nothing."""
   given = {"train": [], "evaluate": []}
 
-  def make_steps(function, recipe, image_shape):
+  def make_steps(function, recipe, image_shape, class_weights):
     def train(state, totals, images, labels, settings):
       given["train"].append((images, labels, settings))
       return state, Totals(totals.loss + 50, totals.correct + 5)
@@ -144,7 +144,7 @@ def test_validation_is_done_in_parts(seen, make, monkeypatch):
   monkeypatch.setattr(trainer, "EVALUATION_BATCH", 20)
   given["evaluate"].clear()
   (epoch,) = make().train(1)
-  assert [len(labels) for _, labels in given["evaluate"]] == [20, 10]
+  assert [len(labels) for _, labels in given["evaluate"]] == [15, 15]
   assert epoch.val_accuracy == 1
 
 

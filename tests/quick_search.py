@@ -63,6 +63,7 @@ def write_champion(folder, model, *_):
   write_file(folder / "model.keras", model.tobytes())
   return {
       "test_accuracy_float": float(model[0]) / 1000,
+      "float": {"balanced_accuracy": 0.5},
       "conversions": {"float": {"tflite_bytes": 1, "arena_bytes": 1}},
       "seconds": 0.0,
   }

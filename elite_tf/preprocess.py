@@ -110,6 +110,40 @@ def _resized(image: np.ndarray, size: int, crop: bool) -> np.ndarray:
   return np.asarray(picture).reshape(size, size, -1)
 
 
+class Resized:
+  """Images at a network's size, made where they are read.
+
+  `images[start:stop]` is what `resize` makes of these; what is in memory does
+  not grow with their number.
+
+  Attributes:
+    shape: (n, resolution, resolution, channels).
+    dtype: uint8.
+  """
+
+  dtype = np.dtype(np.uint8)
+
+  def __init__(
+      self,
+      images: np.ndarray | Sequence[np.ndarray],
+      resolution: int,
+      crop: bool = False,
+  ):
+    """Takes over images; the arguments are those of `resize`."""
+    self._arguments = (_checked_resolution(resolution), crop)
+    self._images = images
+    channels = images[0].shape[-1]
+    self.shape = (len(images), resolution, resolution, channels)
+
+  def __len__(self) -> int:
+    """Returns the number of images."""
+    return self.shape[0]
+
+  def __getitem__(self, part: slice) -> "np.ndarray":
+    """Returns some of the images."""
+    return resize(self._images[part], *self._arguments)
+
+
 def scale(images: np.ndarray) -> np.ndarray:
   """Takes pixels to the range of a network's input.
 

@@ -10,6 +10,7 @@ people's files FULLY_CONNECTED may not: see `tflite.dense_as_convolution`.
 """
 
 import dataclasses
+import math
 import time
 
 import numpy as np
@@ -20,7 +21,7 @@ from elite_tf.export.inspect import Tensor, inspect, require_softmax
 from elite_tf.interpreters.micro import TIMEOUT_SECONDS, run_micro
 from elite_tf.interpreters.reference import run_reference
 from elite_tf.interpreters.tensors import form
-from elite_tf.preprocess import quantize_input, scale
+from elite_tf.preprocess import Resized, quantize_input, scale
 
 # Bytes of input tensors made at a time: `compare` takes any number of images.
 CHUNK_BYTES = 1 << 28
@@ -60,7 +61,7 @@ class Verification:
 
 def compare(
     model: bytes,
-    images: np.ndarray,
+    images: np.ndarray | Resized,
     labels: np.ndarray,
     processes: int | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
@@ -88,7 +89,8 @@ def compare(
   require_softmax(inspection)
   different, first, answers, values = 0, None, [], set()
   table = _input_table(tensor)
-  rows = max(1, CHUNK_BYTES // (images[0].size * table.itemsize))
+  bytes_ = math.prod(images.shape[1:]) * table.itemsize
+  rows = max(1, CHUNK_BYTES // bytes_)
   for start in range(0, len(images), rows):
     inputs = table[images[start : start + rows]]
     # Micro goes first: what would end a process ends a child of it.
@@ -160,12 +162,12 @@ def _differs(micro: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def _check_images(
-    tensor: Tensor, images: np.ndarray, labels: np.ndarray
+    tensor: Tensor, images: np.ndarray | Resized, labels: np.ndarray
 ) -> None:
   if (
-      not isinstance(images, np.ndarray)
+      not isinstance(images, np.ndarray | Resized)
       or images.dtype != np.uint8
-      or images.ndim != 4
+      or len(images.shape) != 4
       or images.shape[1:] != tensor.shape[1:]
       or not len(images)
   ):

@@ -310,3 +310,17 @@ def test_needs_numpy_and_pillow_alone():
   )
   assert result.returncode == 0, result.stderr
   assert result.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("crop", [False, True])
+def test_images_resized_where_they_are_read(crop):
+  random = np.random.default_rng(3)
+  pictures = [
+      random.integers(0, 256, (height, 90, 3), np.uint8)
+      for height in (70, 80, 120, 64)
+  ]
+  lazy = preprocess.Resized(pictures, 24, crop)
+  assert lazy.shape == (4, 24, 24, 3) and len(lazy) == 4
+  whole = preprocess.resize(pictures, 24, crop)
+  for part in (slice(None), slice(1, 3), slice(3, 9)):
+    assert np.array_equal(lazy[part], whole[part])

@@ -22,18 +22,21 @@ INT32_MAX = 2**31 - 1
 MOST_SHIFT = 30
 
 
-def quantize_factor(real: float) -> tuple[int, int]:
+def quantize_factor(
+    real: float, most_shift: int = MOST_SHIFT
+) -> tuple[int, int]:
   """Returns a real factor as (multiplier, shift).
 
   Args:
     real: Not negative.
+    most_shift: The greatest shift that there can be.
 
   Raises:
     ConfigError: If it is too large to be one.
   """
   if not math.isfinite(real) or real < 0:
     raise ConfigError(
-        f"A factor between scales must be a number. Received: {real}"
+        f"a factor between scales must be a number. Received: {real}"
     )
   if real == 0:
     return 0, 0
@@ -43,10 +46,10 @@ def quantize_factor(real: float) -> tuple[int, int]:
     multiplier, shift = 2**30, shift + 1
   if shift < -31:
     return 0, 0
-  if shift > MOST_SHIFT:
+  if shift > most_shift:
     raise ConfigError(
-        "The scales of an operator are too far apart: their factor must be"
-        f" below 2^{MOST_SHIFT}. Received: {real:.3g}"
+        "the scales are too far apart: their factor must be below"
+        f" 2^{most_shift}. Received: {real:.3g}"
     )
   return multiplier, shift
 

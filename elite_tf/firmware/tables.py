@@ -18,6 +18,10 @@ CODES = np.arange(-128, 128, dtype=np.int64)
 LOGISTIC_BITS = 4
 SOFTMAX_BITS = 5
 
+# Where the radius inside which inputs are scaled at all becomes smaller as the
+# shift grows, no shift is too large.
+ANY_SHIFT = 1100
+
 
 @dataclasses.dataclass(frozen=True)
 class Quantization:
@@ -55,15 +59,15 @@ def quantize(real: float, target: Quantization) -> int:
 def logistic(source: Quantization) -> np.ndarray:
   """Returns LOGISTIC, whose output has scale 1/256 and zero point -128."""
   multiplier, shift = fixed_point.quantize_factor(
-      source.scale * 2.0 ** (31 - LOGISTIC_BITS)
+      source.scale * 2.0 ** (31 - LOGISTIC_BITS), ANY_SHIFT
   )
   radius = fixed_point.input_radius(LOGISTIC_BITS, shift)
   x = CODES - source.zero_point
   inside = np.abs(x) < radius
-  scaled = fixed_point.scale(np.where(inside, x, 0), multiplier, shift)
+  scaled = _scale_inside(x, inside, multiplier, shift)
   result = fixed_point.logistic(scaled, LOGISTIC_BITS)
   result = fixed_point.shift_right(result, 23) - 128
-  return _int8(np.where(inside, result, np.where(x < 0, -128, 127)))
+  return _int8(np.where(inside, result, np.where(x <= -radius, -128, 127)))
 
 
 def hard_swish(source: Quantization, target: Quantization) -> np.ndarray:
@@ -80,12 +84,12 @@ def hard_swish(source: Quantization, target: Quantization) -> np.ndarray:
   if shift > 0:
     gate = fixed_point.saturate(gate << 1, 16)
   if shift < 0:
-    gate = fixed_point.shift_right(gate, min(-shift, 31))
+    gate = _shift_right16(gate, -shift)
   gate = (gate + 2**15) >> 1
-  # Halves away from zero do not occur: the quotient is cut, towards zero.
+  # Not rounded but cut, towards zero.
   result = gate * product
   result = np.sign(result) * (np.abs(result) >> 15)
-  result = fixed_point.shift_right(result, min(max(-to_output[1], 0), 31))
+  result = _shift_right16(result, max(-to_output[1], 0))
   return _int8(result + target.zero_point)
 
 
@@ -100,13 +104,22 @@ def exponentials(source: Quantization, beta: float) -> np.ndarray:
       float(np.float32(beta)) * source.scale * 2.0 ** (31 - SOFTMAX_BITS),
       2.0**31 - 1.0,
   )
-  multiplier, shift = fixed_point.quantize_factor(real)
+  multiplier, shift = fixed_point.quantize_factor(real, ANY_SHIFT)
   radius = fixed_point.input_radius(SOFTMAX_BITS, shift)
   distance = np.arange(256, dtype=np.int64)
   near = distance <= radius
-  scaled = fixed_point.scale(np.where(near, -distance, 0), multiplier, shift)
+  scaled = _scale_inside(-distance, near, multiplier, shift)
   result = fixed_point.exponential(scaled, SOFTMAX_BITS)
   return np.where(near, result, -1).astype(np.int32)
+
+
+def _scale_inside(
+    x: np.ndarray, inside: np.ndarray, multiplier: int, shift: int
+) -> np.ndarray:
+  """Returns x scaled where it is inside the radius, else 0."""
+  if shift > fixed_point.MOST_SHIFT:  # Only 0 can be inside.
+    return np.zeros_like(x)
+  return fixed_point.scale(np.where(inside, x, 0), multiplier, shift)
 
 
 def _factor16(real: float) -> tuple[int, int]:
@@ -119,6 +132,17 @@ def _factor16(real: float) -> tuple[int, int]:
 def _high_product16(a: np.ndarray, b: int) -> np.ndarray:
   """Returns a * b / 2^15, halves up."""
   return fixed_point.saturate((a * b + 2**14) >> 15, 16)
+
+
+def _shift_right16(x: np.ndarray, exponent: int) -> np.ndarray:
+  """Returns x / 2^exponent, as 16 bits have it.
+
+  From 16 on the mask of what is shifted out has no room: the quotient is a step
+  away from 0 instead of 0.
+  """
+  if exponent < 16:
+    return fixed_point.shift_right(x, exponent)
+  return np.where(x >= 0, 1, -1)
 
 
 def _int8(x: np.ndarray) -> np.ndarray:

@@ -99,6 +99,33 @@ class RunFolder:
       raise ConfigError(f"{self.result}: damaged ({error})") from error
 
 
+def find_champion(folder: RunFolder, champion: str) -> tuple[Path, str]:
+  """Returns the folder of a champion's files and its search's data set.
+
+  Args:
+    folder: Of a search that has ended.
+    champion: Its name; empty means the most accurate one in validation.
+
+  Raises:
+    ConfigError: There is no such search or champion.
+  """
+  result = folder.read_result()
+  if result is None:
+    raise ConfigError(f"--run_dir={folder.path} holds no finished search")
+  champions = {entry["name"]: entry for entry in result["champions"]}
+  if not champions:
+    raise ConfigError(f"--run_dir={folder.path} holds no champion")
+  if not champion:
+    champion = max(champions, key=lambda n: champions[n]["val_accuracy"])
+  if champion not in champions:
+    raise ConfigError(
+        f"--champion must be one of {', '.join(sorted(champions))}."
+        f" Received: {champion}"
+    )
+  config = json.loads(folder.config.read_text())
+  return folder.champion(champion), config["settings"]["data"]
+
+
 def default_run_dir(data_name: str, pool: str) -> str:
   """Returns the run folder of a search that names none."""
   return f"runs/{data_name}-{pool.replace(':', '-')}"

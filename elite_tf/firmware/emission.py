@@ -24,12 +24,14 @@ class Description:
     input: Scale and zero point of the input.
     output: Scale and zero point of the output.
     labels: Names of the classes.
+    input_codes: What each of the 256 values of a pixel is as an input, int8.
   """
 
   origin: str
   input: Quantization
   output: Quantization
   labels: tuple[str, ...]
+  input_codes: np.ndarray
 
 
 def sources(
@@ -90,6 +92,9 @@ def _header(
 #define ELITE_BUFFER_BYTES {layout.bytes}
 #define ELITE_LAYERS {len(program.stages)}
 
+/* What each value of a pixel is as an input. */
+extern const int8_t elite_input_codes[256];
+
 /* Where an input may be written before elite_invoke, which then takes it from
  * here, and writes over it. ELITE_INPUT_BYTES of the network's own buffer. */
 int8_t *elite_input(void);
@@ -137,6 +142,8 @@ static _Alignas(16) int8_t memory[ELITE_BUFFER_BYTES];
   for stage in program.stages:
     yield from _constants(program, layout, stage)
   yield from _functions(program, layout)
+  codes = _array("elite_input_codes", description.input_codes)
+  yield codes.removeprefix("static ") + "\n"
   source, target = program.values[program.input], program.values[program.output]
   place = layout.offsets[program.input]
   yield f"int8_t *elite_input(void) {{ return memory + {place}; }}\n\n"

@@ -128,7 +128,7 @@ def _settings(machine: Machine, platform: str) -> Iterator[str]:
     return
   yield f"MACHINE = {machine.flags}\n"
   yield (
-      f"MACHINE += -DELITE_CLOCK_HZ={machine.clock_hz} -ffreestanding\n"
+      f"MACHINE += -DELITE_CLOCK_HZ={machine.clock_hz}\n"
       f"LINK = --specs=nano.specs --specs=nosys.specs -nostartfiles -L."
       f" -T{machine.script} -Wl,--gc-sections\n"
       f"RUN = {' '.join(_emulation(machine, 'check.elf'))}\n"

@@ -30,6 +30,10 @@ SMALL = 10
 IN_PLACE = ("sum", "product", "table")
 
 
+# First and last tick of what is never used.
+_NEVER = (1 << 60, -1)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Layout:
   """What lies where.
@@ -118,8 +122,8 @@ def _place(program: Program, streamed: frozenset[int], trials: int) -> Layout:
   users = [i for i, stage in enumerate(program.stages) if stage.scratch]
   for index in users:
     size = -(-program.stages[index].scratch // ALIGNMENT) * ALIGNMENT
-    first, last = schedule.spans[index]
-    blocks.append(_Block(size, np.array([(0, size, first, last)])))
+    span = schedule.spans.get(index, _NEVER)
+    blocks.append(_Block(size, np.array([(0, size, *span)])))
   conflicts = _conflicts(program, schedule, values, blocks)
   order = sorted(range(len(blocks)), key=lambda i: (-blocks[i].size, i))
   best, size = _fit(blocks, conflicts, order)
@@ -148,10 +152,12 @@ def _of_value(program: Program, schedule: Schedule, index: int) -> _Block:
   value = program.values[index]
   births, deaths = schedule.births[index], schedule.deaths[index]
   rows, row_bytes = schedule.rings[index], value.row_bytes
-  if rows < value.height:
-    computed = births >= 0
-    first = int(births[computed].min(initial=1 << 60))
-    slots = [(0, rows * row_bytes, first, int(deaths.max()))]
+  computed = births >= 0
+  if not computed.any():
+    slots = [(0, 0, *_NEVER)]
+  elif rows < value.height:
+    span = int(births[computed].min()), int(deaths.max())
+    slots = [(0, rows * row_bytes, *span)]
   else:
     slots = [
         (y * row_bytes, row_bytes, birth, death)

@@ -470,11 +470,18 @@ def _look_up_at_once(program: Program) -> Program:
     pointers = dict(KERNELS[source.kernel].arrays)
     if "table" not in pointers or stage.rows[0] == ALL_ROWS:
       continue
-    table = stage.arrays["table"]
+    table, fields = stage.arrays["table"], dict(source.fields)
     if "table" in source.arrays:
       table = _compose(source.arrays["table"], table)
+    if "low" in fields:  # What the kernel limits, the table does.
+      limited = np.clip(tables.CODES, fields["low"], fields["high"])
+      table = _compose(limited, table)
+      fields |= {"low": -128, "high": 127}
     stages[before] = dataclasses.replace(
-        source, output=stage.output, arrays={**source.arrays, "table": table}
+        source,
+        output=stage.output,
+        fields=fields,
+        arrays={**source.arrays, "table": table},
     )
     stages[index] = None
     maker[stage.output] = before

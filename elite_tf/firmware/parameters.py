@@ -136,7 +136,7 @@ def depthwise(
       bias,
       fields["input_zero"],
   )
-  arrays["weights"] = weights.data
+  arrays["weights"] = np.ascontiguousarray(arrays["weights"].T)
   return fields, arrays, rows
 
 
@@ -245,7 +245,7 @@ def sum_of(operator: Operator, a: Tensor, b: Tensor, target: Tensor) -> Fields:
       ("_b", right / twice),
       ("", twice / ((1 << SUM_BITS) * target.scales[0])),
   ):
-    multiplier, shift = fixed_point.quantize_factor(real)
+    multiplier, shift = _normal_factor(real)
     if shift > 0:
       raise ConfigError("the scale of its output is too small for its inputs")
     fields[f"multiplier{name}"], fields[f"shift{name}"] = multiplier, shift
@@ -257,7 +257,7 @@ def product_of(
 ) -> Fields:
   """Returns the fields of MUL."""
   fields = _pair(operator, a, b, target)
-  fields["multiplier"], fields["shift"] = fixed_point.quantize_factor(
+  fields["multiplier"], fields["shift"] = _normal_factor(
       a.scales[0] * b.scales[0] / target.scales[0]
   )
   return fields
@@ -455,13 +455,24 @@ def _weighted(
   least = np.minimum(*edges).sum(axis=1) + added
   if most.max() >= 2**31 or least.min() < -(2**31):
     raise ConfigError("its sums can exceed 32 bits")
-  pairs = [fixed_point.quantize_factor(factor) for factor in factors]
+  pairs = [_normal_factor(factor) for factor in factors]
+  # What a factor makes nothing of is nothing from the start.
+  dead = [fixed_point.quantize_factor(factor)[0] == 0 for factor in factors]
   return {
-      "weights": weights.astype(np.int8),
-      "bias": added,
+      "weights": np.where(np.c_[dead], 0, weights).astype(np.int8),
+      "bias": np.where(dead, 0, added).astype(np.int32),
       "multiplier": np.array([pair[0] for pair in pairs], np.int32),
       "shift": np.array([pair[1] for pair in pairs], np.int8),
   }
+
+
+def _normal_factor(real: float) -> tuple[int, int]:
+  """Returns a factor with a multiplier of 2^30 or more, as kernels want it.
+
+  One too small for that becomes 2^-32: it makes 0 of what is below 2^30 too.
+  """
+  multiplier, shift = fixed_point.quantize_factor(real)
+  return (multiplier, shift) if multiplier else (2**30, -31)
 
 
 def _less_zero(arrays: Arrays, input_zero: int) -> np.ndarray:

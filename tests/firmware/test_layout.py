@@ -140,9 +140,11 @@ def test_rows_wait_in_a_ring_for_the_skip():
   program = _bottleneck(skip=True)
   played = schedule.play(program, frozenset({1, 2, 3}))
   assert [played.rings[value] for value in (1, 2, 3)] == [3, 1, 1]
-  # The output may be written over the input, row by row.
+  # The output is written over the input, row by row: beside that there are
+  # three rows of the expanded map, one of each other, and the scratch memory.
   plan = layout.arrange(program)
-  assert plan.bytes < 2 * program.values[0].bytes
+  assert plan.offsets[4] == plan.offsets[0]
+  assert plan.bytes == 24 * (24 * 8 + 3 * 48 + 48 + 8) + 52
 
 
 def test_same_program_same_layout():

@@ -111,7 +111,7 @@ static inline int8_t finish(const elite_convolution *p, int32_t channel,
                             int32_t sum) {
   const int32_t scaled =
       elite_scale(sum, p->multiplier[channel], p->shift[channel]);
-  return elite_clamp(elite_add(scaled, p->output_zero), p->low, p->high);
+  return elite_saturate(elite_add(scaled, p->output_zero));
 }
 
 /* All channels of two pixels, whose inputs are the columns a and b. */
@@ -216,5 +216,5 @@ void elite_convolution_row(const elite_convolution *p, const int8_t *input,
       one_pixel(p, depth, gather(p, input, y, x, columns), to);
     }
   }
-  if (p->table) elite_table(p->table, output, width * channels, output);
+  elite_finish_row(p->table, p->low, p->high, width * channels, output);
 }

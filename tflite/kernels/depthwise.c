@@ -17,7 +17,7 @@ static inline int8_t finish(const elite_depthwise *p, int32_t channel,
                             int32_t sum) {
   const int32_t scaled =
       elite_scale(sum, p->multiplier[channel], p->shift[channel]);
-  return elite_clamp(elite_add(scaled, p->output_zero), p->low, p->high);
+  return elite_saturate(elite_add(scaled, p->output_zero));
 }
 
 #if ELITE_DSP
@@ -143,6 +143,6 @@ void elite_depthwise_row(const elite_depthwise *p, const int8_t *input,
       for (; c < out_channels; ++c) one_channel(p, &w, c / each, c, to);
     }
   }
-  if (p->table) elite_table(p->table, output, p->out_width * out_channels,
-                            output);
+  elite_finish_row(p->table, p->low, p->high, p->out_width * out_channels,
+                   output);
 }

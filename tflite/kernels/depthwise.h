@@ -9,7 +9,7 @@
 typedef struct {
   const int8_t *weights;     /* [kernel_height][kernel_width][out_channels] */
   const int32_t *bias;       /* [out_channels] */
-  const int32_t *multiplier; /* [out_channels], see fixed_point.h */
+  const int32_t *multiplier; /* [out_channels], see elite_scale */
   const int8_t *shift;       /* [out_channels] */
   const int8_t *table;       /* of 256, for every number of the output; or 0 */
   int32_t in_height, in_width, in_channels;
@@ -20,7 +20,7 @@ typedef struct {
   int32_t dilation_y, dilation_x;
   int32_t pad_top, pad_left;
   int32_t input_zero, output_zero; /* the numbers that mean 0 */
-  int32_t low, high;               /* limits of the output, before the table */
+  int32_t low, high;               /* limits of the output, without a table */
 } elite_depthwise;
 
 /* Computes row y of the output. */

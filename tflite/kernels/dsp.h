@@ -37,6 +37,23 @@ static inline int16x2_t elite_odd_plus(int16x2_t offset, int8x4_t word) {
           : "r"(offset), "r"(word));
   return pair;
 }
+
+/* The larger, and the smaller, of each of the four numbers. The two
+ * instructions belong together: the first leaves what the second selects by. */
+static inline int8x4_t elite_larger(int8x4_t a, int8x4_t b) {
+  int8x4_t unused, result;
+  __asm__("ssub8 %0, %2, %3\n\tsel %1, %2, %3"
+          : "=&r"(unused), "=r"(result)
+          : "r"(a), "r"(b));
+  return result;
+}
+static inline int8x4_t elite_smaller(int8x4_t a, int8x4_t b) {
+  int8x4_t unused, result;
+  __asm__("ssub8 %0, %2, %3\n\tsel %1, %3, %2"
+          : "=&r"(unused), "=r"(result)
+          : "r"(a), "r"(b));
+  return result;
+}
 #else
 #define ELITE_DSP 0
 #endif

@@ -13,7 +13,7 @@ typedef struct {
   int32_t multiplier_b, shift_b; /* factor of b */
   int32_t multiplier, shift;     /* factor of the sum */
   int32_t output_zero;           /* the number that means 0 */
-  int32_t low, high;             /* limits of the output, before the table */
+  int32_t low, high;             /* limits of the output, if there is no table */
 } elite_sum;
 
 typedef struct {
@@ -23,7 +23,7 @@ typedef struct {
   int32_t offset_a, offset_b; /* what is added to the inputs */
   int32_t multiplier, shift;  /* factor of the product, see fixed_point.h */
   int32_t output_zero;        /* the number that means 0 */
-  int32_t low, high;          /* limits of the output, before the table */
+  int32_t low, high;          /* limits of the output, if there is no table */
 } elite_product;
 
 /* output[i] of a[i] and b[i]; the output may be the memory of a or of b if

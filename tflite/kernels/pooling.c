@@ -27,12 +27,11 @@ void elite_average_pool_row(const elite_average_pool *p, const int8_t *input,
         }
       }
       const int32_t half = sum > 0 ? count / 2 : -(count / 2);
-      *to++ = elite_clamp((sum + half) / count, p->low, p->high);
+      *to++ = (int8_t)((sum + half) / count);
     }
   }
-  if (p->table) {
-    elite_table(p->table, output, p->out_width * p->channels, output);
-  }
+  elite_finish_row(p->table, p->low, p->high, p->out_width * p->channels,
+                   output);
 }
 
 void elite_mean_map(const elite_mean *p, const int8_t *input, int8_t *output) {
@@ -40,7 +39,7 @@ void elite_mean_map(const elite_mean *p, const int8_t *input, int8_t *output) {
     const int8_t *from = input + c;
     int32_t sum = -p->pixels * p->input_zero;
     for (int32_t i = p->pixels; i > 0; --i, from += p->channels) sum += *from;
-    sum = elite_scale(sum, p->multiplier, p->shift);
+    sum = elite_scale_by_any(sum, p->multiplier, p->shift);
     output[c] = elite_clamp(elite_add(sum, p->output_zero), -128, 127);
   }
   if (p->table) elite_table(p->table, output, p->channels, output);

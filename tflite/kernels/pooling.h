@@ -12,7 +12,7 @@ typedef struct {
   int32_t kernel_height, kernel_width;
   int32_t stride_y, stride_x;
   int32_t pad_top, pad_left;
-  int32_t low, high; /* limits of the output, before the table */
+  int32_t low, high; /* limits of the output, without a table */
 } elite_average_pool;
 
 typedef struct {

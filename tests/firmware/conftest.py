@@ -203,9 +203,10 @@ class _Run:
     self._memory = memory
     self._done = [0] * len(program.stages)
     self._makers = {s.output: i for i, s in enumerate(program.stages)}
-    self._structures = [
-        kernels.structure(program, plan, stage) for stage in program.stages
-    ]
+    if kernels is not None:
+      self._structures = [
+          kernels.structure(program, plan, stage) for stage in program.stages
+      ]
 
   def all(self):
     """Runs all stages."""
@@ -254,6 +255,86 @@ class _Run:
     row %= self._plan.schedule.rings[index]
     offset = self._plan.offsets[index] + row * value.row_bytes
     return ctypes.c_void_p(self._memory.ctypes.data + offset)
+
+
+class _Recording(_Run):
+  """Notes the calls of a pass, as player.c takes them."""
+
+  def __init__(self, kernels, program, plan, memory):
+    super().__init__(kernels, program, plan, memory)
+    self.constants = bytearray()
+    self.calls = []
+    self._structures = [self._words(stage) for stage in program.stages]
+
+  def _constant(self, array):
+    self.constants += bytes(-len(self.constants) % 4)
+    self.constants += np.ascontiguousarray(array).tobytes()
+    return 1 << 31 | (len(self.constants) - array.nbytes)
+
+  def _words(self, stage):
+    kernel = KERNELS[stage.kernel]
+    fields = emission.fields_of(self._program, self._plan, stage)
+    arrays = [
+        self._constant(stage.arrays[name]) if name in stage.arrays else _NOWHERE
+        for name, _ in kernel.arrays
+    ]
+    numbers = [fields[name] & 0xFFFFFFFF for name in kernel.fields]
+    return len(arrays), arrays + numbers
+
+  def _address(self, index, y, by_row):
+    value = self._program.values[index]
+    row = y if by_row and value.height > 1 else 0
+    if value.data is not None:
+      return self._constant(value.data) + row * value.row_bytes
+    row %= self._plan.schedule.rings[index]
+    return self._plan.offsets[index] + row * value.row_bytes
+
+  def _call(self, index, stage, y):
+    rows = [
+        self._address(value, y, taken != ALL_ROWS)
+        for value, taken in zip(stage.inputs, stage.rows)
+    ]
+    if "input" in KERNELS[stage.kernel].call:
+      rows[0] = self._address(stage.inputs[0], 0, False)
+    rows += [rows[-1]] * (3 - len(rows))
+    pointers, words = self._structures[index]
+    count = emission.count_of(self._program, stage)
+    output = self._address(stage.output, y, stage.height > 1)
+    scratch = self._plan.scratch.get(index, _NOWHERE)
+    call = [list(KERNELS).index(stage.kernel), pointers]
+    call += [*rows, y, count, output, scratch, *words]
+    self.calls.append(call + [0] * (_CALL_WORDS - len(call)))
+
+
+_NOWHERE = 0xFFFFFFFF
+_CALL_WORDS = 48
+_PLAYER_MAGIC = 0x59414C50
+
+
+def _record(model, row, expected):
+  """Returns a network's calls for one input, as player.c takes them."""
+  program = lowering.lower(reader.read(model))
+  plan = layout.arrange(program, trials=0)
+  memory = np.zeros(plan.bytes, np.int8)
+  start = plan.offsets[program.input]
+  memory[start : start + row.size] = row.reshape(-1)
+  recording = _Recording(None, program, plan, memory)
+  recording.all()
+  head = [
+      _PLAYER_MAGIC, len(recording.constants), len(recording.calls),
+      _CALL_WORDS, plan.offsets[program.output], expected.size, memory.size,
+  ]  # fmt: skip
+  calls = np.array(recording.calls, np.uint32)
+  return b"".join([
+      np.array(head, np.uint32).tobytes(), bytes(recording.constants),
+      memory.tobytes(), expected.tobytes(), calls.tobytes(),
+  ])  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def record():
+  """The function that notes the calls of a network."""
+  return _record
 
 
 @pytest.fixture(scope="session")

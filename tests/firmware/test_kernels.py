@@ -7,12 +7,17 @@ many; 2,000 is what a change of a kernel should pass.
 
 import math
 import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from elite_tf.firmware import lowering, reader
+from elite_tf.firmware import lowering, reader, sources
 from elite_tf.firmware.kernels import KERNELS
+from elite_tf.firmware.targets import c
 
 NETWORKS = int(os.environ.get("FIRMWARE_NETWORKS", "300"))
 
@@ -499,3 +504,49 @@ def test_every_kernel_and_operator_is_among_them(network):
       used.update(stage.kernel for stage in lowering.lower(graph).stages)
   assert used == set(KERNELS)
   assert codes == set(reader.supported())
+
+
+@pytest.fixture(scope="module")
+def calls(network, run_bulk, record):
+  """Calls of a tenth of the networks, one input each, and their number."""
+  count = -(-NETWORKS // 10 // len(KINDS)) + 1
+  pairs = []
+  for number, kind in enumerate(sorted(KINDS)):
+    for seed in range(number * 100_000, number * 100_000 + count):
+      maker = _Maker(network, seed)
+      source, target = KINDS[kind](maker)
+      model = maker.net.pack(source[0], target[0])
+      pairs.append((model, _inputs(maker, source[1])[1:2]))
+  answers = run_bulk(pairs)
+  kept = [x for x in zip(pairs, answers) if not isinstance(x[1], str)]
+  return b"".join(record(m, x, y) for (m, x), y in kept), len(kept)
+
+
+@pytest.mark.parametrize("name", sorted(c.BOARDS))
+def test_equal_on_emulated_cores(name, calls, tmp_path):
+  for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):
+    if shutil.which(tool) is None:
+      pytest.skip(f"{tool} is not installed")
+  machine = c.BOARDS[name][1]
+  tflite = sources.folder()
+  (tmp_path / "calls.bin").write_bytes(calls[0])
+  subprocess.run(
+      [
+          machine.compiler, *machine.flags.split(), "-std=c11", "-O2", "-Wall",
+          "-Wextra", "-Werror", f"-DELITE_CLOCK_HZ={machine.clock_hz}",
+          f"-I{tflite / 'kernels'}", f"-I{tflite / 'check'}", "-o", "player.elf",
+          Path(__file__).parent / "player.c", tflite / "boards" / "cortex_m.c",
+          *sorted((tflite / "kernels").glob("*.c")), "--specs=nano.specs",
+          "--specs=nosys.specs", "-nostartfiles", f"-L{tflite / 'boards'}",
+          f"-T{machine.script}",
+      ],
+      cwd=tmp_path, check=True, timeout=60,
+  )  # fmt: skip
+  done = subprocess.run(
+      c.emulation(machine, "player.elf"),
+      cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+  )  # fmt: skip
+  said = done.stdout + done.stderr
+  assert re.search(r"wrong (\d+)", said), said[-500:]
+  assert f"networks {calls[1]}\n" in said
+  assert done.returncode == 0, said[-500:]

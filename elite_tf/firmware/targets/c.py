@@ -61,7 +61,8 @@ _ARM = functools.partial(
     Machine, "arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi"
 )
 
-_BOARDS = {
+# Name -> what it is, and how it is reached.
+BOARDS = {
     "mps2-an386": (
         "Cortex-M4, emulated",
         _ARM(
@@ -131,11 +132,12 @@ def _settings(machine: Machine, platform: str) -> Iterator[str]:
       f"MACHINE += -DELITE_CLOCK_HZ={machine.clock_hz}\n"
       f"LINK = --specs=nano.specs --specs=nosys.specs -nostartfiles -L."
       f" -T{machine.script} -Wl,--gc-sections\n"
-      f"RUN = {' '.join(_emulation(machine, 'check.elf'))}\n"
+      f"RUN = {' '.join(emulation(machine, 'check.elf'))}\n"
   )
 
 
-def _emulation(machine: Machine, program: str) -> list[str]:
+def emulation(machine: Machine, program: str) -> list[str]:
+  """Returns the command that has the emulator run a program."""
   return [
       "qemu-system-arm", "-M", machine.emulator, "-nographic", "-monitor",
       "none", "-serial", "none", "-icount", "shift=0", "-semihosting-config",
@@ -241,7 +243,7 @@ def _execute(
   """Runs a program and returns the figures that it prints."""
   command = [f"./{program}"]
   if machine.emulator:
-    command = _emulation(machine, program)
+    command = emulation(machine, program)
   process = subprocess.Popen(
       command,
       cwd=build,
@@ -326,6 +328,6 @@ TARGETS = (
     _target("c-host", "the same, compiled and run here", _HOST, True),
     *(
         _target(f"c-{name}", f"Arm {name.upper()}: {title}", machine, True)
-        for name, (title, machine) in _BOARDS.items()
+        for name, (title, machine) in BOARDS.items()
     ),
 )

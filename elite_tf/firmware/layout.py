@@ -69,7 +69,7 @@ def arrange(program: Program, trials: int = TRIALS) -> Layout:
   candidates = frozenset(streamable(program))
   found = [_descend(program, start) for start in (candidates, frozenset())]
   streamed = min(found, key=lambda pair: (pair[0], len(pair[1])))[1]
-  return _place(program, streamed, trials)
+  return place(program, streamed, trials)
 
 
 def _descend(
@@ -80,7 +80,7 @@ def _descend(
   Returns:
     Bytes of the buffer, and what is streamed.
   """
-  best = _place(program, streamed, 0).bytes
+  best = place(program, streamed, 0).bytes
   left = [
       value
       for value in streamable(program)
@@ -88,14 +88,14 @@ def _descend(
   ]
   # What is too small to matter is not streamed: it costs a little time.
   plain = streamed & frozenset(left)
-  if (size := _place(program, plain, 0).bytes) <= best:
+  if (size := place(program, plain, 0).bytes) <= best:
     best, streamed = size, plain
   improved = True
   while improved:
     improved = False
     for value in left:
       changed = streamed ^ {value}
-      size = _place(program, changed, 0).bytes
+      size = place(program, changed, 0).bytes
       if size < best or (size == best and value in streamed):
         improved = improved or size < best
         best, streamed = size, changed
@@ -114,8 +114,19 @@ class _Block(NamedTuple):
   slots: np.ndarray
 
 
-def _place(program: Program, streamed: frozenset[int], trials: int) -> Layout:
-  """Returns the best of the orders tried: largest first, then shuffled ones."""
+def place(
+    program: Program, streamed: frozenset[int], trials: int = TRIALS
+) -> Layout:
+  """Places what a choice of streamed values needs.
+
+  Args:
+    program: The program.
+    streamed: Values whose rows are computed when they are needed.
+    trials: Orders of placing to try, after the largest first.
+
+  Returns:
+    The smallest layout found; the same for the same arguments.
+  """
   schedule = play(program, streamed)
   values = sorted(schedule.births)
   blocks = [_of_value(program, schedule, value) for value in values]

@@ -94,7 +94,7 @@ def test_no_row_is_overwritten(stride, skip, streamed):
   program = _bottleneck(stride, skip=skip)
   kept = frozenset(streamed) & frozenset(schedule.streamable(program))
   for trials in (0, 20):
-    _replay(program, layout._place(program, kept, trials))
+    _replay(program, layout.place(program, kept, trials))
 
 
 def test_random_programs():
@@ -132,7 +132,7 @@ def test_expanded_map_is_never_there_as_a_whole():
   # Three rows of it are: a kernel of three.
   assert plan.schedule.rings[1] == 3
   whole = program.values[1].bytes
-  assert layout._place(program, frozenset(), 50).bytes > whole
+  assert layout.place(program, frozenset(), 50).bytes > whole
   assert plan.bytes < whole / 2
 
 

@@ -10,16 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
-from elite_tf import preprocess
+from elite_tf import device, metrics, preprocess
 from elite_tf.datasets import Dataset, Split
 from elite_tf.export import tflite
 from elite_tf.export.logistic import align
+from elite_tf.export.sliced import slice_model
+from elite_tf.families import get_family
 from elite_tf.quantize import METHODS
+from elite_tf.spec import Candidate
 from elite_tf.verify import Verification, compare, require_equal
 
 # Reference and micro kernels in floating point run as slowly as they are
 # simple; these images tell whether they agree.
 FLOAT_IMAGES = 64
+
+EVALUATION_BATCH = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Conversion:
 
 
 def calibration_images(
-    train: Split, resolution: int, count: int, seed: int
+    train: Split, resolution: int, count: int, seed: int, crop: bool = False
 ) -> np.ndarray:
   """Returns float32 images of the training split, drawn by the seed.
 
@@ -45,11 +50,12 @@ def calibration_images(
     resolution: The network's, in pixels.
     count: Images wanted; all there are if fewer.
     seed: Decides which.
+    crop: As `elite_tf.preprocess.central_square` has it.
   """
   order = np.random.default_rng([seed, len(train.labels)]).permutation(
       len(train.labels)
   )
-  return preprocess.preprocess(train.images[order[:count]], resolution)
+  return preprocess.preprocess(train.images[order[:count]], resolution, crop)
 
 
 def convert(
@@ -77,13 +83,14 @@ def convert(
       kernels, or cannot run the network.
   """
   resolution = model.input_shape[1]
-  images = preprocess.resize(data.test.images, resolution)
+  crop = preprocess.crops(data.description)
+  images = preprocess.resize(data.test.images, resolution, crop)
   labels = data.test.labels
   models = {"float": tflite.float32(model)}
   counts = {"float": FLOAT_IMAGES}
   if quantize != "none":
     calibration = calibration_images(
-        data.train, resolution, calibration_count, seed
+        data.train, resolution, calibration_count, seed, crop
     )
     models[quantize] = METHODS[quantize](model, calibration)
     counts[quantize] = len(labels)
@@ -100,29 +107,90 @@ def convert(
   return conversions
 
 
-def keras_accuracy(model, split: Split) -> float:
-  """Returns the Keras model's top-1 accuracy on a split, 0 to 1."""
-  images = preprocess.preprocess(split.images, model.input_shape[1])
-  answers = model.predict(images, batch_size=500, verbose=0).argmax(axis=-1)
-  return float((answers == split.labels).mean())
+def keras_confusion(
+    model, split: Split, crop: bool = False
+) -> metrics.Confusion:
+  """Returns the Keras model's answers on a split: rows by truth.
+
+  Args:
+    model: keras.Model of one of the families.
+    split: As stored.
+    crop: As `elite_tf.preprocess.central_square` has it.
+  """
+  classes = model.output_shape[-1]
+  answers = np.empty(len(split.labels), np.int64)
+  # In parts: as float32 of the network's size a split may not fit into memory.
+  for start in range(0, len(answers), EVALUATION_BATCH):
+    part = slice(start, start + EVALUATION_BATCH)
+    images = preprocess.preprocess(
+        split.images[part], model.input_shape[1], crop
+    )
+    answers[part] = model.predict(
+        images, batch_size=EVALUATION_BATCH, verbose=0
+    ).argmax(axis=-1)
+  return metrics.confusion_matrix(split.labels, answers, classes)
 
 
 def metrics_of(
     model, data: Dataset, conversions: dict[str, Conversion]
 ) -> dict:
   """Returns what metrics.json holds of a network and its conversions."""
+  crop = preprocess.crops(data.description)
+  names = data.description.class_names
+  real = metrics.report(keras_confusion(model, data.test, crop), names)
   return {
       "name": model.name,
       "test_images": len(data.test.labels),
-      "test_accuracy_float": keras_accuracy(model, data.test),
+      "preprocessing": preprocess.describe(model.input_shape[1], crop),
+      "test_accuracy_float": real["accuracy"],
+      "float": real,
       "conversions": {
           name: {
               "tflite_bytes": len(conversion.model),
               **dataclasses.asdict(conversion.verification),
+              **metrics.report(conversion.verification.confusion, names),
           }
           for name, conversion in conversions.items()
       },
   }
+
+
+def measured(found: dict, quantize: str) -> dict:
+  """Returns what result.json says of a champion's test and files.
+
+  Args:
+    found: Its metrics, as metrics.json has them.
+    quantize: How it was to be quantized, or `none`.
+
+  Returns:
+    {"test_accuracy_float", "test_accuracy_int8",
+    "test_balanced_accuracy_float", "test_balanced_accuracy_int8",
+    "tflite_bytes", "arena_bytes"}, None where nothing was converted.
+  """
+  conversions = found["conversions"]
+  quantized = conversions.get(quantize) or {}
+  exported = quantized or conversions.get("float") or {}
+  return {
+      "test_accuracy_float": found["test_accuracy_float"],
+      "test_accuracy_int8": quantized.get("accuracy"),
+      "test_balanced_accuracy_float": found["float"]["balanced_accuracy"],
+      "test_balanced_accuracy_int8": quantized.get("balanced_accuracy"),
+      "tflite_bytes": exported.get("tflite_bytes"),
+      "arena_bytes": exported.get("arena_bytes"),
+  }
+
+
+def exported_form(candidate: Candidate, slices: bool) -> Callable:
+  """Returns in which form a champion is exported: model -> model.
+
+  Args:
+    candidate: What it was built from.
+    slices: Whether its widest maps are computed by slices of channels.
+  """
+  if not slices:
+    return lambda model: model
+  layers = get_family(candidate.family).plan(candidate)
+  return lambda model: slice_model(model, layers)
 
 
 def write_champion(
@@ -135,6 +203,9 @@ def write_champion(
     form: Callable = lambda model: model,
 ) -> dict:
   """Converts, verifies and writes a champion; all of its files or none.
+
+  Where Keras runs on something else than TensorFlow nothing is converted:
+  model.keras, labels.txt and the float model's metrics are all there is.
 
   Args:
     folder: Where its files go; made anew.
@@ -154,7 +225,9 @@ def write_champion(
     OSError: The folder cannot be written.
   """
   began = time.monotonic()
-  conversions = convert(form(model), data, quantize, calibration_count, seed)
+  conversions = {}
+  if device.converts():
+    conversions = convert(form(model), data, quantize, calibration_count, seed)
   beside = folder.with_name(f".{folder.name}.{os.getpid()}")
   beside.mkdir(parents=True)
   try:
@@ -163,12 +236,12 @@ def write_champion(
       (beside / f"model_{name}.tflite").write_bytes(conversion.model)
     names = data.description.class_names
     (beside / "labels.txt").write_text("".join(f"{n}\n" for n in names))
-    metrics = metrics_of(model, data, conversions)
-    metrics["seconds"] = time.monotonic() - began
-    text = json.dumps(metrics, indent=2) + "\n"
+    found = metrics_of(model, data, conversions)
+    found["seconds"] = time.monotonic() - began
+    text = json.dumps(found, indent=2) + "\n"
     (beside / "metrics.json").write_text(text)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(beside, folder)
   finally:
     shutil.rmtree(beside, ignore_errors=True)
-  return metrics
+  return found

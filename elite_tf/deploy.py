@@ -15,6 +15,7 @@ from pathlib import Path
 
 from elite_tf.command import run
 from elite_tf.errors import ConfigError, VerificationFailed
+from elite_tf.finished import data_settings, find_champion
 from elite_tf.firmware.targets import (
     Figures,
     Project,
@@ -22,7 +23,8 @@ from elite_tf.firmware.targets import (
     describe,
     get_target,
 )
-from elite_tf.run_folder import RunFolder, find_champion
+from elite_tf.run_folder import RunFolder, store_of
+from elite_tf.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Source:
     model: The .tflite file.
     labels: Names of the classes; empty if they are not known.
     data: Specification of the data set; empty for none.
+    settings: Where the data are kept.
   """
 
   model: Path
   labels: tuple[str, ...]
   data: str
+  settings: Settings = Settings()
 
 
 def define_flags() -> None:
@@ -67,7 +71,9 @@ def define_flags() -> None:
       "images", 0, "With --run: how many test images it is to classify."
   )
   flags.DEFINE_string(
-      "tflm_root", "", "TensorFlow Lite Micro's folder, for targets that use it."
+      "tflm_root",
+      "",
+      "TensorFlow Lite Micro's folder, for targets that use it.",
   )
   flags.DEFINE_enum(
       "format", "text", ["text", "json"],
@@ -75,9 +81,7 @@ def define_flags() -> None:
   )  # fmt: skip
 
 
-def find_source(
-    model: str, run_dir: str, champion: str, data: str
-) -> Source:
+def find_source(model: str, run_dir: str, champion: str, data: str) -> Source:
   """Returns where the network comes from.
 
   Raises:
@@ -99,7 +103,8 @@ def find_source(
         f"--run_dir={run_dir}: {folder.name} has no int8 network, {path.name}"
     )
   labels = tuple(names.read_text().splitlines()) if names.is_file() else ()
-  return Source(path, labels, data or found)
+  settings = data_settings(RunFolder(Path(run_dir)))
+  return Source(path, labels, data or found, settings)
 
 
 def check_out(path: str) -> Path:
@@ -151,19 +156,25 @@ def make_project(source: Source, count: int, tflm_root: str) -> Project:
   from elite_tf import datasets
   from elite_tf.firmware import vectors
   from elite_tf.firmware.generate import generate
+  from elite_tf.preprocess import crops
 
   model = source.model.read_bytes()
-  origin = f"Made by elite_tf of {source.model.name}. Do not edit."
-  generated = generate(model, source.labels, origin)
-  files = {name: text.encode() for name, text in generated.files.items()}
   pictures = None
   if source.data:
-    test = datasets.load(source.data).test
-    pictures = vectors.Pictures(test.images, test.labels)
+    data = datasets.load(source.data, store=store_of(source.settings))
+    pictures = vectors.Pictures(
+        data.test.images, data.test.labels, crops(data.description)
+    )
+  generated = generate(
+      model,
+      source.labels,
+      origin=f"Made by elite_tf of {source.model.name}. Do not edit.",
+      crop=pictures is not None and pictures.crop,
+  )
+  files = {name: text.encode() for name, text in generated.files.items()}
   files["vectors.bin"] = vectors.vectors(model, pictures)
   if count:
-    pictures = vectors.Pictures(pictures.images[:count], pictures.labels[:count])
-    files["images.bin"] = vectors.images(model, pictures)
+    files["images.bin"] = vectors.images(model, pictures, count)
   return Project(
       model=model,
       files=files,
@@ -276,7 +287,9 @@ def main() -> int:
   if not values.run:
     _say(values.format, out, target, project, None)
     return 0
-  with progress(values.images) as on_image:
+  # There may be fewer than were asked for.
+  head = project.files.get("images.bin", bytes(8))[4:8]
+  with progress(int.from_bytes(head, "little")) as on_image:
     figures = target.run(out, project, on_image)
   _say(values.format, out, target, project, figures)
   require_equal(figures)
@@ -287,13 +300,15 @@ def _say(form: str, out, target, project: Project, figures) -> None:
   if form == "json":
     measured = dataclasses.asdict(figures) if figures else {}
     print(
-        json.dumps({
-            "out": str(out),
-            "target": target.name,
-            "constant_bytes": project.constant_bytes,
-            "buffer_bytes": project.buffer_bytes,
-            **measured,
-        })
+        json.dumps(
+            {
+                "out": str(out),
+                "target": target.name,
+                "constant_bytes": project.constant_bytes,
+                "buffer_bytes": project.buffer_bytes,
+                **measured,
+            }
+        )
     )
     return
   print(

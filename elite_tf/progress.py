@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from elite_tf import device
 from elite_tf.elimination import candidate_epochs, rounds_needed
 from elite_tf.planning import Plan
 from elite_tf.runners.worker import Export
@@ -121,8 +122,8 @@ class Progress(Observer):
     self._running.add(request.candidate.name)
     if isinstance(request, Export):
       self.say(
-          f"group {request.group}: {request.candidate.name} is converted and"
-          " verified"
+          f"group {request.group}: {request.candidate.name} is"
+          f" {'converted and verified' if device.converts() else 'written'}"
       )
 
   def on_epoch(self, name: str, epoch: Epoch) -> None:

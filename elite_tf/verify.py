@@ -14,6 +14,7 @@ import time
 
 import numpy as np
 
+from elite_tf import metrics
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.export.inspect import Tensor, inspect, require_softmax
 from elite_tf.interpreters.micro import TIMEOUT_SECONDS, run_micro
@@ -35,6 +36,7 @@ class Verification:
     different: Number of images that differ.
     first_difference: Index of the first image that differs, None if none does.
     accuracy: Top-1 accuracy on the images, 0 to 1, by TensorFlow Lite Micro.
+    confusion: Its answers: rows by truth, columns by answer.
     arena_bytes: As in `MicroRun`.
     arena_head_bytes: As in `MicroRun`.
     arena_tail_bytes: As in `MicroRun`.
@@ -48,6 +50,7 @@ class Verification:
   different: int
   first_difference: int | None
   accuracy: float
+  confusion: metrics.Confusion
   arena_bytes: int
   arena_head_bytes: int
   arena_tail_bytes: int
@@ -83,7 +86,7 @@ def compare(
   tensor = inspection.input
   _check_images(tensor, images, labels)
   require_softmax(inspection)
-  different, first, right, values = 0, None, 0, set()
+  different, first, answers, values = 0, None, [], set()
   table = _input_table(tensor)
   rows = max(1, CHUNK_BYTES // (images[0].size * table.itemsize))
   for start in range(0, len(images), rows):
@@ -95,15 +98,19 @@ def compare(
     different += int(differs.sum())
     if first is None and differs.any():
       first = start + int(differs.argmax())
-    answers = micro.outputs.reshape(len(inputs), -1).argmax(axis=1)
-    right += int((answers == labels[start : start + rows]).sum())
+    outputs = micro.outputs.reshape(len(inputs), -1)
+    answers += outputs.argmax(axis=1).tolist()
     values.update(np.unique(micro.outputs).tolist())
+  # A label may lie beyond what the network knows: it is never right there.
+  classes = max(outputs.shape[1], int(np.max(labels)) + 1)
+  confusion = metrics.confusion_matrix(labels, answers, classes)
   return Verification(
       images=len(images),
       equal=first is None,
       different=different,
       first_difference=first,
-      accuracy=right / len(images),
+      accuracy=metrics.accuracy(confusion),
+      confusion=confusion,
       arena_bytes=micro.arena_bytes,
       arena_head_bytes=micro.arena_head_bytes,
       arena_tail_bytes=micro.arena_tail_bytes,

@@ -239,3 +239,39 @@ def test_result(tmp_path):
 def test_default_folder():
   assert default_run_dir("digits", "elite") == "runs/digits-elite"
   assert default_run_dir("a", "mine:pool") == "runs/a-mine-pool"
+
+
+def test_histories_are_read_as_they_were_written(tmp_path):
+  epochs = [
+      Epoch(number, 1 / 3, 0.1, float("nan"), 2 / 3, 1e-9)
+      for number in range(1, 4)
+  ]
+  folder = RunFolder(tmp_path)
+  assert folder.read_histories() == {}
+  for name, count in (("b", 3), ("a", 1)):
+    folder.write_history(name, epochs[:count])
+  (tmp_path / "candidates" / "untrained").mkdir()
+  read = folder.read_histories()
+  assert list(read) == ["a", "b"]
+  # NaN equals nothing: compared as text.
+  assert str(read) == str({"a": tuple(epochs[:1]), "b": tuple(epochs)})
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("epoch,", "number,"),
+        ("1,0.5", "2,0.5"),
+        ("1,0.5", "x,0.5"),
+        ("1,0.5", "1,0.5,0.5"),
+        ("1,0.5", "1"),
+        ("epoch,loss,accuracy,val_loss,val_accuracy,seconds\n", ""),
+    ],
+)
+def test_damaged_history_is_named(tmp_path, old, new):
+  folder = RunFolder(tmp_path)
+  folder.write_history("a", [Epoch(1, 0.5, 0.5, 0.5, 0.5, 0.5)])
+  path = folder.history("a")
+  path.write_text(path.read_text().replace(old, new, 1))
+  with pytest.raises(ConfigError, match="a/history.csv: damaged"):
+    folder.read_histories()

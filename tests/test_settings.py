@@ -26,7 +26,14 @@ def test_defaults_are_the_papers():
   assert (found.levels, found.group_size, found.round_epochs) == (4, 8, 10)
   assert (found.epochs, found.criterion) == (350, "average")
   assert found.batch_size == 100
-  assert resolve({}, "paper") == found
+  # By default the augmentation depends on the data.
+  paper = dataclasses.replace(found, augment="imagenet")
+  assert resolve({}, "paper") == paper
+
+
+def test_augmentation_must_be_one_that_there_is():
+  assert resolve({"augment": "svhn"}).augment == "svhn"
+  assert _complaint({"augment": "mnist"}).endswith("Received: 'mnist'")
 
 
 def test_given_over_preset_over_default():
@@ -54,9 +61,9 @@ def test_every_criterion_can_be_chosen(criterion):
 @pytest.mark.parametrize(
     ("name", "least"),
     [
-        ("levels", 1), ("base_resolution", 0), ("group_size", 1),
+        ("levels", 1), ("base_resolution", 0), ("stem_stride", 0), ("group_size", 1),
         ("round_epochs", 1), ("epochs", 1), ("batch_size", 2),
-        ("calibration_images", 1), ("workers", 0), ("seed", 0),
+        ("calibration_images", 1), ("workers", 0), ("epoch_timeout", 0), ("seed", 0),
     ],
 )  # fmt: skip
 def test_numbers_out_of_range(name, least):
@@ -74,6 +81,12 @@ def test_every_number_has_a_range():
   }
   tested = {row[0] for row in test_numbers_out_of_range.pytestmark[0].args[1]}
   assert tested == numbers
+
+
+def test_the_stem_skips_no_pixel_between_its_kernels():
+  assert resolve({"stem_stride": 2}).stem_stride == 2
+  line = _complaint({"stem_stride": 3})
+  assert line == "--stem_stride must be at most 2. Received: 3"
 
 
 def test_seed_is_one_that_all_generators_take():
@@ -139,4 +152,7 @@ def test_rounds_must_fit_into_the_epochs(largest, round_epochs, least):
 
 
 def test_what_may_change_between_sessions_decides_no_result():
-  assert settings.FREE == {"run_dir", "runner", "workers"}
+  assert settings.FREE == {
+      "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
+      "epoch_timeout", "keep_checkpoints",
+  }  # fmt: skip

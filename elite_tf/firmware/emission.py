@@ -25,6 +25,8 @@ class Description:
     output: Scale and zero point of the output.
     labels: Names of the classes.
     input_codes: What each of the 256 values of a pixel is as an input, int8.
+    crop_margin: The network sees n of n + margin pixels of a picture's shorter
+      side, for n pixels of its own.
   """
 
   origin: str
@@ -32,6 +34,7 @@ class Description:
   output: Quantization
   labels: tuple[str, ...]
   input_codes: np.ndarray
+  crop_margin: int
 
 
 def sources(
@@ -83,6 +86,10 @@ def _header(
 #define ELITE_INPUT_BYTES {source.bytes}
 #define ELITE_OUTPUT_BYTES {target.bytes}
 
+/* Of every ELITE_INPUT_HEIGHT + ELITE_CROP_MARGIN pixels of a picture's shorter
+ * side, the network sees the inner ELITE_INPUT_HEIGHT. */
+#define ELITE_CROP_MARGIN {description.crop_margin}
+
 /* real = (stored - zero point) * scale */
 #define ELITE_INPUT_SCALE {description.input.scale!r}
 #define ELITE_INPUT_ZERO_POINT {description.input.zero_point}
@@ -126,7 +133,7 @@ def _model(
   yield f"/* {description.origin} */\n"
   yield '#include "model.h"\n\n#include <string.h>\n\n'
   yield from (f'#include "{header}.h"\n' for header in headers)
-  yield f"""
+  yield """
 #ifndef ELITE_PROFILE
 #define elite_profile_begin(layer) ((void)0)
 #define elite_profile_end(layer) ((void)0)
@@ -165,9 +172,7 @@ static _Alignas(16) int8_t memory[ELITE_BUFFER_BYTES];
   yield "};\n#endif\n"
 
 
-def _constants(
-    program: Program, layout: Layout, stage: Stage
-) -> Iterator[str]:
+def _constants(program: Program, layout: Layout, stage: Stage) -> Iterator[str]:
   kernel = KERNELS[stage.kernel]
   members = []
   for name, _ in kernel.arrays:
@@ -245,9 +250,7 @@ def _call(program: Program, layout: Layout, stage: Stage) -> Iterator[str]:
       _row(program, layout, value, by_row and rows != ALL_ROWS)
       for value, rows in zip(stage.inputs, stage.rows)
   ]
-  whole = [
-      _row(program, layout, value, False) for value in stage.inputs
-  ]
+  whole = [_row(program, layout, value, False) for value in stage.inputs]
   scratch = layout.scratch.get(program.stages.index(stage))
   values = {
       "input": whole[0],

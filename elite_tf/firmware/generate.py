@@ -6,10 +6,10 @@ import numpy as np
 
 from elite_tf.errors import ConfigError
 from elite_tf.firmware import emission, layout, lowering, reader
+from elite_tf.firmware.common import one_quantization
 from elite_tf.firmware.kernels import KERNELS
-from elite_tf.firmware.parameters import one_quantization
 from elite_tf.firmware.stages import Program
-from elite_tf.preprocess import quantize_input, scale
+from elite_tf.preprocess import CROP_MARGIN, quantize_input, scale
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +32,17 @@ class Generated:
   streamed: int
 
 
-def generate(model: bytes, labels: tuple[str, ...], origin: str) -> Generated:
+def generate(
+    model: bytes, labels: tuple[str, ...], origin: str, crop: bool = False
+) -> Generated:
   """Makes C sources of a network.
 
   Args:
     model: The .tflite file, int8 throughout.
     labels: Names of the classes; empty means their numbers.
     origin: What it was made from, for a comment.
+    crop: Whether pictures are cropped, as `elite_tf.preprocess.central_square`
+      has it.
 
   Raises:
     ConfigError: It is no such file, or holds what has no kernel, or there are
@@ -59,6 +63,7 @@ def generate(model: bytes, labels: tuple[str, ...], origin: str) -> Generated:
       output=one_quantization(graph.tensors[graph.output]),
       labels=labels or tuple(str(i) for i in range(outputs)),
       input_codes=input_codes(source.scale, source.zero_point),
+      crop_margin=CROP_MARGIN if crop else 0,
   )
   return Generated(
       files=emission.sources(program, plan, description),

@@ -251,9 +251,10 @@ class _Reader:
     name = _name(self._schema.BuiltinOperator, number)
     if name == "CUSTOM":
       name = (code.CustomCode() or b"CUSTOM").decode(errors="replace")
-    if name not in _OPTIONS or number not in vars(
-        self._schema.BuiltinOperator
-    ).values():
+    if (
+        name not in _OPTIONS
+        or number not in vars(self._schema.BuiltinOperator).values()
+    ):
       raise ConfigError(
           f"Operator {name} has no kernel in the firmware; those that have:"
           f" {', '.join(supported())}"

@@ -48,9 +48,7 @@ class Rows(NamedTuple):
   def span(self, y: int, height: int) -> tuple[int, int]:
     """Returns the first row taken, and the one after the last."""
     first = y * self.stride - self.pad
-    return max(0, min(first, height)), max(
-        0, min(first + self.extent, height)
-    )
+    return max(0, min(first, height)), max(0, min(first + self.extent, height))
 
 
 SAME_ROW = Rows()

@@ -49,6 +49,11 @@ def relu6(source: Quantization) -> np.ndarray:
   return _int8(np.clip(CODES, source.zero_point, max(six, source.zero_point)))
 
 
+def compose(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+  """Returns the table of one function after another."""
+  return second[first.astype(np.int64) + 128]
+
+
 def quantize(real: float, target: Quantization) -> int:
   """Returns a real number as stored; the division is in float32."""
   steps = float(np.float32(real) / np.float32(target.scale))

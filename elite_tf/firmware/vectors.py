@@ -5,6 +5,7 @@ The outputs are TensorFlow Lite Micro's, on this computer.
 
 import dataclasses
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,12 +27,16 @@ class Pictures:
   """Images as stored.
 
   Attributes:
-    images: uint8 (n, height, width, channels).
+    images: uint8 (n, height, width, channels), or a sequence of pictures of
+      different sizes.
     labels: Whole numbers (n,).
+    crop: Whether the network sees their centres alone, as
+      `elite_tf.preprocess.central_square` has it.
   """
 
-  images: np.ndarray
+  images: np.ndarray | Sequence[np.ndarray]
   labels: np.ndarray
+  crop: bool
 
 
 def vectors(
@@ -48,8 +53,7 @@ def vectors(
   random = np.random.default_rng(0)
   inputs = random.integers(-128, 128, (count, *shape), dtype=np.int8)
   if pictures is not None:
-    real = _inputs(model, pictures.images[:count])
-    inputs = np.concatenate([real, inputs])
+    inputs = np.concatenate([_inputs(model, pictures, count), inputs])
   outputs = run_micro(model, inputs).outputs
   parts = [struct.pack("<II", MAGIC, len(inputs))]
   for row, output in zip(inputs, outputs):
@@ -57,28 +61,30 @@ def vectors(
   return b"".join(parts)
 
 
-def images(model: bytes, pictures: Pictures) -> bytes:
+def images(model: bytes, pictures: Pictures, count: int) -> bytes:
   """Returns the file of pictures, labels and outputs.
 
   Args:
     model: The .tflite file.
-    pictures: All that are to be in it.
+    pictures: Where they come from.
+    count: How many of them, from the first; all if there are not so many.
   """
-  count, height, width, _ = pictures.images.shape
-  outputs = run_micro(model, _inputs(model, pictures.images)).outputs
-  parts = [struct.pack("<IIII", MAGIC, count, height, width)]
+  outputs = run_micro(model, _inputs(model, pictures, count)).outputs
+  parts = [struct.pack("<II", MAGIC, len(outputs))]
   for image, label, output in zip(pictures.images, pictures.labels, outputs):
-    parts += [struct.pack("<I", int(label)), image.tobytes(), output.tobytes()]
+    head = struct.pack("<III", int(label), *image.shape[:2])
+    parts += [head, np.asarray(image).tobytes(), output.tobytes()]
   return b"".join(parts)
 
 
-def _inputs(model: bytes, pictures: np.ndarray) -> np.ndarray:
+def _inputs(model: bytes, pictures: Pictures, count: int) -> np.ndarray:
   tensor = inspect(model).input
   height, width, channels = tensor.shape[1:]
-  if height != width or pictures.shape[3] != channels:
+  chosen = pictures.images[:count]
+  if height != width or chosen[0].shape[2] != channels:
     raise ConfigError(
         "The network must take square images of the data's channels. Received:"
-        f" input {list(tensor.shape)}, images of {list(pictures.shape[1:])}"
+        f" input {list(tensor.shape)}, images of {list(chosen[0].shape)}"
     )
   codes = input_codes(tensor.scale, tensor.zero_point)
-  return codes[resize(pictures, height)]
+  return codes[resize(chosen, height, pictures.crop)]

@@ -115,9 +115,7 @@ def test_strict_and_sanitized(compiler, project, tmp_path):
   if shutil.which(compiler) is None:
     pytest.skip(f"{compiler} is not installed")
   sanitizers = "-fsanitize=address,undefined -fno-sanitize-recover=all"
-  _build(
-      tmp_path, project, CC=compiler, CFLAGS=f"-O1 {STRICT} {sanitizers}"
-  )
+  _build(tmp_path, project, CC=compiler, CFLAGS=f"-O1 {STRICT} {sanitizers}")
   done = subprocess.run(
       ["./check.elf"], cwd=tmp_path, capture_output=True, text=True,
       timeout=120, check=False,

@@ -94,7 +94,9 @@ class _Maker:
       scales[self.integer(0, channels - 1)] = 10 ** self.rng.uniform(-12, 0)
     if self.rng.random() < 0.2:
       scales = scales[:1]
-    weights = self.constant(self.numbers(shape), scales.astype(np.float32), axis)
+    weights = self.constant(
+        self.numbers(shape), scales.astype(np.float32), axis
+    )
     # Sums of products are about this large.
     size = 70 * 70 * math.sqrt(products)
     bias = -1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from elite_tf.firmware import sources
-from elite_tf.preprocess import resize
+from elite_tf.preprocess import CROP_MARGIN, resize
 
 _MODEL = """
 #include <stdint.h>
@@ -15,15 +15,19 @@ _MODEL = """
 #define ELITE_INPUT_WIDTH {size}
 #define ELITE_INPUT_CHANNELS {channels}
 #define ELITE_INPUT_BYTES {bytes}
+#define ELITE_CROP_MARGIN {margin}
 extern const int8_t elite_input_codes[256];
 """
 
 GUARD = 64
 
 
-def _compile(folder, size, channels):
+def _compile(folder, size, channels, crop):
   header = _MODEL.format(
-      size=size, channels=channels, bytes=size * size * channels
+      size=size,
+      channels=channels,
+      bytes=size * size * channels,
+      margin=CROP_MARGIN if crop else 0,
   )
   (folder / "model.h").write_text(header)
   codes = ",".join(str(i - 128) for i in range(256))
@@ -55,16 +59,23 @@ def _pictures(height, width, channels):
   yield random.integers(0, 2, (height, width, channels)).astype(np.uint8) * 255
 
 
-@pytest.mark.parametrize("size, channels", [(96, 3), (29, 1), (7, 1)])
-def test_every_pixel_is_pillows(size, channels, tmp_path):
-  library = _compile(tmp_path, size, channels)
-  pointer = lambda array: array.ctypes.data_as(ctypes.c_void_p)
+@pytest.mark.parametrize(
+    "size, channels, crop",
+    [(96, 3, False), (29, 1, False), (7, 1, False), (96, 3, True), (64, 1, True)],
+)  # fmt: skip
+def test_every_pixel_is_pillows(size, channels, crop, tmp_path):
+  library = _compile(tmp_path, size, channels, crop)
+
+  def pointer(array):
+    return array.ctypes.data_as(ctypes.c_void_p)
+
   sizes = [
-      (480, 640), (28, 28), (size, size), (97, 96), (33, 64), (3, 5), (1, 1),
+      (480, 640), (28, 28), (size, size), (97, 96), (128, 130), (33, 64), (3, 5),
+      (1, 1),
   ]  # fmt: skip
   for height, width in sizes:
     for picture in _pictures(height, width, channels):
-      expected = resize(picture[None], size)[0].astype(int) - 128
+      expected = resize(picture[None], size, crop)[0].astype(int) - 128
       needed = library.elite_preprocess_bytes(height, width)
       memory = np.full(needed + GUARD, 123, np.uint8)
       received = np.zeros((size, size, channels), np.int8)

@@ -45,7 +45,11 @@ def test_reads_what_was_written(network):
   graph = reader.read(net.pack(source, target))
   image, weights, bias, answer = graph.tensors
   assert (graph.input, graph.output) == (0, 3)
-  assert (image.name, image.dtype, image.shape) == ("image", "int8", (1, 6, 7, 2))
+  assert (image.name, image.dtype, image.shape) == (
+      "image",
+      "int8",
+      (1, 6, 7, 2),
+  )
   assert (image.scales, image.zero_points, image.data) == ((0.5,), (-3,), None)
   assert weights.scales == tuple(float(np.float32(x / 10)) for x in range(1, 6))
   assert weights.data.reshape(-1).tolist() == list(range(90))

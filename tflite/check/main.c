@@ -75,27 +75,30 @@ static int check_vectors(void) {
 
 static int check_images(void) {
   int8_t expected[ELITE_OUTPUT_BYTES], output[ELITE_OUTPUT_BYTES];
-  uint32_t head[4];
+  uint32_t head[2], about[3]; /* label, height, width */
   uint64_t instructions = 0;
-  uint32_t equal = 0, right = 0, label;
+  uint32_t equal = 0, right = 0;
   size_t room;
   if (!platform_open("images.bin")) return 1;
   if (!platform_read(head, sizeof head) || head[0] != MAGIC) {
     platform_print("images.bin: damaged\n");
     return 0;
   }
-  const int32_t height = (int32_t)head[2], width = (int32_t)head[3];
-  const size_t work = elite_preprocess_bytes(height, width);
-  const size_t bytes = (size_t)height * (size_t)width * ELITE_INPUT_CHANNELS;
   uint8_t *const memory = platform_memory(&room);
-  uint8_t *const pixels = memory + (work + 15) / 16 * 16;
-  if (room < bytes + 16 || room - bytes - 16 < work) {
-    platform_print("images.bin: its pictures do not fit the memory left\n");
-    return 0;
-  }
   for (uint32_t i = 0; i < head[1]; ++i) {
-    if (!platform_read(&label, sizeof label) ||
-        !platform_read(pixels, bytes) ||
+    if (!platform_read(about, sizeof about)) {
+      platform_print("images.bin: too short\n");
+      return 0;
+    }
+    const int32_t height = (int32_t)about[1], width = (int32_t)about[2];
+    const size_t work = (elite_preprocess_bytes(height, width) + 15) / 16 * 16;
+    const size_t bytes = (size_t)height * (size_t)width * ELITE_INPUT_CHANNELS;
+    uint8_t *const pixels = memory + work;
+    if (room < bytes || room - bytes < work) {
+      platform_print("images.bin: its pictures do not fit the memory left\n");
+      return 0;
+    }
+    if (!platform_read(pixels, bytes) ||
         !platform_read(expected, sizeof expected)) {
       platform_print("images.bin: too short\n");
       return 0;
@@ -108,7 +111,7 @@ static int check_images(void) {
     for (uint32_t k = 1; k < ELITE_OUTPUT_BYTES; ++k) {
       if (output[k] > output[best]) best = k;
     }
-    right += best == label;
+    right += best == about[0];
     equal += memcmp(output, expected, sizeof output) == 0;
     print_number("image", i + 1);
   }

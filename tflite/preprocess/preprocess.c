@@ -71,14 +71,28 @@ static span weights_of(int32_t side, int32_t x, int32_t *weights) {
   return s;
 }
 
+/* The side of the central square that is taken of a picture: of all of its
+ * shorter side, or of a part of that, to the nearest pixel. */
+static int32_t side_of(int32_t height, int32_t width) {
+  const int64_t whole = SIZE + ELITE_CROP_MARGIN;
+  const int64_t side = height < width ? height : width;
+  const int64_t taken = (2 * side * SIZE + whole) / (2 * whole);
+  return taken < 1 ? 1 : (int32_t)taken;
+}
+
+/* Whether a picture is taken as it is. */
+static int fits(int32_t height, int32_t width) {
+  return height == SIZE && width == SIZE && ELITE_CROP_MARGIN == 0;
+}
+
 static uint8_t to_pixel(int32_t sum) {
   const int32_t pixel = sum >> WEIGHT_BITS;
   return (uint8_t)(pixel < 0 ? 0 : pixel > 255 ? 255 : pixel);
 }
 
 size_t elite_preprocess_bytes(int32_t height, int32_t width) {
-  const int32_t side = height < width ? height : width;
-  if (height == SIZE && width == SIZE) return 0;
+  const int32_t side = side_of(height, width);
+  if (fits(height, width)) return 0;
   const size_t weights = (size_t)(SIZE + 1) * (size_t)taps(side);
   const size_t rows = (size_t)taps(side) * SIZE * CHANNELS;
   return weights * sizeof(int32_t) + SIZE * sizeof(span) + rows;
@@ -129,13 +143,13 @@ static void resize(const uint8_t *from, int32_t step, int32_t side,
 
 void elite_preprocess(const uint8_t *pixels, int32_t height, int32_t width,
                       void *memory, int8_t *input) {
-  if (height == SIZE && width == SIZE) {
+  if (fits(height, width)) {
     for (int32_t i = 0; i < ELITE_INPUT_BYTES; ++i) {
       input[i] = elite_input_codes[pixels[i]];
     }
     return;
   }
-  const int32_t side = height < width ? height : width;
+  const int32_t side = side_of(height, width);
   const int32_t top = (height - side) / 2, left = (width - side) / 2;
   const int32_t step = width * CHANNELS;
   resize(pixels + top * step + left * CHANNELS, step, side, memory, input);

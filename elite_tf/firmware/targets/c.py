@@ -229,8 +229,7 @@ def _make(build: Path, programs: list[str]) -> None:
         f" {int(over[2]):,} bytes more"
     )
   raise VerificationFailed(
-      "the sources cannot be compiled: "
-      + " ".join(done.stderr.split())[:400]
+      "the sources cannot be compiled: " + " ".join(done.stderr.split())[:400]
   )
 
 
@@ -300,10 +299,13 @@ def _sizes(build: Path) -> dict[str, int]:
     parts = line.split()
     if len(parts) == 3 and parts[0].startswith("."):
       found[parts[0]] = int(parts[1])
-  part = lambda *names: sum(found.get(name, 0) for name in names)
+  parts = {
+      "flash": (".text", ".rodata", ".data", ".ARM.exidx"),
+      "ram": (".data", ".bss"),
+  }
   return {
-      "flash": part(".text", ".rodata", ".data", ".ARM.exidx"),
-      "ram": part(".data", ".bss"),
+      what: sum(found.get(name, 0) for name in names)
+      for what, names in parts.items()
   }
 
 

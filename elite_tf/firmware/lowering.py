@@ -142,7 +142,7 @@ def _logistic(builder: Builder, operator: Operator) -> None:
 
 def _relu6(builder: Builder, operator: Operator) -> None:
   source, target = builder.source(operator), builder.target(operator)
-  parameters.require_same_quantization(source, target)
+  common.require_same_quantization(source, target)
   builder.add_table(operator, tables.relu6(common.one_quantization(source)))
 
 
@@ -181,7 +181,7 @@ def _reshape(builder: Builder, operator: Operator) -> None:
     raise ConfigError(
         f"{list(source.shape)} cannot become {list(target.shape)}"
     )
-  parameters.require_same_quantization(source, target)
+  common.require_same_quantization(source, target)
   builder.same(operator)
 
 

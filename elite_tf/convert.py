@@ -13,7 +13,7 @@ import json
 import sys
 from pathlib import Path
 
-from elite_tf import device
+from elite_tf import device, finished
 from elite_tf.command import given_flags, run
 from elite_tf.errors import ConfigError
 from elite_tf.quantize import check_method
@@ -79,21 +79,8 @@ def find_champion(folder: RunFolder, champion: str) -> tuple[Path, str]:
   Raises:
     ConfigError: There is no such search or champion.
   """
-  result = folder.read_result()
-  if result is None:
-    raise ConfigError(f"--run_dir={folder.path} holds no finished search")
-  champions = {entry["name"]: entry for entry in result["champions"]}
-  if not champions:
-    raise ConfigError(f"--run_dir={folder.path} holds no champion")
-  if not champion:
-    champion = max(champions, key=lambda n: champions[n]["val_accuracy"])
-  if champion not in champions:
-    raise ConfigError(
-        f"--champion must be one of {', '.join(sorted(champions))}."
-        f" Received: {champion}"
-    )
-  config = json.loads(folder.config.read_text())
-  return folder.champion(champion) / "model.keras", config["settings"]["data"]
+  path, spec = finished.find_champion(folder, champion)
+  return path / "model.keras", spec
 
 
 def data_settings(values) -> Settings:

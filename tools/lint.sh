@@ -11,13 +11,15 @@ wheel=$(mktemp -d)
 trap 'rm -rf "$wheel"' EXIT
 .venv/bin/python -m build --wheel --outdir "$wheel" . >"$wheel/log" 2>&1 ||
   { cat "$wheel/log" >&2; exit 1; }
-# Every module and data file of the package is in the wheel.
+# Every module and data file of the package is in the wheel, and so are the C
+# files of the firmware.
 .venv/bin/python - "$wheel" <<'PYTHON'
 import pathlib, subprocess, sys, zipfile
 wheel, = pathlib.Path(sys.argv[1]).glob("*.whl")
-packed = set(zipfile.ZipFile(wheel).namelist())
-kept = subprocess.run(["git", "ls-files", "elite_tf"], capture_output=True,
-                      text=True, check=True).stdout.split()
+packed = {name.partition(".data/data/share/elite_tf/")[2] or name
+          for name in zipfile.ZipFile(wheel).namelist()}
+kept = subprocess.run(["git", "ls-files", "elite_tf", "tflite/*/*"],
+                      capture_output=True, text=True, check=True).stdout.split()
 missing = sorted(set(kept) - packed)
 sys.exit(f"error: not in the wheel: {missing}" if missing else 0)
 PYTHON

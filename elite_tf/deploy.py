@@ -1,0 +1,329 @@
+"""Makes firmware of a .tflite champion, and runs it on an emulated board.
+
+python -m elite_tf.deploy --run_dir=runs/digits-elite --target=c-mps2-an386 \
+    --out=firmware --run
+"""
+
+import contextlib
+import dataclasses
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from elite_tf.command import run
+from elite_tf.errors import ConfigError, VerificationFailed
+from elite_tf.finished import data_settings, find_champion
+from elite_tf.firmware.targets import (
+    Figures,
+    Project,
+    Target,
+    describe,
+    get_target,
+)
+from elite_tf.run_folder import RunFolder, store_of
+from elite_tf.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+  """Where a network and its images come from.
+
+  Attributes:
+    model: The .tflite file.
+    labels: Names of the classes; empty if they are not known.
+    data: Specification of the data set; empty for none.
+    settings: Where the data are kept.
+  """
+
+  model: Path
+  labels: tuple[str, ...]
+  data: str
+  settings: Settings = Settings()
+
+
+def define_flags() -> None:
+  """Defines the command's flags."""
+  from absl import flags  # pylint: disable=g-import-not-at-top
+
+  flags.DEFINE_string("model", "", "A .tflite file, int8 throughout.")
+  flags.DEFINE_string(
+      "run_dir", "", "A finished search, instead of --model: its champion."
+  )
+  flags.DEFINE_string(
+      "champion", "", "Which champion of --run_dir; default: the most accurate."
+  )
+  flags.DEFINE_string(
+      "target", "c", "What to make sources for; list explains the targets."
+  )
+  flags.DEFINE_string("out", "", "Folder to write, new or empty.")
+  flags.DEFINE_string(
+      "data", "",
+      "Data set whose test split the firmware is checked with; default: that"
+      " of --run_dir. Without one, random inputs check it.",
+  )  # fmt: skip
+  flags.DEFINE_bool(
+      "run", False, "Compile it, run it and compare every byte of its outputs."
+  )
+  flags.DEFINE_integer(
+      "images", 0, "With --run: how many test images it is to classify."
+  )
+  flags.DEFINE_string(
+      "tflm_root",
+      "",
+      "TensorFlow Lite Micro's folder, for targets that use it.",
+  )
+  flags.DEFINE_enum(
+      "format", "text", ["text", "json"],
+      "json: the figures as one JSON object on stdout.",
+  )  # fmt: skip
+
+
+def find_source(model: str, run_dir: str, champion: str, data: str) -> Source:
+  """Returns where the network comes from.
+
+  Raises:
+    ConfigError: Not exactly one was named, or it is not there.
+  """
+  if bool(model) == bool(run_dir):
+    raise ConfigError("either --model or --run_dir must be given")
+  if model:
+    if champion:
+      raise ConfigError("--champion needs --run_dir")
+    path, labels = Path(model), ()
+    if not path.is_file():
+      raise ConfigError(f"--model={model}: no such file")
+    return Source(path, labels, data)
+  folder, found = find_champion(RunFolder(Path(run_dir)), champion)
+  path, names = folder / "model_int8.tflite", folder / "labels.txt"
+  if not path.is_file():
+    raise ConfigError(
+        f"--run_dir={run_dir}: {folder.name} has no int8 network, {path.name}"
+    )
+  labels = tuple(names.read_text().splitlines()) if names.is_file() else ()
+  settings = data_settings(RunFolder(Path(run_dir)))
+  return Source(path, labels, data or found, settings)
+
+
+def check_out(path: str) -> Path:
+  """Returns where to write.
+
+  Raises:
+    ConfigError: Nothing was said, or something is there.
+  """
+  if not path:
+    raise ConfigError("--out must name the folder to write")
+  out = Path(path)
+  if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    raise ConfigError(f"--out={path} must be a new or empty folder")
+  if not out.absolute().parent.is_dir():
+    raise ConfigError(f"--out={path}: no such folder {out.absolute().parent}")
+  return out
+
+
+def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
+  """Writes a folder as a whole: it is there with all its files or not at all.
+
+  Args:
+    out: New or empty.
+    files: Contents by path in the folder.
+  """
+  parent = out.absolute().parent
+  beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=parent))
+  try:
+    for name, data in files.items():
+      path = beside / name
+      path.parent.mkdir(parents=True, exist_ok=True)
+      path.write_bytes(data)
+    beside.chmod(0o755)
+    beside.replace(out)  # An empty folder may be there.
+  finally:
+    shutil.rmtree(beside, ignore_errors=True)
+
+
+def make_project(source: Source, count: int, tflm_root: str) -> Project:
+  """Makes what is the same for every target.
+
+  Args:
+    source: The network and its images.
+    count: Images to classify.
+    tflm_root: As the flag has it.
+  """
+  # NumPy and the data sets are loaded only now that the flags are in order.
+  # pylint: disable=g-import-not-at-top
+  from elite_tf import datasets
+  from elite_tf.firmware import vectors
+  from elite_tf.firmware.generate import generate
+  from elite_tf.preprocess import crops
+
+  model = source.model.read_bytes()
+  pictures = None
+  if source.data:
+    data = datasets.load(source.data, store=store_of(source.settings))
+    pictures = vectors.Pictures(
+        data.test.images, data.test.labels, crops(data.description)
+    )
+  generated = generate(
+      model,
+      source.labels,
+      origin=f"Made by elite_tf of {source.model.name}. Do not edit.",
+      crop=pictures is not None and pictures.crop,
+  )
+  files = {name: text.encode() for name, text in generated.files.items()}
+  files["vectors.bin"] = vectors.vectors(model, pictures)
+  if count:
+    files["images.bin"] = vectors.images(model, pictures, count)
+  return Project(
+      model=model,
+      files=files,
+      layers=generated.layers,
+      constant_bytes=generated.constant_bytes,
+      buffer_bytes=generated.buffer_bytes,
+      tflm_root=tflm_root,
+  )
+
+
+@contextlib.contextmanager
+def progress(count: int) -> Iterator[Callable[[int], None]]:
+  """Shows how many of the images are done, if there are any."""
+  if not count:
+    yield lambda done: None
+    return
+  # pylint: disable=g-import-not-at-top
+  from rich.console import Console
+  from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+  console = Console(stderr=True)
+  columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
+  with Progress(
+      *columns, TimeRemainingColumn(), console=console, transient=True
+  ) as bar:
+    task = bar.add_task("images", total=count)
+    yield lambda done: bar.update(task, completed=done)
+
+
+def report(project: Project, figures: Figures) -> Iterator[str]:
+  """Returns what was measured, line by line."""
+  yield (
+      f"{figures.equal} of {figures.vectors} outputs are TensorFlow Lite"
+      " Micro's to the last byte"
+  )
+  if figures.images:
+    share = 100 * figures.images_right / figures.images
+    yield (
+        f"{figures.images_right} of {figures.images} test images right:"
+        f" {share:.2f} %; {figures.images_equal} outputs equal"
+    )
+  for name, value in (
+      ("flash", figures.flash_bytes),
+      ("  of it constants of the network", project.constant_bytes),
+      ("  of it code", figures.code_bytes),
+      ("static RAM", figures.static_ram_bytes),
+      ("  of it the network's buffer", project.buffer_bytes),
+      ("stack", figures.stack_bytes),
+  ):
+    if value is not None:
+      yield f"{name:34}{value:12,} bytes"
+  if figures.instructions:
+    yield f"{'instructions':34}{figures.instructions:12,}"
+  if figures.preprocess_instructions:
+    yield f"{'  to preprocess':34}{figures.preprocess_instructions:12,}"
+  for name, count in figures.layers.items():
+    yield f"  {name:32}{count:12,}"
+
+
+def require_equal(figures: Figures) -> None:
+  """Refuses firmware that computes something else than the host.
+
+  Raises:
+    VerificationFailed: An output differs.
+  """
+  vectors = figures.vectors - figures.equal
+  images = figures.images - figures.images_equal
+  if vectors or images or not figures.vectors:
+    raise VerificationFailed(
+        f"the firmware's outputs differ on {vectors} of {figures.vectors}"
+        f" vectors and {images} of {figures.images} images"
+    )
+
+
+def check_flags(target: Target, images: int, runs: bool) -> None:
+  """Refuses flags that do not go together.
+
+  Raises:
+    ConfigError: They do not.
+  """
+  if images < 0 or (images and not runs):
+    raise ConfigError(
+        f"--images must be 0 or more, and needs --run. Received: {images}"
+    )
+  if runs and target.run is None:
+    raise ConfigError(f"--run: --target={target.name} has nothing to run on")
+  if runs:
+    target.require()
+
+
+def main() -> int:
+  """Runs the command; flags are parsed."""
+  from absl import flags  # pylint: disable=g-import-not-at-top
+
+  values = flags.FLAGS
+  if values.target == "list":
+    print(describe())
+    return 0
+  target = get_target(values.target)
+  source = find_source(
+      values.model, values.run_dir, values.champion, values.data
+  )
+  out = check_out(values.out)
+  check_flags(target, values.images, values.run)
+  if values.images and not source.data:
+    raise ConfigError("--images needs --data, where they come from")
+  project = make_project(source, values.images, values.tflm_root)
+  target.check(project)
+  write_folder(out, target.files(project))
+  if not values.run:
+    _say(values.format, out, target, project, None)
+    return 0
+  # There may be fewer than were asked for.
+  head = project.files.get("images.bin", bytes(8))[4:8]
+  with progress(int.from_bytes(head, "little")) as on_image:
+    figures = target.run(out, project, on_image)
+  _say(values.format, out, target, project, figures)
+  require_equal(figures)
+  return 0
+
+
+def _say(form: str, out, target, project: Project, figures) -> None:
+  if form == "json":
+    measured = dataclasses.asdict(figures) if figures else {}
+    print(
+        json.dumps(
+            {
+                "out": str(out),
+                "target": target.name,
+                "constant_bytes": project.constant_bytes,
+                "buffer_bytes": project.buffer_bytes,
+                **measured,
+            }
+        )
+    )
+    return
+  print(
+      f"{out}: {target.name}; constants {project.constant_bytes:,} bytes, buffer"
+      f" {project.buffer_bytes:,} bytes; make check runs it"
+  )
+  for line in report(project, figures) if figures else ():
+    print(line)
+
+
+def console() -> None:
+  """Entry point."""
+  define_flags()
+  run(main, lambda: "interrupted; no folder is left half-written")
+
+
+if __name__ == "__main__":
+  sys.exit(console())

@@ -1,0 +1,205 @@
+"""Graph -> program: one stage of a kernel for one operator or several.
+
+What comes of it that is less than the operators:
+  - RESHAPE is nothing: the map is the same memory.
+  - Functions of one number are tables. Two such functions after each other are
+    one table; so is the sum or product of two functions of the same map, which
+    is what swish is: x * logistic(x).
+  - A table is looked up by the stage that makes its input, if nothing else
+    takes that input.
+  - PAD is part of the convolution after it, if nothing else takes its output.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from elite_tf.errors import ConfigError
+from elite_tf.firmware import common, fixed_point, parameters, tables, weighted
+from elite_tf.firmware.builder import Builder
+from elite_tf.firmware.fusion import fuse
+from elite_tf.firmware.graph import Graph, Operator
+from elite_tf.firmware.stages import ALL_ROWS, Program
+
+
+def lower(graph: Graph) -> Program:
+  """Makes stages of a network.
+
+  Args:
+    graph: The network, as the reader gives it.
+
+  Returns:
+    The program; its stages and values are those that the output depends on.
+
+  Raises:
+    ConfigError: If an operator is used in a way that has no kernel.
+  """
+  builder = Builder(graph)
+  for index, operator in enumerate(graph.operators):
+    builder.name = f"{operator.code.lower()}_{index}"
+    try:
+      _OPERATORS[operator.code](builder, operator)
+    except ConfigError as error:
+      raise ConfigError(f"Operator {index}, {operator.code}: {error}") from None
+  return fuse(builder.program())
+
+
+def _convolution(builder: Builder, operator: Operator) -> None:
+  source, target = builder.source(operator), builder.target(operator)
+  weights = builder.tensor(operator, 1)
+  builder.constant(operator, 1)
+  fields, arrays, rows = weighted.convolution(
+      operator, source, weights, builder.tensor(operator, 2), target
+  )
+  builder.add(operator, "convolution", fields, arrays, rows)
+
+
+def _depthwise(builder: Builder, operator: Operator) -> None:
+  source, target = builder.source(operator), builder.target(operator)
+  weights = builder.tensor(operator, 1)
+  builder.constant(operator, 1)
+  fields, arrays, rows = weighted.depthwise(
+      operator, source, weights, builder.tensor(operator, 2), target
+  )
+  builder.add(operator, "depthwise", fields, arrays, rows)
+
+
+def _fully_connected(builder: Builder, operator: Operator) -> None:
+  source, target = builder.source(operator), builder.target(operator)
+  weights = builder.tensor(operator, 1)
+  builder.constant(operator, 1)
+  fields, arrays = weighted.fully_connected(
+      operator, source, weights, builder.tensor(operator, 2), target
+  )
+  builder.add(operator, "convolution", fields, arrays, ALL_ROWS, whole=True)
+
+
+def _mean(builder: Builder, operator: Operator) -> None:
+  source, target = builder.source(operator), builder.target(operator)
+  axes = builder.constant(operator, 1)
+  fields = parameters.mean(source, axes, target)
+  builder.add(operator, "mean", fields, rows=ALL_ROWS, whole=True)
+
+
+def _average_pool(builder: Builder, operator: Operator) -> None:
+  source, target = builder.source(operator), builder.target(operator)
+  fields, rows = parameters.average_pool(operator, source, target)
+  builder.add(operator, "average_pool", fields, rows=rows)
+
+
+def _sum(builder: Builder, operator: Operator) -> None:
+  _elementwise(builder, operator, "sum", parameters.sum_of, _table_of_sum)
+
+
+def _product(builder: Builder, operator: Operator) -> None:
+  _elementwise(
+      builder, operator, "product", parameters.product_of, _table_of_product
+  )
+
+
+def _elementwise(builder: Builder, operator, kernel, describe, table) -> None:
+  a, b = builder.source(operator), builder.source(operator, 1)
+  fields = describe(operator, a, b, builder.target(operator))
+  same = a.shape == b.shape
+  if same and builder.add_joint_table(
+      operator, lambda left, right: table(fields, left, right)
+  ):
+    return
+  builder.add_by_rows(operator, kernel, fields, {}, 2)
+
+
+def _table_of_sum(fields, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+  def scaled(x, which):
+    return fixed_point.scale(
+        (x + fields[f"offset_{which}"]) << 20,
+        fields[f"multiplier_{which}"],
+        fields[f"shift_{which}"],
+    )
+
+  return _finish(fields, scaled(a, "a") + scaled(b, "b"))
+
+
+def _table_of_product(fields, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+  return _finish(fields, (a + fields["offset_a"]) * (b + fields["offset_b"]))
+
+
+def _finish(fields, x: np.ndarray) -> np.ndarray:
+  x = fixed_point.scale(x, fields["multiplier"], fields["shift"])
+  x = np.clip(x + fields["output_zero"], fields["low"], fields["high"])
+  return x.astype(np.int8)
+
+
+def _logistic(builder: Builder, operator: Operator) -> None:
+  target = common.one_quantization(builder.target(operator))
+  if target != tables.Quantization(1 / 256, -128):
+    raise ConfigError(
+        "its output must have scale 1/256 and zero point -128. Received:"
+        f" {target.scale}, {target.zero_point}"
+    )
+  source = common.one_quantization(builder.source(operator))
+  builder.add_table(operator, tables.logistic(source))
+
+
+def _relu6(builder: Builder, operator: Operator) -> None:
+  source, target = builder.source(operator), builder.target(operator)
+  common.require_same_quantization(source, target)
+  builder.add_table(operator, tables.relu6(common.one_quantization(source)))
+
+
+def _function(table: Callable[..., np.ndarray]):
+  def add(builder: Builder, operator: Operator) -> None:
+    source = common.one_quantization(builder.source(operator))
+    target = common.one_quantization(builder.target(operator))
+    builder.add_table(operator, table(source, target))
+
+  return add
+
+
+def _softmax(builder: Builder, operator: Operator) -> None:
+  source, target = builder.source(operator), builder.target(operator)
+  fields, arrays = parameters.softmax(operator, source, target)
+  builder.add(operator, "softmax", fields, arrays)
+
+
+def _pad(builder: Builder, operator: Operator) -> None:
+  source, target = builder.source(operator), builder.target(operator)
+  fields, rows = parameters.pad(source, builder.constant(operator, 1), target)
+  builder.add(operator, "pad", fields, rows=rows)
+
+
+def _concatenation(builder: Builder, operator: Operator) -> None:
+  sources = [builder.source(operator, i) for i in range(len(operator.inputs))]
+  fields, arrays = parameters.concatenation(
+      operator, sources, builder.target(operator)
+  )
+  builder.add_by_rows(operator, "concatenation", fields, arrays, len(sources))
+
+
+def _reshape(builder: Builder, operator: Operator) -> None:
+  source, target = builder.source(operator), builder.target(operator)
+  if np.prod(source.shape) != np.prod(target.shape):
+    raise ConfigError(
+        f"{list(source.shape)} cannot become {list(target.shape)}"
+    )
+  common.require_same_quantization(source, target)
+  builder.same(operator)
+
+
+_OPERATORS = {
+    "ADD": _sum,
+    "AVERAGE_POOL_2D": _average_pool,
+    "CONCATENATION": _concatenation,
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _depthwise,
+    "FULLY_CONNECTED": _fully_connected,
+    "HARD_SWISH": _function(tables.hard_swish),
+    "LOGISTIC": _logistic,
+    "MEAN": _mean,
+    "MUL": _product,
+    "PAD": _pad,
+    "QUANTIZE": _function(tables.requantize),
+    "RELU": _function(tables.relu),
+    "RELU6": _relu6,
+    "RESHAPE": _reshape,
+    "SOFTMAX": _softmax,
+}

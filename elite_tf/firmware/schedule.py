@@ -1,0 +1,126 @@
+"""Which rows are computed when, and how long each is needed.
+
+A stage computes its rows in order. It is either run to its end at its place in
+the program, or, when its value is *streamed*, by the stages that take its rows,
+as far as they need them: then it is enough to keep the latest rows, in a ring.
+No row is computed twice. The sources in C do it the same way; here it is
+played through, with every kernel's call as one tick of the clock.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from elite_tf.firmware.stages import Program
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Schedule:
+  """When rows live.
+
+  Attributes:
+    births: Of every value that is no constant, the tick at which each row is
+      written; int (height,). A row never computed has -1.
+    deaths: The tick at which it is read last; at least that of its birth.
+    rings: Of every such value, the rows that have to be kept.
+    spans: Of every stage, the ticks of its first and of its last call.
+  """
+
+  births: dict[int, np.ndarray]
+  deaths: dict[int, np.ndarray]
+  rings: dict[int, int]
+  spans: dict[int, tuple[int, int]]
+
+
+def streamable(program: Program) -> tuple[int, ...]:
+  """Returns the values that can be streamed."""
+  return tuple(
+      stage.output
+      for stage in program.stages
+      if stage.output != program.output
+      and stage.height == program.values[stage.output].height > 1
+  )
+
+
+def play(program: Program, streamed: frozenset[int]) -> Schedule:
+  """Plays a program through.
+
+  Args:
+    program: The program.
+    streamed: Values whose rows are computed when they are needed.
+  """
+  player = _Player(program, streamed)
+  for index, stage in enumerate(program.stages):
+    if stage.output not in streamed:
+      player.run(index, stage.height)
+  return player.schedule()
+
+
+class _Player:
+  """The state of the play."""
+
+  def __init__(self, program: Program, streamed: frozenset[int]):
+    self._program = program
+    self._streamed = streamed
+    self._makers = {s.output: i for i, s in enumerate(program.stages)}
+    self._done = [0] * len(program.stages)
+    self._tick = 0
+    self._spans: dict[int, tuple[int, int]] = {}
+    live = [program.input, *self._makers]
+    heights = {value: program.values[value].height for value in live}
+    self._births = {v: np.full(h, -1) for v, h in heights.items()}
+    self._deaths = {v: np.full(h, -1) for v, h in heights.items()}
+    self._births[program.input][:] = 0
+
+  def run(self, index: int, last: int) -> None:
+    """Computes the rows of a stage up to `last`, which is left out."""
+    stage = self._program.stages[index]
+    while self._done[index] < last:
+      y = self._done[index]
+      spans = []
+      for value, rows in zip(stage.inputs, stage.rows):
+        if value in self._births:
+          span = rows.span(y, len(self._births[value]))
+          spans.append((value, span))
+          if value in self._streamed:
+            self.run(self._makers[value], span[1])
+      self._tick += 1
+      for value, (first, end) in spans:
+        self._deaths[value][first:end] = self._tick
+      births = self._births[stage.output]
+      if stage.height == len(births):
+        births[y] = self._tick
+      else:
+        births[:] = self._tick
+      first, _ = self._spans.get(index, (self._tick, 0))
+      self._spans[index] = first, self._tick
+      self._done[index] += 1
+
+  def schedule(self) -> Schedule:
+    """Returns what was played."""
+    self._deaths[self._program.output][:] = self._tick + 1
+    deaths = {
+        value: np.maximum(deaths, self._births[value])
+        for value, deaths in self._deaths.items()
+    }
+    return Schedule(
+        births=self._births,
+        deaths=deaths,
+        rings={
+            value: _ring(self._births[value], deaths[value])
+            if value in self._streamed
+            else len(deaths[value])
+            for value in deaths
+        },
+        spans=self._spans,
+    )
+
+
+def _ring(births: np.ndarray, deaths: np.ndarray) -> int:
+  """Returns the rows to keep so that none is overwritten too early."""
+  needed = 1
+  for row, birth in enumerate(births):
+    if birth >= 0:
+      alive = np.flatnonzero(deaths[: row + 1] >= birth)
+      needed = max(needed, row - int(alive[0]) + 1)
+  return needed

@@ -1,0 +1,47 @@
+"""What firmware is made for: the registry of targets.
+
+A family of targets is a module with `TARGETS`, a tuple of `base.Target`. To add
+one: one file, and one entry in `_FAMILIES`. Importing this package loads
+neither NumPy nor TensorFlow.
+"""
+
+import difflib
+
+from elite_tf.errors import ConfigError
+from elite_tf.firmware.targets import c
+from elite_tf.firmware.targets.base import Figures, Project, Target
+
+__all__ = ("TARGETS", "Figures", "Project", "Target", "describe", "get_target")
+
+_FAMILIES = (c,)
+
+TARGETS: dict[str, Target] = {
+    target.name: target for family in _FAMILIES for target in family.TARGETS
+}
+
+
+def get_target(name: str) -> Target:
+  """Returns a target.
+
+  Args:
+    name: As `--target` has it.
+
+  Raises:
+    ConfigError: There is no such target.
+  """
+  if name not in TARGETS:
+    near = difflib.get_close_matches(name, TARGETS, 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ConfigError(
+        f"--target must be one of {', '.join(TARGETS)}, or list to have them"
+        f" explained{hint} Received: {name!r}"
+    )
+  return TARGETS[name]
+
+
+def describe() -> str:
+  """Returns the targets with a line each."""
+  width = max(map(len, TARGETS))
+  return "\n".join(
+      f"{name:{width}}  {target.title}" for name, target in TARGETS.items()
+  )

@@ -1,0 +1,85 @@
+"""What a target is."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Project:
+  """What a target's project is made of.
+
+  Attributes:
+    model: The .tflite file.
+    files: What is the same for every target, by file name: the network's
+      sources and the vectors.
+    layers: Names of the network's layers.
+    constant_bytes: Of the network, in flash.
+    buffer_bytes: Of the network, in RAM.
+    tflm_root: Where TensorFlow Lite Micro is, if the target needs it.
+  """
+
+  model: bytes
+  files: Mapping[str, bytes]
+  layers: tuple[str, ...]
+  constant_bytes: int
+  buffer_bytes: int
+  tflm_root: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+  """What a run measured; None where it cannot be known.
+
+  Attributes:
+    vectors: Inputs compared.
+    equal: Those whose outputs are the same to the last byte.
+    images: Images classified.
+    images_equal: Those whose outputs are the same to the last byte.
+    images_right: Those classified rightly.
+    flash_bytes: Code and constants of the whole program.
+    code_bytes: Of them, what is not the network's constants.
+    static_ram_bytes: Of the whole program, without its stack.
+    buffer_bytes: Of them, the network's buffer.
+    stack_bytes: The most that was used.
+    instructions: Retired in one pass.
+    preprocess_instructions: Retired in making an input of an image.
+    layers: Instructions by layer.
+  """
+
+  vectors: int
+  equal: int
+  images: int = 0
+  images_equal: int = 0
+  images_right: int = 0
+  flash_bytes: int | None = None
+  code_bytes: int | None = None
+  static_ram_bytes: int | None = None
+  buffer_bytes: int | None = None
+  stack_bytes: int | None = None
+  instructions: int | None = None
+  preprocess_instructions: int | None = None
+  layers: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+  """Something that firmware is made for.
+
+  Attributes:
+    name: As `--target` has it.
+    title: A line about it.
+    files: Project -> all files of the folder, by path.
+    check: Project -> nothing; raises ConfigError where it does not fit.
+    require: Raises ConfigError where a tool that a run needs is not installed;
+      None if the target cannot be run.
+    run: Folder, project and what to call with the number of each image done
+      -> what the run measured; None if the target cannot be run.
+  """
+
+  name: str
+  title: str
+  files: Callable[[Project], dict[str, bytes]]
+  check: Callable[[Project], None] = lambda project: None
+  require: Callable[[], None] | None = None
+  run: Callable[[Path, Project, Callable[[int], None]], Figures] | None = None

@@ -1,0 +1,335 @@
+"""Plain C: for this computer, and for the boards that the emulator has."""
+
+import dataclasses
+import functools
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from elite_tf.errors import ConfigError, VerificationFailed
+from elite_tf.firmware import sources
+from elite_tf.firmware.targets.base import Figures, Project, Target
+
+# Seconds that a compilation, and a run without images, may take.
+BUILD_SECONDS = 300
+RUN_SECONDS = 600
+
+# Seconds more for every image: the emulator computes some 10^8 instructions a
+# second, and the largest networks take 10^9 for an image.
+IMAGE_SECONDS = 30
+
+# What a small program takes besides the network's constants.
+_CODE_BYTES = 24 * 1024
+
+_STACK_BYTES = 16 * 1024  # As in the linker scripts.
+
+_LINE = re.compile(r"elite (\S+) (\d+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+  """Where a program is compiled for and run.
+
+  Attributes:
+    compiler: Its name.
+    package: What to install to have it.
+    flags: Of the compiler.
+    script: Linker script, in `tflite/boards`; empty: the system's.
+    emulator: Its machine; empty: the program runs here.
+    clock_hz: Of SysTick.
+    flash_bytes: Of the region for constants.
+    ram_bytes: Of the region for variables and stack.
+  """
+
+  compiler: str
+  package: str
+  flags: str = ""
+  script: str = ""
+  emulator: str = ""
+  clock_hz: int = 0
+  flash_bytes: int = 0
+  ram_bytes: int = 0
+
+
+_HOST = Machine("gcc", "gcc make")
+
+_ARM = functools.partial(
+    Machine, "arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi"
+)
+
+# Name -> what it is, and how it is reached.
+BOARDS = {
+    "mps2-an386": (
+        "Cortex-M4, emulated",
+        _ARM(
+            flags="-mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard -mthumb",
+            script="mps2.ld",
+            emulator="mps2-an386",
+            clock_hz=25_000_000,
+            flash_bytes=4 << 20,
+            ram_bytes=4 << 20,
+        ),
+    ),
+    "mps2-an500": (
+        "Cortex-M7, emulated",
+        _ARM(
+            flags="-mcpu=cortex-m7 -mfpu=fpv5-d16 -mfloat-abi=hard -mthumb",
+            script="mps2.ld",
+            emulator="mps2-an500",
+            clock_hz=25_000_000,
+            flash_bytes=4 << 20,
+            ram_bytes=4 << 20,
+        ),
+    ),
+    "mps3-an547": (
+        "Cortex-M55, emulated",
+        _ARM(
+            flags="-mcpu=cortex-m55 -mfloat-abi=hard -mthumb",
+            script="mps3-an547.ld",
+            emulator="mps3-an547",
+            clock_hz=32_000_000,
+            flash_bytes=2 << 20,
+            ram_bytes=512 << 10,
+        ),
+    ),
+}
+
+
+def _files(machine: Machine, project: Project) -> dict[str, bytes]:
+  """Returns all files of a project's folder."""
+  platform = "cortex_m.c" if machine.script else "host.c"
+  found = {
+      **project.files,
+      **sources.read("preprocess", "check/main.c", "check/platform.h"),
+      "Makefile": sources.read("check/Makefile")["Makefile"],
+      "target.mk": "".join(_settings(machine, platform)).encode(),
+  }
+  for name, data in sources.read("kernels").items():
+    found[f"kernels/{name}"] = data
+  if machine.script:
+    found |= sources.read(
+        "boards/cortex_m.c",
+        "boards/sections.ld",
+        f"boards/{machine.script}",
+    )
+  else:
+    found |= sources.read("check/host.c")
+  return found
+
+
+def _settings(machine: Machine, platform: str) -> Iterator[str]:
+  """Writes what differs from machine to machine, for make."""
+  yield f"CC = {machine.compiler}\nPLATFORM = {platform}\n"
+  if not machine.script:
+    yield "RUN = ./check.elf\n"
+    return
+  yield f"MACHINE = {machine.flags}\n"
+  yield (
+      f"MACHINE += -DELITE_CLOCK_HZ={machine.clock_hz}\n"
+      f"LINK = --specs=nano.specs --specs=nosys.specs -nostartfiles -L."
+      f" -T{machine.script} -Wl,--gc-sections\n"
+      f"RUN = {' '.join(emulation(machine, 'check.elf'))}\n"
+  )
+
+
+def emulation(machine: Machine, program: str) -> list[str]:
+  """Returns the command that has the emulator run a program."""
+  return [
+      "qemu-system-arm", "-M", machine.emulator, "-nographic", "-monitor",
+      "none", "-serial", "none", "-icount", "shift=0", "-semihosting-config",
+      "enable=on,target=native", "-kernel", program,
+  ]  # fmt: skip
+
+
+def _check(name: str, machine: Machine, project: Project) -> None:
+  """Refuses a network that is larger than the board."""
+  needs = (
+      ("flash", project.constant_bytes + _CODE_BYTES, machine.flash_bytes),
+      ("RAM", project.buffer_bytes + _STACK_BYTES, machine.ram_bytes),
+  )
+  for what, needed, there in needs:
+    if there and needed > there:
+      raise ConfigError(
+          f"--target={name}: the network needs about {needed:,} bytes of"
+          f" {what}, {needed - there:,} more than the {there:,} there are"
+      )
+
+
+def _require(machine: Machine) -> None:
+  tools = {machine.compiler: machine.package, "make": "make"}
+  if machine.emulator:
+    tools["qemu-system-arm"] = "qemu-system-arm"
+  for tool, package in tools.items():
+    if shutil.which(tool) is None:
+      raise ConfigError(
+          f"--run needs {tool}, which is not installed: on Debian,"
+          f" apt-get install {package}"
+      )
+
+
+def _run(
+    machine: Machine,
+    folder: Path,
+    project: Project,
+    on_image: Callable[[int], None],
+) -> Figures:
+  """Compiles a project, runs it and reads what it says."""
+  # In a copy: the folder stays as it was written.
+  with tempfile.TemporaryDirectory(prefix="elite_tf-deploy-") as place:
+    build = Path(place) / "build"
+    shutil.copytree(folder, build)
+    programs = ["check.elf"] + ["profile.elf"] * bool(machine.emulator)
+    _make(build, programs)
+    said = _execute(machine, build, "check.elf", on_image)
+    layers = {}
+    if machine.emulator:
+      profile = _execute(machine, build, "profile.elf", lambda _: None)
+      # Of all vectors: per pass, for every one takes the same instructions.
+      layers = {
+          name: profile[name] // profile["vectors"] for name in project.layers
+      }
+    sizes = _sizes(build) if machine.emulator else {}
+  flash = sizes.get("flash")
+  return Figures(
+      vectors=said["vectors"],
+      equal=said["equal"],
+      images=said.get("images", 0),
+      images_equal=said.get("images_equal", 0),
+      images_right=said.get("images_right", 0),
+      flash_bytes=flash,
+      code_bytes=flash - project.constant_bytes if flash else None,
+      static_ram_bytes=sizes.get("ram"),
+      buffer_bytes=project.buffer_bytes,
+      stack_bytes=said["stack"] or None,
+      instructions=said["instructions"] or None,
+      preprocess_instructions=said.get("preprocess_instructions") or None,
+      layers=layers,
+  )
+
+
+def _make(build: Path, programs: list[str]) -> None:
+  done = subprocess.run(
+      ["make", "-s", *programs],
+      cwd=build,
+      capture_output=True,
+      text=True,
+      timeout=BUILD_SECONDS,
+      check=False,
+  )
+  if done.returncode == 0:
+    return
+  over = re.search(r"region `(\w+)' overflowed by (\d+) bytes", done.stderr)
+  if over:
+    raise ConfigError(
+        f"the network is larger than the board: {over[1]} would need"
+        f" {int(over[2]):,} bytes more"
+    )
+  raise VerificationFailed(
+      "the sources cannot be compiled: " + " ".join(done.stderr.split())[:400]
+  )
+
+
+def _execute(
+    machine: Machine,
+    build: Path,
+    program: str,
+    on_image: Callable[[int], None],
+) -> dict[str, int]:
+  """Runs a program and returns the figures that it prints."""
+  command = [f"./{program}"]
+  if machine.emulator:
+    command = emulation(machine, program)
+  process = subprocess.Popen(
+      command,
+      cwd=build,
+      stdin=subprocess.DEVNULL,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+      text=True,
+      errors="replace",
+  )
+  images = (build / "images.bin").exists()
+  limit = RUN_SECONDS
+  if images:
+    count = int.from_bytes((build / "images.bin").read_bytes()[4:8], "little")
+    limit += IMAGE_SECONDS * count
+  said: dict[str, int] = {}
+  other = []
+  timer = threading.Timer(limit, process.kill)
+  timer.start()
+  try:
+    for line in process.stdout:
+      found = _LINE.fullmatch(line.strip())
+      if found:
+        said[found[1]] = int(found[2])
+        if found[1] == "image":
+          on_image(int(found[2]))
+      else:
+        other.append(line.strip())
+    process.wait()
+  finally:
+    timer.cancel()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+  if "vectors" not in said or process.returncode not in (0, 1):
+    raise VerificationFailed(
+        f"{program} ended without a result, exit code {process.returncode}."
+        f" The last it said: {' '.join(other[-2:]) or 'nothing'}"
+    )
+  return said
+
+
+def _sizes(build: Path) -> dict[str, int]:
+  """Returns the bytes of flash and of static RAM of the program."""
+  done = subprocess.run(
+      ["arm-none-eabi-size", "-A", "check.elf"],
+      cwd=build,
+      capture_output=True,
+      text=True,
+      timeout=60,
+      check=True,
+  )
+  found = {}
+  for line in done.stdout.splitlines():
+    parts = line.split()
+    if len(parts) == 3 and parts[0].startswith("."):
+      found[parts[0]] = int(parts[1])
+  parts = {
+      "flash": (".text", ".rodata", ".data", ".ARM.exidx"),
+      "ram": (".data", ".bss"),
+  }
+  return {
+      what: sum(found.get(name, 0) for name in names)
+      for what, names in parts.items()
+  }
+
+
+def _target(name: str, title: str, machine: Machine, runs: bool) -> Target:
+  return Target(
+      name=name,
+      title=title,
+      files=functools.partial(_files, machine),
+      check=functools.partial(_check, name, machine),
+      require=functools.partial(_require, machine) if runs else None,
+      run=functools.partial(_run, machine) if runs else None,
+  )
+
+
+TARGETS = (
+    _target(
+        "c",
+        "plain C11 sources for any compiler and board, with a check program",
+        dataclasses.replace(_HOST, compiler="cc"),
+        False,
+    ),
+    _target("c-host", "the same, compiled and run here", _HOST, True),
+    *(
+        _target(f"c-{name}", f"Arm {name.upper()}: {title}", machine, True)
+        for name, (title, machine) in BOARDS.items()
+    ),
+)

@@ -1,0 +1,22 @@
+/* Functions of one number: a table of all 256. */
+#ifndef ELITE_TABLE_H
+#define ELITE_TABLE_H
+
+#include <stdint.h>
+
+typedef struct {
+  const int8_t *table; /* of 256 */
+} elite_lookup;
+
+void elite_lookup_row(const elite_lookup *p, const int8_t *a, int32_t count,
+                      int8_t *output);
+
+/* output[i] = table[input[i] + 128]; the two may be the same memory. */
+void elite_table(const int8_t *table, const int8_t *input, int32_t count,
+                 int8_t *output);
+
+/* What ends a row: a table if there is one, else limits if there are any. */
+void elite_finish_row(const int8_t *table, int32_t low, int32_t high,
+                      int32_t count, int8_t *output);
+
+#endif

@@ -1,0 +1,27 @@
+/* From a camera's picture to the network's input.
+ *
+ * The central square is cut out and resized as Pillow resizes (bicubic, with a
+ * wider kernel where the picture becomes smaller, horizontally first, rounded
+ * to whole pixels in between), to the last bit. Compile with -ffp-contract=off:
+ * the kernel's weights are worked out in double precision.
+ */
+#ifndef ELITE_PREPROCESS_H
+#define ELITE_PREPROCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of memory that elite_preprocess needs for pictures of this size; 0 if
+ * they need none. */
+size_t elite_preprocess_bytes(int32_t height, int32_t width);
+
+/* Makes an input of a picture.
+ *
+ * pixels: height rows of width pixels of ELITE_INPUT_CHANNELS bytes each.
+ * memory: elite_preprocess_bytes(height, width) bytes, at a multiple of 4.
+ * input: ELITE_INPUT_BYTES numbers, such as elite_input().
+ */
+void elite_preprocess(const uint8_t *pixels, int32_t height, int32_t width,
+                      void *memory, int8_t *input);
+
+#endif

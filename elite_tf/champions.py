@@ -14,7 +14,7 @@ from elite_tf import preprocess
 from elite_tf.datasets import Dataset, Split
 from elite_tf.export import tflite
 from elite_tf.export.logistic import align
-from elite_tf.quantize import METHODS
+from elite_tf.quantize import METHODS, Material, Options
 from elite_tf.verify import Verification, compare, require_equal
 
 # Reference and micro kernels in floating point run as slowly as they are
@@ -29,14 +29,21 @@ class Conversion:
   Attributes:
     model: The .tflite file.
     verification: Reference kernels against TensorFlow Lite Micro.
+    quantization: `elite_tf.quantize.Quantized.report`; None where it computes
+      in floating point.
   """
 
   model: bytes
   verification: Verification
+  quantization: dict | None = None
 
 
 def calibration_images(
-    train: Split, resolution: int, count: int, seed: int
+    train: Split,
+    resolution: int,
+    count: int,
+    seed: int,
+    balance: bool = False,
 ) -> np.ndarray:
   """Returns float32 images of the training split, drawn by the seed.
 
@@ -45,11 +52,23 @@ def calibration_images(
     resolution: The network's, in pixels.
     count: Images wanted; all there are if fewer.
     seed: Decides which.
+    balance: Whether every class has the same share, as far as its images go.
   """
   order = np.random.default_rng([seed, len(train.labels)]).permutation(
       len(train.labels)
   )
+  if balance:
+    order = order[_rank_in_class(train.labels[order]).argsort(kind="stable")]
   return preprocess.preprocess(train.images[order[:count]], resolution)
+
+
+def _rank_in_class(labels: np.ndarray) -> np.ndarray:
+  """Returns for each label how many of the same come before it."""
+  ranks = np.empty(len(labels), np.int64)
+  for label in np.unique(labels):
+    where = np.flatnonzero(labels == label)
+    ranks[where] = np.arange(len(where))
+  return ranks
 
 
 def convert(
@@ -58,6 +77,7 @@ def convert(
     quantize: str,
     calibration_count: int,
     seed: int,
+    options: Options = Options(),
 ) -> dict[str, Conversion]:
   """Converts a network and runs each conversion over the test split.
 
@@ -67,10 +87,12 @@ def convert(
     quantize: Name in `elite_tf.quantize.METHODS`, or `none`.
     calibration_count: Training images that calibrate.
     seed: Decides which.
+    options: How they are chosen, and more that `quantize` leaves open.
 
   Returns:
-    The conversions by name: `float`, and `quantize` unless it is `none`. The
-    quantized one is verified on every test image, the float one on 64.
+    The conversions by name: `float`, and `int8` or `int16x8` by what became of
+    `quantize`, unless that is `none`. The quantized one is verified on every
+    test image, the float one on 64.
 
   Raises:
     VerificationFailed: TensorFlow Lite Micro differs from the reference
@@ -81,12 +103,14 @@ def convert(
   labels = data.test.labels
   models = {"float": tflite.float32(model)}
   counts = {"float": FLOAT_IMAGES}
+  reports = {}
   if quantize != "none":
-    calibration = calibration_images(
-        data.train, resolution, calibration_count, seed
+    quantized = METHODS[quantize](
+        model, _material(data, resolution, calibration_count, seed, options)
     )
-    models[quantize] = METHODS[quantize](model, calibration)
-    counts[quantize] = len(labels)
+    models[quantized.kind] = quantized.model
+    counts[quantized.kind] = len(labels)
+    reports[quantized.kind] = quantized.report()
   conversions = {}
   for name, bytes_ in models.items():
     count = counts[name]
@@ -96,8 +120,24 @@ def convert(
       bytes_ = align(bytes_)
       verification = compare(bytes_, images[:count], labels[:count])
     require_equal(verification)
-    conversions[name] = Conversion(bytes_, verification)
+    conversions[name] = Conversion(bytes_, verification, reports.get(name))
   return conversions
+
+
+def _material(
+    data: Dataset, resolution: int, count: int, seed: int, options: Options
+) -> Material:
+  """Returns what a method of quantization works with."""
+
+  def resized(split: Split) -> Split:
+    return Split(preprocess.resize(split.images, resolution), split.labels)
+
+  calibration = calibration_images(
+      data.train, resolution, count, seed, options.calibration_balance
+  )
+  return Material(
+      calibration, resized(data.val), lambda: resized(data.train), options, seed
+  )
 
 
 def keras_accuracy(model, split: Split) -> float:
@@ -119,6 +159,11 @@ def metrics_of(
           name: {
               "tflite_bytes": len(conversion.model),
               **dataclasses.asdict(conversion.verification),
+              **(
+                  {"quantization": conversion.quantization}
+                  if conversion.quantization
+                  else {}
+              ),
           }
           for name, conversion in conversions.items()
       },
@@ -133,6 +178,7 @@ def write_champion(
     calibration_count: int,
     seed: int,
     form: Callable = lambda model: model,
+    options: Options = Options(),
 ) -> dict:
   """Converts, verifies and writes a champion; all of its files or none.
 
@@ -145,6 +191,7 @@ def write_champion(
     seed: Decides which.
     form: Function from the model to the one that is converted and computes the
       same; model.keras stays as it is.
+    options: As `convert` has them.
 
   Returns:
     The metrics, as metrics.json has them.
@@ -154,7 +201,9 @@ def write_champion(
     OSError: The folder cannot be written.
   """
   began = time.monotonic()
-  conversions = convert(form(model), data, quantize, calibration_count, seed)
+  conversions = convert(
+      form(model), data, quantize, calibration_count, seed, options
+  )
   beside = folder.with_name(f".{folder.name}.{os.getpid()}")
   beside.mkdir(parents=True)
   try:

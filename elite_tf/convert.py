@@ -9,7 +9,8 @@ from pathlib import Path
 
 from elite_tf.command import run
 from elite_tf.errors import ConfigError
-from elite_tf.quantize import check_method
+from elite_tf.quantize import Options, check_method
+from elite_tf.rows import read_rows
 from elite_tf.run_folder import RunFolder, write_file
 from elite_tf.settings import Settings
 
@@ -30,12 +31,31 @@ def define_flags() -> None:
       "data", "", "Data set that calibrates and verifies, as for the search."
   )
   flags.DEFINE_string(
-      "quantize", defaults.quantize, "How to quantize: int8, or none (float)."
+      "quantize",
+      defaults.quantize,
+      "How to quantize: int8 (after training), qat (quantization-aware"
+      " training), int16x8 (16-bit activations), auto (the first of these that"
+      " loses no more than --max_drop) or none (float).",
   )
   flags.DEFINE_integer(
       "calibration_images",
       defaults.calibration_images,
       "Training images that calibrate the quantization.",
+  )
+  flags.DEFINE_bool(
+      "calibration_balance",
+      defaults.calibration_balance,
+      "The same number of them from every class.",
+  )
+  flags.DEFINE_float(
+      "max_drop",
+      defaults.max_drop,
+      "Percentage points of validation accuracy that int8 may lose (auto).",
+  )
+  flags.DEFINE_integer(
+      "qat_epochs",
+      defaults.qat_epochs,
+      "Epochs of quantization-aware training, at most.",
   )
   flags.DEFINE_integer("seed", 0, "Decides which images calibrate.")
   flags.DEFINE_string("out", "", "The .tflite file to write.")
@@ -111,7 +131,8 @@ def check_model(path: Path, model, description) -> None:
   """Checks that a model suits a data set.
 
   Raises:
-    ConfigError: Its input or its classes are not those of the data.
+    ConfigError: Its input or its classes are not those of the data, or it is
+      of another architecture.
   """
   shape, outputs = model.input_shape, model.output_shape
   if (
@@ -129,6 +150,10 @@ def check_model(path: Path, model, description) -> None:
         f"--model={path} must have an output for each of the"
         f" {description.classes} classes of --data. Received: output {outputs}"
     )
+  try:
+    read_rows(model)
+  except ConfigError as error:
+    raise ConfigError(f"--model={path}: {error}") from error
 
 
 def main() -> int:
@@ -138,6 +163,9 @@ def main() -> int:
   values = flags.FLAGS
   out = check_output(values.out, values.overwrite)
   check_method(values.quantize)
+  options = Options(
+      values.calibration_balance, values.max_drop, values.qat_epochs
+  )
   if values.calibration_images < 1:
     raise ConfigError(
         "--calibration_images must be at least 1."
@@ -164,9 +192,14 @@ def main() -> int:
   check_model(path, model, description)
   data = datasets.load(spec, values.seed)
   conversions = champions.convert(
-      model, data, values.quantize, values.calibration_images, values.seed
+      model,
+      data,
+      values.quantize,
+      values.calibration_images,
+      values.seed,
+      options,
   )
-  name = "float" if values.quantize == "none" else values.quantize
+  *_, name = conversions  # The quantized one, if there is one.
   write_file(out, conversions[name].model)
   metrics = champions.metrics_of(model, data, conversions)
   if values.format == "json":

@@ -221,7 +221,7 @@ def _write_champions(
       unverified[exported.name] = exported.error
       continue
     known[exported.name] = _champion(
-        champions[exported.name], plan, exported.metrics, settings, folder
+        champions[exported.name], plan, exported.metrics, folder
     )
     journal.append(
         {
@@ -269,14 +269,15 @@ def _champion(
     bracket: Bracket,
     plan: Plan,
     metrics: dict,
-    settings: Settings,
     folder: RunFolder,
 ) -> dict:
   name = bracket.champion
   cost = plan.cost(name)
   needs = plan.needs[plan.position(name)]
-  quantized = metrics["conversions"].get(settings.quantize)
-  exported = quantized or metrics["conversions"]["float"]
+  conversions = metrics["conversions"]
+  kind = next((name for name in conversions if name != "float"), "float")
+  exported = conversions[kind]
+  quantized = None if kind == "float" else exported
   where = folder.champion(name).relative_to(folder.path)
   return {
       "name": name,
@@ -286,6 +287,7 @@ def _champion(
       "val_accuracy": bracket.histories[name][-1].val_accuracy,
       "test_accuracy_float": metrics["test_accuracy_float"],
       "test_accuracy_int8": quantized["accuracy"] if quantized else None,
+      "kind": kind,
       "tflite_bytes": exported["tflite_bytes"],
       "arena_bytes": exported["arena_bytes"],
       "estimated_seconds": needs.seconds if needs else None,

@@ -34,6 +34,10 @@ class Settings:
       slices of channels: the same numbers, a smaller arena.
     quantize: How champions are quantized, or `none`.
     calibration_images: Training images that calibrate the quantization.
+    calibration_balance: Whether every class has the same share of them.
+    max_drop: Percentage points of validation accuracy that `auto` lets int8
+      lose.
+    qat_epochs: Epochs of quantization-aware training, at most.
     runner: Where candidates train.
     workers: Processes of the local runner; 0 means one a core.
     seed: Decides first weights, order of images, dropout and the val split.
@@ -57,6 +61,9 @@ class Settings:
   slices: bool = False
   quantize: str = "int8"
   calibration_images: int = 256
+  calibration_balance: bool = False
+  max_drop: float = 1.0
+  qat_epochs: int = 4
   runner: str = "local"
   workers: int = 0
   seed: int = 0
@@ -92,6 +99,8 @@ _AT_LEAST = {
     "epochs": 1,
     "batch_size": 2,
     "calibration_images": 1,
+    "max_drop": 0,
+    "qat_epochs": 1,
     "workers": 0,
     "seed": 0,
 }

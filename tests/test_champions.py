@@ -9,6 +9,9 @@ import pytest
 from elite_tf import champions, preprocess
 from elite_tf.datasets import Dataset, Description, Split
 from elite_tf.errors import VerificationFailed
+from elite_tf.quantize.material import Quantized, Trial
+
+TRIAL = Trial("spy", "spy", 0.5, 1, 2, 3.0, {})
 
 
 def _data(count=30):
@@ -53,15 +56,32 @@ def test_calibration_images_depend_on_the_seed_and_end_where_the_split_does():
   assert len(champions.calibration_images(data.train, 8, 99, 0)) == 30
 
 
+def test_balanced_calibration_has_the_same_share_of_every_class():
+  labels = np.array([0] * 20 + [1] * 7 + [2] * 3, np.int32)
+  # The pixels say which class it is.
+  images = np.repeat(labels.astype(np.uint8), 64).reshape(30, 8, 8, 1)
+  train = Split(images, labels)
+
+  def classes(count, balance):
+    chosen = champions.calibration_images(train, 8, count, 0, balance)
+    return np.bincount((chosen[:, 0, 0, 0] * 128 + 128).astype(int)).tolist()
+
+  assert classes(9, True) == [3, 3, 3]
+  assert classes(15, True) == [6, 6, 3], "all three there are of the last"
+  assert classes(30, True) == classes(30, False) == [20, 7, 3]
+  assert classes(9, False) != [3, 3, 3]
+
+
 def test_conversion_calibrates_on_train_and_measures_on_test(
     network, monkeypatch
 ):
   data = _data()
   seen = {}
 
-  def method(model, calibration):
-    seen["calibration"] = calibration
-    return champions.tflite.float32(model)
+  def method(model, material):
+    seen["calibration"] = material.calibration
+    seen["val"], seen["train"] = material.val, material.train()
+    return Quantized(champions.tflite.float32(model), "spy", 1.0, (TRIAL,))
 
   monkeypatch.setitem(champions.METHODS, "spy", method)
   conversions = champions.convert(network, data, "spy", 30, 0)
@@ -71,6 +91,8 @@ def test_conversion_calibrates_on_train_and_measures_on_test(
       np.sort(seen["calibration"].ravel()),
       np.sort(preprocess.scale(data.train.images).ravel()),
   )
+  assert np.array_equal(seen["val"].images, data.val.images)
+  assert np.array_equal(seen["train"].labels, data.train.labels)
   answers = network.predict(
       preprocess.scale(data.test.images), verbose=0
   ).argmax(-1)

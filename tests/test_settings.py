@@ -56,7 +56,7 @@ def test_every_criterion_can_be_chosen(criterion):
     [
         ("levels", 1), ("base_resolution", 0), ("group_size", 1),
         ("round_epochs", 1), ("epochs", 1), ("batch_size", 2),
-        ("calibration_images", 1), ("workers", 0), ("seed", 0),
+        ("calibration_images", 1), ("qat_epochs", 1), ("workers", 0), ("seed", 0),
     ],
 )  # fmt: skip
 def test_numbers_out_of_range(name, least):
@@ -85,7 +85,7 @@ def test_seed_is_one_that_all_generators_take():
 @pytest.mark.parametrize("field", dataclasses.fields(Settings),
                          ids=lambda field: field.name)  # fmt: skip
 def test_wrong_types(field):
-  wrong = [None, 1.5, []]
+  wrong = [None, 1j if type(field.default) is float else 1.5, []]
   wrong.append("3" if isinstance(field.default, int) else 3)
   if type(field.default) is not bool:
     wrong.append(True)

@@ -140,6 +140,7 @@ class Worker:
     """
     # pylint: disable=g-import-not-at-top
     from elite_tf.champions import write_champion
+    from elite_tf.quantize import Options
     from elite_tf.training.trainer import load_trained
 
     name = request.candidate.name
@@ -159,6 +160,11 @@ class Worker:
           self._settings.calibration_images,
           self._settings.seed,
           self._form(request.candidate),
+          Options(
+              self._settings.calibration_balance,
+              self._settings.max_drop,
+              self._settings.qat_epochs,
+          ),
       )
     except EliteError as error:
       return Exported(name, None, str(error))

@@ -13,13 +13,19 @@ import numpy as np
 from elite_tf import preprocess
 from elite_tf.datasets import Dataset, Split
 from elite_tf.export import tflite
+from elite_tf.export.inspect import inspect
 from elite_tf.export.logistic import align
+from elite_tf.interpreters.operators import require_operators
 from elite_tf.quantize import METHODS, Material, Options
 from elite_tf.verify import Verification, compare, require_equal
 
 # Reference and micro kernels in floating point run as slowly as they are
 # simple; these images tell whether they agree.
 FLOAT_IMAGES = 64
+
+# A quantized network is compared on so many images at least, those of the
+# other parts if the test split has fewer.
+LEAST_IMAGES = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,14 +120,30 @@ def convert(
   conversions = {}
   for name, bytes_ in models.items():
     count = counts[name]
+    require_operators(inspect(bytes_).operators)
     verification = compare(bytes_, images[:count], labels[:count])
     if not verification.equal:
       # Rare, and a minute's work: only where the difference has been seen.
       bytes_ = align(bytes_)
       verification = compare(bytes_, images[:count], labels[:count])
     require_equal(verification)
+    if count < LEAST_IMAGES and name != "float":
+      _compare_others(bytes_, data, resolution)
     conversions[name] = Conversion(bytes_, verification, reports.get(name))
   return conversions
+
+
+def _compare_others(model: bytes, data: Dataset, resolution: int) -> None:
+  """Compares the kernels on images of the other parts.
+
+  Raises:
+    VerificationFailed: They differ.
+  """
+  others = np.concatenate(
+      [data.val.images[:LEAST_IMAGES], data.train.images[:LEAST_IMAGES]]
+  )[:LEAST_IMAGES]
+  images = preprocess.resize(others, resolution)
+  require_equal(compare(model, images, np.zeros(len(images), np.int32)))
 
 
 def _material(

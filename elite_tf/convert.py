@@ -9,7 +9,7 @@ from pathlib import Path
 
 from elite_tf.command import run
 from elite_tf.errors import ConfigError
-from elite_tf.quantize import Options, check_method
+from elite_tf.quantize import Options, check_method, report
 from elite_tf.rows import read_rows
 from elite_tf.run_folder import RunFolder, write_file
 from elite_tf.settings import Settings
@@ -213,6 +213,8 @@ def main() -> int:
         f" {100 * metrics['test_accuracy_float']:.2f} %), equal to TensorFlow"
         f" Lite Micro on {verified.images:,} images"
     )
+    if conversions[name].quantization:
+      print(report.summary(conversions[name].quantization))
   return 0
 
 

@@ -81,7 +81,7 @@ def test_conversion_calibrates_on_train_and_measures_on_test(
   def method(model, material):
     seen["calibration"] = material.calibration
     seen["val"], seen["train"] = material.val, material.train()
-    return Quantized(champions.tflite.float32(model), "spy", 1.0, (TRIAL,))
+    return Quantized(champions.tflite.float32(model), 1.0, TRIAL)
 
   monkeypatch.setitem(champions.METHODS, "spy", method)
   conversions = champions.convert(network, data, "spy", 30, 0)

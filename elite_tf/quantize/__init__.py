@@ -11,14 +11,17 @@ Importing this package loads no TensorFlow: a dry run knows the names.
 from collections.abc import Callable
 
 from elite_tf.errors import ConfigError
-from elite_tf.quantize import measured
+from elite_tf.quantize import aware, measured
+from elite_tf.quantize.auto import auto
 from elite_tf.quantize.material import Material, Options, Quantized
 
 __all__ = ["METHODS", "Material", "Options", "Quantized", "check_method"]
 
 METHODS: dict[str, Callable[..., Quantized]] = {
     "int8": measured.int8,
+    "qat": aware.qat,
     "int16x8": measured.int16x8,
+    "auto": auto,
 }
 
 

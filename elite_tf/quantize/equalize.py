@@ -149,7 +149,7 @@ def equalize(model: keras.Model, images: np.ndarray) -> keras.Model:
     return equal
   names = [name for group in groups for name in group.rows]
   probe = keras.Model(
-      model.inputs, [model.get_layer(name).output for name in names]
+      model.inputs[0], [model.get_layer(name).output for name in names]
   )
   reached: dict[str, np.ndarray] = {}
   for start in range(0, len(images), BATCH):

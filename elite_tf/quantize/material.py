@@ -93,31 +93,38 @@ class Quantized:
 
   Attributes:
     model: The .tflite file.
-    kind: "int8" or "int16x8".
     float_val_accuracy: Validation accuracy before, 0 to 1.
-    tried: Every method tried, the one taken last.
+    taken: The method that made it.
+    tried: Every method tried, in order; none means the one taken alone.
     noise: Rows of `elite_tf.quantize.noise.layer_noise`, the worst first;
       empty where too little was lost to ask why.
   """
 
   model: bytes
-  kind: str
   float_val_accuracy: float
-  tried: tuple[Trial, ...]
+  taken: Trial
+  tried: tuple[Trial, ...] = ()
   noise: tuple[dict[str, typing.Any], ...] = ()
+
+  @property
+  def kind(self) -> str:
+    """What the network's numbers are: "int8" or "int16x8"."""
+    return self.taken.kind
 
   @property
   def drop(self) -> float:
     """Percentage points of validation accuracy lost."""
-    return 100 * (self.float_val_accuracy - self.tried[-1].val_accuracy)
+    return 100 * (self.float_val_accuracy - self.taken.val_accuracy)
 
   def report(self) -> dict[str, typing.Any]:
     """Returns what metrics.json tells of it."""
     return {
-        "method": self.tried[-1].method,
+        "method": self.taken.method,
         "kind": self.kind,
         "val_accuracy_float": self.float_val_accuracy,
         "drop_points": self.drop,
-        "tried": [dataclasses.asdict(trial) for trial in self.tried],
+        "tried": [
+            dataclasses.asdict(trial) for trial in self.tried or (self.taken,)
+        ],
         "noise": list(self.noise),
     }

@@ -13,11 +13,8 @@ from elite_tf.quantize.material import Material, Quantized, Trial
 if TYPE_CHECKING:
   import keras
 
-# Percentiles that an activation's range may end at, besides all of it.
-PERCENTILES = (99.99, 99.9)
-
-# Percentage points of validation accuracy whose loss is asked the reason of.
-LARGE_DROP = 1.0
+# What an activation's range may hold, percent of the values and of the images.
+RANGES = ((100.0, 100.0), (99.99, 100.0), (99.9, 100.0), (100.0, 99.0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,20 +24,26 @@ class Measures:
   Attributes:
     percentile: Percent of an activation's values that its range holds at
       either end; None means the converter's own calibration.
+    images: Percent of the images all of whose values it holds.
     equalized: Whether channels are made alike first.
     corrected: Whether biases are corrected afterwards.
   """
 
   percentile: float | None = None
+  images: float = 100.0
   equalized: bool = False
   corrected: bool = False
 
   def words(self) -> str:
     """Returns the measures in words."""
+    if self.percentile is None:
+      ranges = ""
+    elif self.images < 100:
+      ranges = f"ranges of {self.images:g} % of the images"
+    else:
+      ranges = f"ranges of {self.percentile:g} % of the values"
     named = [
-        {None: "", 100.0: "ranges of every value"}.get(
-            self.percentile, f"ranges of {self.percentile} %"
-        ),
+        ranges,
         "channels equalized" if self.equalized else "",
         "biases corrected" if self.corrected else "",
     ]
@@ -50,9 +53,8 @@ class Measures:
 # From the simplest on: of equally good ones the first is taken.
 CANDIDATES = (
     Measures(),
-    Measures(100.0),
-    *(Measures(percentile) for percentile in PERCENTILES),
-    *(Measures(p, equalized=True) for p in (100.0, *PERCENTILES)),
+    *(Measures(*held) for held in RANGES),
+    *(Measures(*held, equalized=True) for held in RANGES),
 )
 
 
@@ -111,15 +113,13 @@ def int8(model: keras.Model, material: Material) -> Quantized:
           ],
       },
   )
-  lost = 100 * (exact - scores[best])
-  noise = (
-      layer_noise(
-          tried[best], bench.network(best.equalized), material.calibration
-      )
-      if lost > LARGE_DROP
-      else ()
+  quantized = Quantized(tried[best], exact, trial)
+  if quantized.drop <= material.options.max_drop:
+    return quantized
+  noise = layer_noise(
+      tried[best], bench.network(best.equalized), material.calibration
   )
-  return Quantized(tried[best], "int8", exact, (trial,), noise)
+  return dataclasses.replace(quantized, noise=noise)
 
 
 def int16x8(model: keras.Model, material: Material) -> Quantized:
@@ -143,7 +143,7 @@ def int16x8(model: keras.Model, material: Material) -> Quantized:
   bench = _Bench(model, material)
   network = bench.network(False)
   converted = integers.int16x8(
-      network, ranges.clip(network, bench.tails(False), 100.0)
+      network, ranges.clip(network, bench.tails(False))
   )
   exact = accuracy(network, material.val)
   score = accuracy(converted, material.val)
@@ -156,12 +156,11 @@ def int16x8(model: keras.Model, material: Material) -> Quantized:
       seconds=time.monotonic() - began,
       details={},
   )
-  noise = (
-      layer_noise(converted, network, material.calibration)
-      if 100 * (exact - score) > LARGE_DROP
-      else ()
-  )
-  return Quantized(converted, "int16x8", exact, (trial,), noise)
+  quantized = Quantized(converted, exact, trial)
+  if quantized.drop <= material.options.max_drop:
+    return quantized
+  noise = layer_noise(converted, network, material.calibration)
+  return dataclasses.replace(quantized, noise=noise)
 
 
 class _Bench:
@@ -182,7 +181,7 @@ class _Bench:
     from elite_tf.quantize.bias import correct_bias
 
     try:
-      converted = self._unmended(measures.percentile, measures.equalized)
+      converted = self._unmended(dataclasses.replace(measures, corrected=False))
     except ConfigError:
       if measures.equalized:
         return None  # No network of the families.
@@ -204,11 +203,16 @@ class _Bench:
 
     return measure(self.network(equalized), self._images)
 
-  def _quantized(self, percentile: float | None, equalized: bool) -> bytes:
+  def _quantized(self, measures: Measures) -> bytes:
     from elite_tf.quantize import integers, post_training, ranges
 
-    if percentile is None:
+    if measures.percentile is None:
       return post_training.int8(self._model, self._images)
-    network = self.network(equalized)
-    found = ranges.clip(network, self.tails(equalized), percentile)
+    network = self.network(measures.equalized)
+    found = ranges.clip(
+        network,
+        self.tails(measures.equalized),
+        measures.percentile,
+        measures.images,
+    )
     return integers.int8(network, found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -68,23 +67,6 @@ def layer_noise(
       for name in pairs
   ]
   return tuple(sorted(rows, key=lambda row: row["sqnr_db"]))
-
-
-def table(rows: Sequence[dict[str, Any]], count: int = 10) -> str:
-  """Returns the worst rows as a table for a terminal, one line a row.
-
-  Args:
-    rows: Of `layer_noise`.
-    count: Rows to show, at most.
-  """
-  shown = rows[:count]
-  width = max((len(row["layer"]) for row in shown), default=0)
-  lines = [f"{'layer':{width}} {'operator':18} signal to noise"]
-  for row in shown:
-    lines.append(
-        f"{row['layer']:{width}} {row['operator']:18} {row['sqnr_db']:6.1f} dB"
-    )
-  return "\n".join(lines)
 
 
 def layer_name(tensor: str) -> str:

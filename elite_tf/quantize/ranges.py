@@ -36,21 +36,40 @@ class Tails:
     low: The lowest values, ascending, a share of `TAIL` or more.
     high: The highest values, ascending, as many.
     count: Number of values that were seen.
+    lows: The lowest value of every image, ascending.
+    highs: The highest value of every image, ascending.
   """
 
   low: np.ndarray
   high: np.ndarray
   count: int
+  lows: np.ndarray
+  highs: np.ndarray
 
-  def between(self, percentile: float) -> tuple[float, float]:
+  def between(
+      self, percentile: float = 100.0, images: float = 100.0
+  ) -> tuple[float, float]:
     """Returns the values below and above which the rest lies.
 
     Args:
-      percentile: Percent of the values that lie below the upper one (and
-        above the lower one), 100 * (1 - TAIL) to 100.
+      percentile: Percent of the values that lie below the upper one (and as
+        many above the lower one), 100 * (1 - TAIL) to 100.
+      images: Percent of the images none of whose values lies above the upper
+        one (and of those none lies below the lower one). An image out of the
+        ordinary is so in all of the small maps at a network's end, where no
+        percentile of values leaves it out.
     """
-    outside = min(int((1 - percentile / 100) * self.count), len(self.high) - 1)
-    return float(self.low[outside]), float(self.high[-1 - outside])
+    outside = _outside(percentile, self.count, len(self.high))
+    odd = _outside(images, len(self.highs), len(self.highs))
+    return (
+        float(max(self.low[outside], self.lows[odd])),
+        float(min(self.high[-1 - outside], self.highs[-1 - odd])),
+    )
+
+
+def _outside(percent: float, count: int, most: int) -> int:
+  """Returns how many of `count` lie beyond a percentile, below `most`."""
+  return min(int(round((1 - percent / 100) * count, 6)), most - 1)
 
 
 def measure(model: bytes, images: np.ndarray) -> dict[int, Tails]:
@@ -65,25 +84,33 @@ def measure(model: bytes, images: np.ndarray) -> dict[int, Tails]:
     for index, array in values.items():
       flat = array.ravel()
       keep = math.ceil(TAIL * flat.size * len(images))
-      known = tails.get(index)
+      known = tails.get(index, _NOTHING)
       tails[index] = Tails(
-          low=-_highest(-flat, None if known is None else -known.low, keep),
-          high=_highest(flat, None if known is None else known.high, keep),
-          count=flat.size + (known.count if known else 0),
+          low=-_highest(-flat, -known.low, keep),
+          high=_highest(flat, known.high, keep),
+          count=flat.size + known.count,
+          lows=np.append(known.lows, flat.min()),
+          highs=np.append(known.highs, flat.max()),
       )
   return {
-      index: Tails(np.sort(found.low), np.sort(found.high), found.count)
+      index: Tails(
+          np.sort(found.low),
+          np.sort(found.high),
+          found.count,
+          np.sort(found.lows),
+          np.sort(found.highs),
+      )
       for index, found in tails.items()
   }
 
 
-def _highest(
-    values: np.ndarray, known: np.ndarray | None, keep: int
-) -> np.ndarray:
+_EMPTY = np.empty(0, np.float32)
+_NOTHING = Tails(_EMPTY, _EMPTY, 0, _EMPTY, _EMPTY)
+
+
+def _highest(values: np.ndarray, known: np.ndarray, keep: int) -> np.ndarray:
   """Returns the `keep` highest of all values, in no order."""
-  if known is None:
-    both = values
-  elif len(known) < keep:
+  if len(known) < keep:
     both = np.concatenate([known, values])
   else:
     above = values[values > known.min()]
@@ -93,19 +120,27 @@ def _highest(
   return np.partition(both, both.size - keep)[-keep:]
 
 
-def clip(model: bytes, tails: Mapping[int, Tails], percentile: float) -> Ranges:
-  """Returns the range of every activation, a share of its values clipped.
+def clip(
+    model: bytes,
+    tails: Mapping[int, Tails],
+    percentile: float = 100.0,
+    images: float = 100.0,
+) -> Ranges:
+  """Returns the range of every activation, some of its values clipped.
 
   An input holds no more than a pixel can be, whatever was seen.
 
   Args:
     model: The float .tflite file that the tails were measured with.
     tails: Of every activation.
-    percentile: As `Tails.between` has it; 100 clips nothing.
+    percentile: As `Tails.between` has it.
+    images: As `Tails.between` has it.
   """
   (source,) = unpack(model).subgraphs[0].inputs
-  ranges = {index: found.between(percentile) for index, found in tails.items()}
-  low, high = tails[source].between(100)
+  ranges = {
+      index: found.between(percentile, images) for index, found in tails.items()
+  }
+  low, high = tails[source].between()
   ranges[source] = max(low, INPUT[0]), min(high, INPUT[1])
   return ranges
 

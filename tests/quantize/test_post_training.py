@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from elite_tf import quantize
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.quantize import post_training
 

@@ -112,7 +112,7 @@ def convert(
   reports = {}
   if quantize != "none":
     quantized = METHODS[quantize](
-        model, _material(data, resolution, calibration_count, seed, options)
+        model, material(data, resolution, calibration_count, seed, options)
     )
     models[quantized.kind] = quantized.model
     counts[quantized.kind] = len(labels)
@@ -120,17 +120,39 @@ def convert(
   conversions = {}
   for name, bytes_ in models.items():
     count = counts[name]
-    require_operators(inspect(bytes_).operators)
-    verification = compare(bytes_, images[:count], labels[:count])
-    if not verification.equal:
-      # Rare, and a minute's work: only where the difference has been seen.
-      bytes_ = align(bytes_)
-      verification = compare(bytes_, images[:count], labels[:count])
-    require_equal(verification)
+    bytes_, verification = verified(bytes_, images[:count], labels[:count])
     if count < LEAST_IMAGES and name != "float":
       _compare_others(bytes_, data, resolution)
     conversions[name] = Conversion(bytes_, verification, reports.get(name))
   return conversions
+
+
+def verified(
+    model: bytes, images: np.ndarray, labels: np.ndarray
+) -> tuple[bytes, Verification]:
+  """Returns a network that computes on a board what it does here.
+
+  Args:
+    model: The .tflite file.
+    images: uint8 (n, height, width, channels), of the network's size.
+    labels: Whole numbers (n,), the classes.
+
+  Returns:
+    The .tflite file, changed where kernels would round otherwise, and how
+    TensorFlow Lite Micro compares to the reference kernels.
+
+  Raises:
+    VerificationFailed: TensorFlow Lite Micro lacks an operator, differs or
+      cannot run the network.
+  """
+  require_operators(inspect(model).operators)
+  verification = compare(model, images, labels)
+  if not verification.equal:
+    # Rare, and a minute's work: only where the difference has been seen.
+    model = align(model)
+    verification = compare(model, images, labels)
+  require_equal(verification)
+  return model, verification
 
 
 def _compare_others(model: bytes, data: Dataset, resolution: int) -> None:
@@ -146,10 +168,18 @@ def _compare_others(model: bytes, data: Dataset, resolution: int) -> None:
   require_equal(compare(model, images, np.zeros(len(images), np.int32)))
 
 
-def _material(
+def material(
     data: Dataset, resolution: int, count: int, seed: int, options: Options
 ) -> Material:
-  """Returns what a method of quantization works with."""
+  """Returns what a method of quantization works with.
+
+  Args:
+    data: Calibrates and trains (train split) and decides (val split).
+    resolution: The network's, in pixels.
+    count: Training images that calibrate.
+    seed: Decides which, and the order in which images train.
+    options: What was chosen.
+  """
 
   def resized(split: Split) -> Split:
     return Split(preprocess.resize(split.images, resolution), split.labels)

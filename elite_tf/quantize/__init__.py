@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from elite_tf.errors import ConfigError
 from elite_tf.quantize import aware, measured
-from elite_tf.quantize.auto import auto
+from elite_tf.quantize.auto import auto as _auto
 from elite_tf.quantize.material import Material, Options, Quantized
 
 __all__ = ["METHODS", "Material", "Options", "Quantized", "check_method"]
@@ -21,7 +21,7 @@ METHODS: dict[str, Callable[..., Quantized]] = {
     "int8": measured.int8,
     "qat": aware.qat,
     "int16x8": measured.int16x8,
-    "auto": auto,
+    "auto": _auto,
 }
 
 

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from elite_tf import preprocess
+from elite_tf import device, metrics, preprocess
 from elite_tf.datasets import Dataset, Split
 from elite_tf.export import tflite
 from elite_tf.export.inspect import inspect
 from elite_tf.export.logistic import align
+from elite_tf.export.sliced import slice_model
+from elite_tf.families import get_family
 from elite_tf.interpreters.operators import require_operators
 from elite_tf.quantize import METHODS, Material, Options
+from elite_tf.spec import Candidate
 from elite_tf.verify import Verification, compare, require_equal
 
 # Reference and micro kernels in floating point run as slowly as they are
@@ -26,6 +29,8 @@ FLOAT_IMAGES = 64
 # A quantized network is compared on so many images at least, those of the
 # other parts if the test split has fewer.
 LEAST_IMAGES = 256
+
+EVALUATION_BATCH = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +54,7 @@ def calibration_images(
     resolution: int,
     count: int,
     seed: int,
+    crop: bool = False,
     balance: bool = False,
 ) -> np.ndarray:
   """Returns float32 images of the training split, drawn by the seed.
@@ -58,6 +64,7 @@ def calibration_images(
     resolution: The network's, in pixels.
     count: Images wanted; all there are if fewer.
     seed: Decides which.
+    crop: As `elite_tf.preprocess.central_square` has it.
     balance: Whether every class has the same share, as far as its images go.
   """
   order = np.random.default_rng([seed, len(train.labels)]).permutation(
@@ -65,7 +72,7 @@ def calibration_images(
   )
   if balance:
     order = order[_rank_in_class(train.labels[order]).argsort(kind="stable")]
-  return preprocess.preprocess(train.images[order[:count]], resolution)
+  return preprocess.preprocess(train.images[order[:count]], resolution, crop)
 
 
 def _rank_in_class(labels: np.ndarray) -> np.ndarray:
@@ -105,7 +112,8 @@ def convert(
       kernels, or cannot run the network.
   """
   resolution = model.input_shape[1]
-  images = preprocess.resize(data.test.images, resolution)
+  crop = preprocess.crops(data.description)
+  images = preprocess.Resized(data.test.images, resolution, crop)
   labels = data.test.labels
   models = {"float": tflite.float32(model)}
   counts = {"float": FLOAT_IMAGES}
@@ -120,9 +128,10 @@ def convert(
   conversions = {}
   for name, bytes_ in models.items():
     count = counts[name]
-    bytes_, verification = verified(bytes_, images[:count], labels[:count])
+    part = images if count == len(labels) else images[:count]
+    bytes_, verification = verified(bytes_, part, labels[:count])
     if count < LEAST_IMAGES and name != "float":
-      _compare_others(bytes_, data, resolution)
+      _compare_others(bytes_, data, resolution, crop)
     conversions[name] = Conversion(bytes_, verification, reports.get(name))
   return conversions
 
@@ -155,17 +164,17 @@ def verified(
   return model, verification
 
 
-def _compare_others(model: bytes, data: Dataset, resolution: int) -> None:
+def _compare_others(
+    model: bytes, data: Dataset, resolution: int, crop: bool
+) -> None:
   """Compares the kernels on images of the other parts.
 
   Raises:
     VerificationFailed: They differ.
   """
-  others = np.concatenate(
-      [data.val.images[:LEAST_IMAGES], data.train.images[:LEAST_IMAGES]]
-  )[:LEAST_IMAGES]
-  images = preprocess.resize(others, resolution)
-  require_equal(compare(model, images, np.zeros(len(images), np.int32)))
+  for split in (data.val, data.train):
+    images = preprocess.resize(split.images[:LEAST_IMAGES], resolution, crop)
+    require_equal(compare(model, images, split.labels[: len(images)]))
 
 
 def material(
@@ -180,37 +189,62 @@ def material(
     seed: Decides which, and the order in which images train.
     options: What was chosen.
   """
+  crop = preprocess.crops(data.description)
 
   def resized(split: Split) -> Split:
-    return Split(preprocess.resize(split.images, resolution), split.labels)
+    images = preprocess.Resized(split.images, resolution, crop)
+    return Split(images, split.labels)
 
   calibration = calibration_images(
-      data.train, resolution, count, seed, options.calibration_balance
+      data.train, resolution, count, seed, crop, options.calibration_balance
   )
   return Material(
       calibration, resized(data.val), lambda: resized(data.train), options, seed
   )
 
 
-def keras_accuracy(model, split: Split) -> float:
-  """Returns the Keras model's top-1 accuracy on a split, 0 to 1."""
-  images = preprocess.preprocess(split.images, model.input_shape[1])
-  answers = model.predict(images, batch_size=500, verbose=0).argmax(axis=-1)
-  return float((answers == split.labels).mean())
+def keras_confusion(
+    model, split: Split, crop: bool = False
+) -> metrics.Confusion:
+  """Returns the Keras model's answers on a split: rows by truth.
+
+  Args:
+    model: keras.Model of one of the families.
+    split: As stored.
+    crop: As `elite_tf.preprocess.central_square` has it.
+  """
+  classes = model.output_shape[-1]
+  answers = np.empty(len(split.labels), np.int64)
+  # In parts: as float32 of the network's size a split may not fit into memory.
+  for start in range(0, len(answers), EVALUATION_BATCH):
+    part = slice(start, start + EVALUATION_BATCH)
+    images = preprocess.preprocess(
+        split.images[part], model.input_shape[1], crop
+    )
+    answers[part] = model.predict(
+        images, batch_size=EVALUATION_BATCH, verbose=0
+    ).argmax(axis=-1)
+  return metrics.confusion_matrix(split.labels, answers, classes)
 
 
 def metrics_of(
     model, data: Dataset, conversions: dict[str, Conversion]
 ) -> dict:
   """Returns what metrics.json holds of a network and its conversions."""
+  crop = preprocess.crops(data.description)
+  names = data.description.class_names
+  real = metrics.report(keras_confusion(model, data.test, crop), names)
   return {
       "name": model.name,
       "test_images": len(data.test.labels),
-      "test_accuracy_float": keras_accuracy(model, data.test),
+      "preprocessing": preprocess.describe(model.input_shape[1], crop),
+      "test_accuracy_float": real["accuracy"],
+      "float": real,
       "conversions": {
           name: {
               "tflite_bytes": len(conversion.model),
               **dataclasses.asdict(conversion.verification),
+              **metrics.report(conversion.verification.confusion, names),
               **(
                   {"quantization": conversion.quantization}
                   if conversion.quantization
@@ -220,6 +254,46 @@ def metrics_of(
           for name, conversion in conversions.items()
       },
   }
+
+
+def measured(found: dict) -> dict:
+  """Returns what result.json says of a champion's test and files.
+
+  Args:
+    found: Its metrics, as metrics.json has them.
+
+  Returns:
+    {"test_accuracy_float", "test_accuracy_int8",
+    "test_balanced_accuracy_float", "test_balanced_accuracy_int8",
+    "tflite_bytes", "arena_bytes", "kind"}, None where nothing was converted;
+    `int8` stands for whole numbers, `kind` says which: int8 or int16x8.
+  """
+  conversions = found["conversions"]
+  kind = next((name for name in conversions if name != "float"), None)
+  quantized = conversions.get(kind) or {}
+  exported = quantized or conversions.get("float") or {}
+  return {
+      "test_accuracy_float": found["test_accuracy_float"],
+      "test_accuracy_int8": quantized.get("accuracy"),
+      "test_balanced_accuracy_float": found["float"]["balanced_accuracy"],
+      "test_balanced_accuracy_int8": quantized.get("balanced_accuracy"),
+      "tflite_bytes": exported.get("tflite_bytes"),
+      "arena_bytes": exported.get("arena_bytes"),
+      "kind": kind,
+  }
+
+
+def exported_form(candidate: Candidate, slices: bool) -> Callable:
+  """Returns in which form a champion is exported: model -> model.
+
+  Args:
+    candidate: What it was built from.
+    slices: Whether its widest maps are computed by slices of channels.
+  """
+  if not slices:
+    return lambda model: model
+  layers = get_family(candidate.family).plan(candidate)
+  return lambda model: slice_model(model, layers)
 
 
 def write_champion(
@@ -233,6 +307,9 @@ def write_champion(
     options: Options = Options(),
 ) -> dict:
   """Converts, verifies and writes a champion; all of its files or none.
+
+  Where Keras runs on something else than TensorFlow nothing is converted:
+  model.keras, labels.txt and the float model's metrics are all there is.
 
   Args:
     folder: Where its files go; made anew.
@@ -253,9 +330,11 @@ def write_champion(
     OSError: The folder cannot be written.
   """
   began = time.monotonic()
-  conversions = convert(
-      form(model), data, quantize, calibration_count, seed, options
-  )
+  conversions = {}
+  if device.converts():
+    conversions = convert(
+        form(model), data, quantize, calibration_count, seed, options
+    )
   beside = folder.with_name(f".{folder.name}.{os.getpid()}")
   beside.mkdir(parents=True)
   try:
@@ -264,12 +343,12 @@ def write_champion(
       (beside / f"model_{name}.tflite").write_bytes(conversion.model)
     names = data.description.class_names
     (beside / "labels.txt").write_text("".join(f"{n}\n" for n in names))
-    metrics = metrics_of(model, data, conversions)
-    metrics["seconds"] = time.monotonic() - began
-    text = json.dumps(metrics, indent=2) + "\n"
+    found = metrics_of(model, data, conversions)
+    found["seconds"] = time.monotonic() - began
+    text = json.dumps(found, indent=2) + "\n"
     (beside / "metrics.json").write_text(text)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(beside, folder)
   finally:
     shutil.rmtree(beside, ignore_errors=True)
-  return metrics
+  return found

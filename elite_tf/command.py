@@ -1,6 +1,7 @@
 """What every command does alike: errors, exit codes, interrupts."""
 
 import importlib.metadata
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from elite_tf.errors import EliteError
 VERSIONED = (
     "elite-tf",
     "tensorflow",
+    "jax",
     "keras",
     "numpy",
     "tflite-micro",
@@ -47,16 +49,22 @@ class Terminated(BaseException):
 def run(main: Callable[[], int], on_interrupt: Callable[[], str]) -> None:
   """Runs a command and exits: 0 done, 1 the user's to mend, 130/143 stopped.
 
+  What Ctrl-C or SIGTERM has begun to end in order, a second one ends at once;
+  worker processes end with this one, whatever ends it.
+
   Args:
     main: The command, flags parsed; returns the exit code.
     on_interrupt: Returns the line that says how to go on.
   """
 
-  def terminate(*_):
-    raise Terminated
+  def interrupt(number, _):
+    for each in (signal.SIGINT, signal.SIGTERM):
+      signal.signal(each, _stop_at_once)
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
   def guarded(arguments: list[str]) -> int:
-    signal.signal(signal.SIGTERM, terminate)
+    for each in (signal.SIGINT, signal.SIGTERM):
+      signal.signal(each, interrupt)
     try:
       if len(arguments) > 1:
         return _complain(f"unexpected argument {arguments[1]!r}")
@@ -72,6 +80,12 @@ def run(main: Callable[[], int], on_interrupt: Callable[[], str]) -> None:
       return 143 if isinstance(stop, Terminated) else 130
 
   app.run(guarded, flags_parser=_parse)
+
+
+def _stop_at_once(number, _) -> None:
+  if sys.stderr.isatty():
+    os.write(2, b"\x1b[?25h\n")  # The cursor, which a table may have hidden.
+  os._exit(128 + number)
 
 
 def _complain(line: str) -> int:

@@ -1,17 +1,24 @@
 """Converts a trained network to a verified .tflite file.
 
 python -m elite_tf.convert --model=model.keras --data=digits --out=my.tflite
+python -m elite_tf.convert --run_dir=runs/mine --out=my.tflite
+python -m elite_tf.convert --run_dir=runs/mine
+
+The last one finishes a search that was made without TensorFlow: afterwards its
+folder is as if made with it.
 """
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
 
-from elite_tf.command import run
+from elite_tf import device
+from elite_tf.command import given_flags, run
 from elite_tf.errors import ConfigError
 from elite_tf.quantize import Options, check_method, report
 from elite_tf.rows import read_rows
-from elite_tf.run_folder import RunFolder, write_file
+from elite_tf.run_folder import RunFolder, store_of, write_file
 from elite_tf.settings import Settings
 
 
@@ -29,6 +36,17 @@ def define_flags() -> None:
   )
   flags.DEFINE_string(
       "data", "", "Data set that calibrates and verifies, as for the search."
+  )
+  flags.DEFINE_string(
+      "cache_dir", "",
+      "Folder of the decoded pictures; empty: the search's, or none is kept.",
+  )  # fmt: skip
+  flags.DEFINE_string(
+      "tfds_dir", "",
+      "Where the data of TensorFlow Datasets lie; empty: its own default.",
+  )  # fmt: skip
+  flags.DEFINE_bool(
+      "download", False, "Let TensorFlow Datasets fetch data not there."
   )
   flags.DEFINE_string(
       "quantize",
@@ -58,7 +76,12 @@ def define_flags() -> None:
       "Epochs of quantization-aware training, at most.",
   )
   flags.DEFINE_integer("seed", 0, "Decides which images calibrate.")
-  flags.DEFINE_string("out", "", "The .tflite file to write.")
+  flags.DEFINE_string(
+      "out", "",
+      "The .tflite file to write; with --run_dir it may be left out: then the"
+      " champions that have none yet get theirs, with metrics.json and"
+      " result.json.",
+  )  # fmt: skip
   flags.DEFINE_bool("overwrite", False, "Replace --out if it is there.")
   flags.DEFINE_enum(
       "format", "text", ["text", "json"],
@@ -91,6 +114,25 @@ def find_champion(folder: RunFolder, champion: str) -> tuple[Path, str]:
     )
   config = json.loads(folder.config.read_text())
   return folder.champion(champion) / "model.keras", config["settings"]["data"]
+
+
+def data_settings(values) -> Settings:
+  """Returns where the data are: as the flags say, then as the search had it.
+
+  Args:
+    values: The command's flags; of a finished search, if they name one.
+  """
+  there = {}
+  if values.run_dir:
+    config = RunFolder(Path(values.run_dir)).config
+    there = json.loads(config.read_text())["settings"]
+  return Settings(
+      run_dir=values.run_dir,
+      cache_dir=values.cache_dir or there.get("cache_dir", ""),
+      tfds_dir=values.tfds_dir or there.get("tfds_dir", ""),
+      download=values.download,
+      base_resolution=there.get("base_resolution", 0),
+  )
 
 
 def check_output(path: str, overwrite: bool) -> Path:
@@ -131,8 +173,7 @@ def check_model(path: Path, model, description) -> None:
   """Checks that a model suits a data set.
 
   Raises:
-    ConfigError: Its input or its classes are not those of the data, or it is
-      of another architecture.
+    ConfigError: Its input or its classes are not those of the data.
   """
   shape, outputs = model.input_shape, model.output_shape
   if (
@@ -156,16 +197,25 @@ def check_model(path: Path, model, description) -> None:
     raise ConfigError(f"--model={path}: {error}") from error
 
 
+def _say(line: str) -> None:
+  print(line, file=sys.stderr)
+
+
 def main() -> int:
   """Runs the command; flags are parsed."""
   from absl import flags  # pylint: disable=g-import-not-at-top
 
   values = flags.FLAGS
+  if device.backend() != "tensorflow":
+    raise ConfigError(
+        "KERAS_BACKEND must be tensorflow, which alone writes .tflite files."
+        f" Received: {device.backend()}"
+    )
+  if values.run_dir and not values.out and not values.model:
+    return _finish(values)
   out = check_output(values.out, values.overwrite)
   check_method(values.quantize)
-  options = Options(
-      values.calibration_balance, values.max_drop, values.qat_epochs
-  )
+  options = Options.of(values)
   if values.calibration_images < 1:
     raise ConfigError(
         "--calibration_images must be at least 1."
@@ -182,15 +232,23 @@ def main() -> int:
 
   # TensorFlow is loaded only now that the flags are known to be in order.
   # pylint: disable=g-import-not-at-top
-  from elite_tf import datasets, device
+  from elite_tf import datasets
 
-  description = datasets.describe(spec)
+  settings = data_settings(values)
+  description = datasets.describe(spec, store_of(settings))
   device.prepare()
   from elite_tf import champions
 
   model = load_model(path)
   check_model(path, model, description)
-  data = datasets.load(spec, values.seed)
+  if not settings.base_resolution:
+    settings = dataclasses.replace(
+        settings, base_resolution=model.input_shape[1]
+    )
+  store = dataclasses.replace(store_of(settings), say=_say)
+  data = datasets.load(spec, values.seed, store)
+  for note in data.notes:
+    _say(note)
   conversions = champions.convert(
       model,
       data,
@@ -218,10 +276,41 @@ def main() -> int:
   return 0
 
 
+def _finish(values) -> int:
+  folder = RunFolder(Path(values.run_dir))
+  find_champion(folder, values.champion)
+  config = json.loads(folder.config.read_text())
+  given = given_flags(
+      ("run_dir", "data", "quantize", "calibration_images",
+       "calibration_balance", "max_drop", "qat_epochs", "seed",
+       "cache_dir", "tfds_dir", "download")
+  )  # fmt: skip
+  settings = dataclasses.replace(Settings(**config["settings"]), **given)
+  check_method(settings.quantize)
+  device.prepare()
+  from elite_tf import finishing  # pylint: disable=g-import-not-at-top
+
+  def load(path: Path, description):
+    model = load_model(path)
+    check_model(path, model, description)
+    return model
+
+  names = finishing.unfinished(folder, values.champion)
+  finishing.finish(folder, names, settings, load, _say)
+  if not names:
+    _say(
+        f"{folder.path}: every champion has its .tflite files already; --out"
+        " writes one of them anew"
+    )
+  if values.format == "json":
+    print(json.dumps(folder.read_result()))
+  return 0
+
+
 def console() -> None:
   """Entry point."""
   define_flags()
-  run(main, lambda: "interrupted; nothing was written")
+  run(main, lambda: "interrupted; no file was left half-written")
 
 
 if __name__ == "__main__":

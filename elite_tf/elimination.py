@@ -1,11 +1,21 @@
 """Who survives a round (paper Sections 3.3 and 3.4)."""
 
 import math
+import operator
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from elite_tf.errors import ConfigError
 
-Criterion = Callable[[Sequence[float]], float]
+# From the validation accuracies of those who play a round (by name; of epoch 1
+# to the current one, at least one epoch each) to their scores: the higher ones
+# survive. A function of the histories alone; of two candidates the one that is
+# better in every epoch has the higher score.
+Criterion = Callable[[Mapping[str, Sequence[float]]], dict[str, float]]
+
+# An epoch weighs this much of the one after it: the weights' mean age is four
+# epochs.
+DECAY = 0.8
 
 
 def average(accuracies: Sequence[float]) -> float:
@@ -18,9 +28,53 @@ def current(accuracies: Sequence[float]) -> float:
   return accuracies[-1]
 
 
-# A criterion turns the validation accuracies of epoch 1 to the current one
-# into a score; the higher one survives.
-CRITERIA: dict[str, Criterion] = {"average": average, "current": current}
+def best(accuracies: Sequence[float]) -> float:
+  """Best validation accuracy of any epoch so far."""
+  return max(accuracies)
+
+
+def last_half(accuracies: Sequence[float]) -> float:
+  """Mean of the later half of the epochs so far, the middle one included."""
+  return average(accuracies[len(accuracies) // 2 :])
+
+
+def exponential(accuracies: Sequence[float]) -> float:
+  """Mean in which an epoch weighs `DECAY` times the one after it."""
+  weights = [DECAY**age for age in reversed(range(len(accuracies)))]
+  return sum(map(operator.mul, weights, accuracies)) / sum(weights)
+
+
+def median(histories: Mapping[str, Sequence[float]]) -> dict[str, float]:
+  """Best accuracy so far less the median of the others' means up to there.
+
+  Below zero the median stopping rule (Golovin et al., "Google Vizier", 2017,
+  Section 3.2.2) would stop the candidate. That rule stops none or many; as a
+  score it leaves half of a round's candidates, whatever the sign.
+  """
+  scores = {}
+  for name, accuracies in histories.items():
+    means = [
+        average(others[: len(accuracies)])
+        for other, others in histories.items()
+        if other != name
+    ]
+    scores[name] = max(accuracies) - (statistics.median(means) if means else 0)
+  return scores
+
+
+def alone(score: Callable[[Sequence[float]], float]) -> Criterion:
+  """Returns the criterion by which each is scored by its own history alone."""
+  return lambda histories: {n: score(h) for n, h in histories.items()}
+
+
+CRITERIA: dict[str, Criterion] = {
+    "average": alone(average),
+    "best": alone(best),
+    "current": alone(current),
+    "exponential": alone(exponential),
+    "last_half": alone(last_half),
+    "median": median,
+}
 
 
 def get_criterion(name: str) -> Criterion:

@@ -2,90 +2,36 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import shutil
-from pathlib import Path
 
 from rich.console import Console
 
-from elite_tf import datasets
+from elite_tf import datasets, device, lock
+from elite_tf.champions import measured
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
-from elite_tf.journal import Journal
-from elite_tf.planning import Plan, limits_of, measured_shortfall
+from elite_tf.fitting import limits_of, measured_shortfall
+from elite_tf.housekeeping import Housekeeping, Observers
+from elite_tf.journal import Journal, epoch_to_event
+from elite_tf.planning import Plan
 from elite_tf.progress import Progress
-from elite_tf.run_folder import RunFolder, open_run, write_file
-from elite_tf.runners.local import LocalRunner, default_workers
+from elite_tf.run_folder import (
+    RunFolder,
+    check_run,
+    no_cache_on_error,
+    open_run,
+    store_of,
+    write_file,
+)
+from elite_tf.runners import get_runner
 from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.runners.worker import Export
 from elite_tf.settings import Settings
-from elite_tf.spec import Job
-from elite_tf.tournament import Bracket, Observer, Rules, play
-
-# Bytes on the disk for each parameter: five float32 vectors in a checkpoint,
-# and a champion's files.
-CHECKPOINT_BYTES = 20
-CHAMPION_BYTES = 12
-
-
-class Housekeeping(Observer):
-  """Writes histories as they grow and removes what is no longer needed."""
-
-  def __init__(self, folder: RunFolder):
-    self._folder = folder
-
-  def on_outcome(self, bracket, outcome):
-    """Writes the candidate's table."""
-    self._folder.write_history(outcome.name, bracket.histories[outcome.name])
-
-  def on_round_end(self, bracket):
-    """Removes the checkpoints of those eliminated.
-
-    One that has to take a failed champion's place is trained again, to the same
-    weights.
-    """
-    for name in bracket.rounds[-1].eliminated:
-      self._folder.checkpoint(name).unlink(missing_ok=True)
-
-
-class Observers(Observer):
-  """Passes what happens on to several observers, in order."""
-
-  def __init__(self, *observers: Observer):
-    self._observers = observers
-
-  def on_outcome(self, bracket, outcome):
-    """A job ended."""
-    for observer in self._observers:
-      observer.on_outcome(bracket, outcome)
-
-  def on_round_end(self, bracket):
-    """A group's round ended."""
-    for observer in self._observers:
-      observer.on_round_end(bracket)
-
-  def on_group_end(self, bracket):
-    """A group has its champion, or none is left."""
-    for observer in self._observers:
-      observer.on_group_end(bracket)
-
-
-def disk_bytes(plan: Plan) -> int:
-  """Returns the room that a search needs on the disk, at most, in bytes.
-
-  Checkpoints of one group and of the champions before it are there at a time.
-  """
-  largest = sum(
-      CHECKPOINT_BYTES * plan.costs[position].params
-      for position in plan.grouping.groups[0]
-  )
-  champions = sum(
-      (CHECKPOINT_BYTES + CHAMPION_BYTES)
-      * max(plan.costs[position].params for position in group)
-      for group in plan.grouping.groups
-  )
-  return largest + champions
+from elite_tf.spec import Epoch, Job
+from elite_tf.tournament import Bracket, Rules, Runner, play
 
 
 def run_search(
@@ -114,41 +60,75 @@ def run_search(
     OSError: Something cannot be written.
   """
   console = console or Console(file=io.StringIO())
-  if not RunFolder(Path(settings.run_dir)).config.exists():
+  say = functools.partial(
+      console.print, markup=False, highlight=False, soft_wrap=True
+  )
+  store = dataclasses.replace(store_of(settings), say=say)
+  folder = check_run(settings, plan.disk_bytes)
+  if not folder.config.exists():
     # What is wrong with the data is found before anything is written.
-    datasets.load(settings.data, settings.seed)
-  folder = open_run(settings, versions, disk_bytes(plan))
-  found = folder.read_result()
-  if found is not None:
-    console.print(
-        f"{folder.path}: this search has ended already",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-    return _checked(found, folder)
-  with contextlib.closing(Journal(folder.journal)) as journal:
-    journal.append({"event": "start"})
-    rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
-    brackets = [
-        Bracket(number, group, rules)
-        for number, group in enumerate(plan.groups(), start=1)
-    ]
-    workers, threads = default_workers(len(plan.candidates))
-    workers = settings.workers or workers
-    with Progress(console, plan, brackets, rules, workers) as progress:
-      _announce(progress, plan, description, journal)
-      with LocalRunner(
+    with no_cache_on_error(folder):
+      data = datasets.load(settings.data, settings.seed, store)
+    description = dataclasses.replace(data.description, notes=data.notes)
+  result = folder.read_result()
+  if result is not None:
+    say(f"{folder.path}: this search has ended already")
+    return _checked(result, folder)
+  with lock.hold(folder.lock):
+    open_run(settings, versions, 0)  # Part of the room is taken by now.
+    folder.tidy()
+    try:
+      result = _play_to_the_end(settings, plan, description, folder, console)
+    finally:
+      folder.tidy()  # Workers are killed in the midst of what they write.
+    write_file(folder.result, json.dumps(result, indent=2) + "\n")
+  return _checked(result, folder)
+
+
+def _play_to_the_end(
+    settings: Settings,
+    plan: Plan,
+    description: Description,
+    folder: RunFolder,
+    console: Console,
+) -> dict:
+  """Returns the result of a search that is begun or taken up again."""
+  rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
+  brackets = [
+      Bracket(number, group, rules)
+      for number, group in enumerate(plan.groups(), start=1)
+  ]
+  with Progress(console, plan, brackets, rules) as progress:
+    with contextlib.closing(Journal(folder.journal, progress.say)) as journal:
+      _announce(progress, plan, description, settings, journal)
+      journal.append({"event": "start"})
+
+      def on_epoch(name: str, epoch: Epoch) -> None:
+        journal.append(epoch_to_event(name, epoch))
+        progress.on_epoch(name, epoch)
+
+      with get_runner(settings.runner).open_runner(
           settings,
           folder,
-          workers,
-          threads,
+          plan,
+          description,
           progress.on_start,
-          progress.on_epoch,
+          on_epoch,
           progress.say,
       ) as runner:
-        observer = Observers(progress, Housekeeping(folder))
-        recorded = RecordedRunner(runner, journal)
+        workers = runner.workers
+        progress.on_workers(workers)
+        recorded = RecordedRunner(
+            runner, journal, lambda: housekeeping.catch_up()
+        )
+        housekeeping = Housekeeping(
+            folder,
+            brackets,
+            lambda: recorded.fresh,
+            journal.last,
+            settings.keep_checkpoints,
+        )
+        observer = Observers(progress, housekeeping)
         play(brackets, recorded, observer)
         while True:
           champions, unverified = _write_champions(
@@ -158,10 +138,16 @@ def run_search(
           if jobs is None:
             break
           play(brackets, recorded, observer, jobs)
-    journal.append({"event": "end"})
-    result = _result(brackets, champions, unverified, journal, workers)
-    write_file(folder.result, json.dumps(result, indent=2) + "\n")
-  return _checked(result, folder)
+        housekeeping.catch_up()
+      journal.append({"event": "end"})
+      return _result(
+          brackets,
+          champions,
+          unverified,
+          journal,
+          workers,
+          recorded.first_step_seconds,
+      )
 
 
 def _checked(result: dict, folder: RunFolder) -> dict:
@@ -182,17 +168,28 @@ def _checked(result: dict, folder: RunFolder) -> dict:
 
 
 def _announce(
-    progress: Progress, plan: Plan, description: Description, journal: Journal
+    progress: Progress,
+    plan: Plan,
+    description: Description,
+    settings: Settings,
+    journal: Journal,
 ) -> None:
-  trained = journal.of_kind("trained")
-  if trained:
-    epochs = sum(len(event["epochs"]) for event in trained)
-    progress.say(f"resumes after {epochs} epochs")
+  if journal.epochs:
+    progress.say(f"resumes after {journal.epochs} epochs")
   progress.say(
       f"{description.name}: {description.images} images,"
       f" {description.classes} classes; {len(plan.candidates)} candidates in"
       f" {len(plan.grouping.groups)} groups, {plan.candidate_epochs} epochs"
   )
+  for note in description.notes:
+    progress.say(note)
+  progress.say(f"augmentation of the training images: {settings.augment}")
+  if not device.converts():
+    progress.say(
+        "without TensorFlow no .tflite file is written or verified; on a"
+        " machine that has it, `python -m elite_tf.convert"
+        f" --run_dir={settings.run_dir}` does that"
+    )
 
 
 def _write_champions(
@@ -201,12 +198,12 @@ def _write_champions(
     settings: Settings,
     folder: RunFolder,
     journal: Journal,
-    runner: LocalRunner,
+    runner: Runner,
 ) -> tuple[list[dict], dict[str, str]]:
   """Returns the champions' rows and the reasons why others have none."""
   known = {
       event["champion"]["name"]: event["champion"]
-      for event in journal.of_kind("champion")
+      for event in journal.champions
   }
   champions = {bracket.champion: bracket for bracket in brackets}
   champions.pop(None, None)
@@ -221,7 +218,7 @@ def _write_champions(
       unverified[exported.name] = exported.error
       continue
     known[exported.name] = _champion(
-        champions[exported.name], plan, exported.metrics, folder
+        champions[exported.name], plan, exported.metrics, settings, folder
     )
     journal.append(
         {
@@ -250,7 +247,7 @@ def _replace_misfits(
   jobs, all_fit = [], True
   for champion in champions:
     needs = plan.needs[plan.position(champion["name"])]
-    if needs is None:
+    if needs is None or champion["tflite_bytes"] is None:
       continue
     missing = measured_shortfall(
         needs, limits, champion["tflite_bytes"], champion["arena_bytes"]
@@ -269,31 +266,21 @@ def _champion(
     bracket: Bracket,
     plan: Plan,
     metrics: dict,
+    settings: Settings,
     folder: RunFolder,
 ) -> dict:
   name = bracket.champion
   cost = plan.cost(name)
   needs = plan.needs[plan.position(name)]
-  conversions = metrics["conversions"]
-  kind = next((name for name in conversions if name != "float"), "float")
-  exported = conversions[kind]
-  quantized = None if kind == "float" else exported
-  where = folder.champion(name).relative_to(folder.path)
   return {
       "name": name,
       "group": bracket.group,
       "params": cost.params,
       "macs": cost.macs,
       "val_accuracy": bracket.histories[name][-1].val_accuracy,
-      "test_accuracy_float": metrics["test_accuracy_float"],
-      "test_accuracy_int8": quantized["accuracy"] if quantized else None,
-      "kind": kind,
-      "tflite_bytes": exported["tflite_bytes"],
-      "arena_bytes": exported["arena_bytes"],
+      **measured(metrics),
       "estimated_seconds": needs.seconds if needs else None,
-      "files": sorted(
-          str(where / file.name) for file in folder.champion(name).iterdir()
-      ),
+      "files": folder.champion_files(name),
   }
 
 
@@ -303,9 +290,14 @@ def _result(
     unverified: dict[str, str],
     journal: Journal,
     workers: int,
+    first_step_seconds: float,
 ) -> dict:
-  trained = journal.of_kind("trained")
-  epochs = [epoch for event in trained for epoch in event["epochs"]]
+  epochs = [
+      epoch
+      for bracket in brackets
+      for history in bracket.histories.values()
+      for epoch in history
+  ]
   return {
       "groups": [
           {
@@ -322,12 +314,10 @@ def _result(
       "champions": champions,
       "unverified": unverified,
       "seconds": journal.seconds(),
-      "training_seconds": journal.seconds(("trained",)),
-      "step_seconds": sum(epoch["seconds"] for epoch in epochs),
-      "first_step_seconds": sum(e["first_step_seconds"] for e in trained),
-      "convert_seconds": sum(
-          event["seconds"] for event in journal.of_kind("champion")
-      ),
+      "training_seconds": journal.seconds(("epoch", "trained")),
+      "step_seconds": sum(epoch.seconds for epoch in epochs),
+      "first_step_seconds": first_step_seconds,
+      "convert_seconds": sum(event["seconds"] for event in journal.champions),
       "candidate_epochs": len(epochs),
       "workers": workers,
   }

@@ -1,36 +1,23 @@
 """The plan of a search: who competes with whom, and what it will take."""
 
 import dataclasses
+import os
 
-from elite_tf import boards, datasets
-from elite_tf.boards import Limits, Shortfall, shortfall
+from elite_tf import datasets
+from elite_tf.boards import Limits
 from elite_tf.cost import network_cost
 from elite_tf.datasets import Description
+from elite_tf.disk import disk_bytes
 from elite_tf.elimination import candidate_epochs, rounds_needed
 from elite_tf.errors import ConfigError
 from elite_tf.families import get_family
+from elite_tf.fitting import Needs, arena_needed, limits_of, predict_needs
 from elite_tf.grouping import Grouping, make_groups
-from elite_tf.latency import estimate_seconds
-from elite_tf.memory import Memory, predict
 from elite_tf.memory.slicing import choose, slice_plan
 from elite_tf.pool import include, make_pool
+from elite_tf.run_folder import store_of, store_side
 from elite_tf.settings import Settings, check_rounds, resolve
-from elite_tf.spec import Candidate, Cost, Layer
-
-
-@dataclasses.dataclass(frozen=True)
-class Needs:
-  """What a candidate will take on a board, predicted.
-
-  Attributes:
-    memory: Flash and arena, in bytes.
-    seconds: Estimated seconds an inference; None where no board was named.
-    shortfall: Bytes by which it misses the limits.
-  """
-
-  memory: Memory
-  seconds: float | None
-  shortfall: Shortfall
+from elite_tf.spec import Candidate, Cost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +35,7 @@ class Plan:
 
   Attributes:
     pool: Name of the family.
+    base_resolution: Input size at r = 1, in pixels.
     candidates: The candidates, in the order of the pool.
     costs: Their costs, in the same order.
     needs: What they take on a board, in the same order; None where no limit
@@ -56,9 +44,11 @@ class Plan:
     grouping: Their groups.
     rounds: Rounds until every group has one candidate left.
     candidate_epochs: Epochs trained in all, champions' to the end included.
+    disk_bytes: Room that the search takes on the disk, at most.
   """
 
   pool: str
+  base_resolution: int
   candidates: tuple[Candidate, ...]
   costs: tuple[Cost, ...]
   needs: tuple[Needs | None, ...]
@@ -66,6 +56,7 @@ class Plan:
   grouping: Grouping
   rounds: int
   candidate_epochs: int
+  disk_bytes: int
 
   def groups(self) -> list[list[Candidate]]:
     """Returns the candidates by group, heaviest first."""
@@ -83,23 +74,6 @@ class Plan:
     return self.costs[self.position(name)]
 
 
-def predict_needs(
-    candidate: Candidate, layers: tuple[Layer, ...], limits: Limits
-) -> Needs:
-  """Returns what a candidate will take on a board, and what it lacks there."""
-  memory = predict(layers, candidate.name)
-  return Needs(
-      memory,
-      estimate_seconds(layers, limits.board) if limits.board else None,
-      shortfall(limits, memory.flash_bytes, arena_needed(memory.arena_bytes)),
-  )
-
-
-def arena_needed(arena_bytes: int) -> int:
-  """Returns the arena to provide: the next multiple of 16 bytes."""
-  return -(-arena_bytes // 16) * 16
-
-
 def _nearest(misfits: list[Misfit], limits: Limits) -> str:
   """Returns which candidate misses the limits least, and by how much."""
   least = min(misfits, key=lambda misfit: sum(misfit.needs.shortfall))
@@ -112,45 +86,6 @@ def _nearest(misfits: list[Misfit], limits: Limits) -> str:
   return (
       f"{flag}: none of {len(misfits)} candidates fits; the nearest,"
       f" {least.candidate.name}, lacks {' and '.join(missing)}"
-  )
-
-
-def limits_of(settings: Settings) -> Limits:
-  """Returns the limits that the settings set.
-
-  Raises:
-    ConfigError: They are wrong, or contradict one another.
-  """
-  limits = boards.limits(settings.board, settings.flash, settings.sram)
-  if limits != Limits() and settings.quantize not in (
-      "int8",
-      "qat",
-  ):
-    raise ConfigError(
-        "--board, --flash and --sram are limits of an int8 network."
-        f" Received: --quantize={settings.quantize}"
-    )
-  return limits
-
-
-def measured_shortfall(
-    needs: Needs, limits: Limits, tflite_bytes: int, arena_bytes: int
-) -> Shortfall:
-  """Returns by how much a converted network misses the limits.
-
-  Args:
-    needs: What was predicted of it.
-    limits: Most that it may take.
-    tflite_bytes: Its file.
-    arena_bytes: The arena measured on this computer; the pointers in it are
-      smaller on a board, by what was predicted.
-  """
-  memory = needs.memory
-  pointers = memory.arena_bytes_host - memory.arena_bytes
-  return shortfall(
-      limits,
-      tflite_bytes + memory.code_bytes,
-      arena_needed(arena_bytes - pointers),
   )
 
 
@@ -177,6 +112,7 @@ def make_plan(
           base_resolution,
           settings.levels,
           settings.activation,
+          settings.stem_stride,
       ),
       settings.include,
   )
@@ -202,17 +138,25 @@ def make_plan(
   )
   sizes = [len(group) for group in grouping.groups]
   check_rounds(settings, max(sizes))
+  epochs = sum(
+      candidate_epochs(size, settings.round_epochs, settings.epochs)
+      for size in sizes
+  )
   return Plan(
       pool=settings.pool,
+      base_resolution=base_resolution,
       candidates=tuple(candidates),
       costs=tuple(costs),
       needs=tuple(needs),
       misfits=tuple(misfits),
       grouping=grouping,
       rounds=max(rounds_needed(size) for size in sizes),
-      candidate_epochs=sum(
-          candidate_epochs(size, settings.round_epochs, settings.epochs)
-          for size in sizes
+      candidate_epochs=epochs,
+      disk_bytes=disk_bytes(
+          [[costs[position] for position in g] for g in grouping.groups],
+          epochs,
+          settings.workers or len(os.sched_getaffinity(0)),
+          settings.keep_checkpoints,
       ),
   )
 
@@ -223,12 +167,20 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
   Raises:
     ConfigError: The data or the settings are not what they should be.
   """
-  description = datasets.describe(settings.data)
+  description = datasets.describe(settings.data, store_of(settings))
   side = min(description.height, description.width)
   base = settings.base_resolution or get_family(
       settings.pool
   ).default_resolution(side)
   plan = make_plan(settings, description.classes, description.channels, base)
+  if not settings.cache_dir:
+    size = datasets.cache_bytes(
+        settings.data,
+        description,
+        store_side(base),
+        (candidate.resolution for candidate in plan.candidates),
+    )
+    plan = dataclasses.replace(plan, disk_bytes=plan.disk_bytes + size)
   return plan, description
 
 
@@ -240,6 +192,7 @@ def _candidate_to_json(
       "width": candidate.width,
       "depth": candidate.depth,
       "resolution": candidate.resolution,
+      "stem_stride": candidate.stem_stride,
       "w": candidate.w,
       "d": candidate.d,
       "r": candidate.r,
@@ -295,6 +248,7 @@ def plan_to_json(plan: Plan) -> dict:
       },
       "rounds": plan.rounds,
       "candidate_epochs": plan.candidate_epochs,
+      "disk_bytes": plan.disk_bytes,
   }
 
 
@@ -317,11 +271,11 @@ def plan(
       include, group_size, round_epochs, epochs.
 
   Returns:
-    {"pool", "candidates": [{"name", "width", "depth", "resolution", "w", "d",
-    "r", "params", "macs", "flash_bytes", "sram_bytes", "estimated_seconds", "z_params", "z_macs",
-    "z_sum", "group", "fits"}], "groups": [["name", ...], ...], "statistics":
+    {"pool", "candidates": [{"name", "width", "depth", "resolution",
+    "stem_stride", "w", "d", "r", "params", "macs", "flash_bytes", "sram_bytes",
+    "estimated_seconds", "z_params", "z_macs", "z_sum", "group", "fits"}], "groups": [["name", ...], ...], "statistics":
     {"params": {"mean", "sd"}, "macs": {"mean", "sd"}}, "rounds",
-    "candidate_epochs"}. Groups count from 1, heaviest first.
+    "candidate_epochs", "disk_bytes"}. Groups count from 1, heaviest first.
 
   Raises:
     ConfigError: An argument is not one that a search can run with.

@@ -4,12 +4,12 @@ import fnmatch
 
 from elite_tf.errors import ConfigError
 from elite_tf.families import get_family
-from elite_tf.families.efficientnet import ACTIVATIONS
+from elite_tf.families.efficientnet import ACTIVATIONS, default_stem_stride
 from elite_tf.scaling import coefficients
 from elite_tf.spec import Candidate
 
-# Pixels a side. The network halves its input five times: of less, most of its
-# kernels would see nothing but padding.
+# Pixels a side. The network halves its input four times or five: of less, most
+# of its kernels would see nothing but padding.
 MIN_RESOLUTION = 8
 
 
@@ -20,6 +20,7 @@ def make_pool(
     base_resolution: int | None = None,
     levels: int = 4,
     activation: str = "",
+    stem_stride: int = 0,
 ) -> list[Candidate]:
   """Returns all candidates of a family, widest, deepest and largest first.
 
@@ -31,6 +32,8 @@ def make_pool(
     levels: Coefficients per axis.
     activation: Activation of stem, blocks and head, one of
       `elite_tf.families.efficientnet.ACTIVATIONS`; empty means the family's.
+    stem_stride: Step of the first convolution, 1 or 2 pixels; 0 means 1 where
+      `base_resolution` is below 64, else 2.
 
   Raises:
     ConfigError: An argument is out of its range, or `base_resolution` is so
@@ -57,6 +60,11 @@ def make_pool(
         "--base_resolution must be a whole number of pixels,"
         f" {MIN_RESOLUTION} or more. Received: {base_resolution!r}"
     )
+  if stem_stride not in (0, 1, 2):
+    raise ConfigError(
+        f"--stem_stride must be 1 or 2, or 0 for the base resolution's."
+        f" Received: {stem_stride!r}"
+    )
   scales = coefficients(levels)
   sizes = module.resolutions(base_resolution, scales)
   if len(set(sizes)) < len(sizes):
@@ -68,7 +76,17 @@ def make_pool(
     )
   return [
       Candidate(
-          family, w, d, r, width, depth, size, channels, classes, activation
+          family,
+          w,
+          d,
+          r,
+          width,
+          depth,
+          size,
+          channels,
+          classes,
+          activation,
+          stem_stride or default_stem_stride(base_resolution),
       )
       for w, width in enumerate(scales.width, start=1)
       for d, depth in enumerate(scales.depth, start=1)

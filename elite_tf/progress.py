@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from elite_tf import device
 from elite_tf.elimination import candidate_epochs, rounds_needed
 from elite_tf.planning import Plan
 from elite_tf.runners.worker import Export
@@ -34,7 +35,7 @@ class Clock:
   def __init__(self, plan: Plan, rules: Rules, workers: int):
     self._macs = {c.name: k.macs for c, k in zip(plan.candidates, plan.costs)}
     self._rules = rules
-    self._workers = workers
+    self.workers = workers
     self._first: dict[str, float] = {}
     self._latest: dict[str, float] = {}
 
@@ -75,7 +76,7 @@ class Clock:
           max(planned - done, 0) * sum(alive) / len(alive) + untraced * tracing
       )
     # The last champions train alone: no more workers than groups count.
-    return sum(totals) / max(1, min(self._workers, len(totals)))
+    return sum(totals) / max(1, min(self.workers, len(totals)))
 
 
 class Progress(Observer):
@@ -91,7 +92,7 @@ class Progress(Observer):
       plan: Plan,
       brackets: Sequence[Bracket],
       rules: Rules,
-      workers: int,
+      workers: int = 1,
   ):
     self._console = console
     self._brackets = brackets
@@ -116,13 +117,17 @@ class Progress(Observer):
     if self._console.is_terminal:
       self._live.stop()
 
+  def on_workers(self, workers: int) -> None:
+    """The runner has so many workers."""
+    self._clock.workers = workers
+
   def on_start(self, request: Job | Export) -> None:
     """A worker begins with a request."""
     self._running.add(request.candidate.name)
     if isinstance(request, Export):
       self.say(
-          f"group {request.group}: {request.candidate.name} is converted and"
-          " verified"
+          f"group {request.group}: {request.candidate.name} is"
+          f" {'converted and verified' if device.converts() else 'written'}"
       )
 
   def on_epoch(self, name: str, epoch: Epoch) -> None:

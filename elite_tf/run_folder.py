@@ -1,14 +1,16 @@
 """The folder that a search writes: what lies where, and whose it is."""
 
+import contextlib
 import csv
 import dataclasses
 import io
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from elite_tf.datasets import Store
 from elite_tf.errors import ConfigError
 from elite_tf.settings import FREE, Settings
 from elite_tf.spec import Epoch
@@ -23,8 +25,15 @@ HISTORY_FIELDS = (
 )
 
 
-def write_file(path: Path, data: str | bytes) -> None:
+def write_file(
+    path: Path, data: str | bytes | memoryview, keep: Path | None = None
+) -> None:
   """Writes a file as a whole: it is there with all its bytes or not at all.
+
+  Args:
+    path: The file; its folder is made if it is missing.
+    data: What it will hold.
+    keep: Where the file goes whose place it takes; None keeps none.
 
   Raises:
     OSError: It cannot be written; nothing is left behind.
@@ -37,9 +46,31 @@ def write_file(path: Path, data: str | bytes) -> None:
       file.write(data)
       file.flush()
       os.fsync(file.fileno())
+    if keep is not None:
+      with contextlib.suppress(FileNotFoundError):
+        os.replace(path, keep)
     os.replace(beside, path)
   finally:
     beside.unlink(missing_ok=True)
+  sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+  """Makes the names in a folder durable: what was written, renamed, removed.
+
+  Raises:
+    OSError: It cannot be opened.
+  """
+  folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+  try:
+    os.fsync(folder)
+  finally:
+    os.close(folder)
+
+
+def previous(path: Path) -> Path:
+  """Returns where the checkpoint lies that was written before this one."""
+  return path.with_suffix(f".previous{path.suffix}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +99,11 @@ class RunFolder:
     """What the search found; there only when it has ended."""
     return self.path / "result.json"
 
+  @property
+  def cache(self) -> Path:
+    """Decoded pictures, where no other folder is named for them."""
+    return self.path / "cache"
+
   def history(self, name: str) -> Path:
     """A candidate's epochs as a table."""
     return self.path / "candidates" / name / "history.csv"
@@ -76,9 +112,20 @@ class RunFolder:
     """A candidate's training, to go on from."""
     return self.path / "candidates" / name / "checkpoint.npz"
 
+  @property
+  def lock(self) -> Path:
+    """Who is at work here; gone when nobody is."""
+    return self.path / "search.lock"
+
   def champion(self, name: str) -> Path:
     """Folder of a champion's files."""
     return self.path / "champions" / name
+
+  def champion_files(self, name: str) -> list[str]:
+    """Names of a champion's files, relative to the run folder, sorted."""
+    folder = self.champion(name)
+    where = folder.relative_to(self.path)
+    return sorted(str(where / file.name) for file in folder.iterdir())
 
   def write_history(self, name: str, epochs: Iterable[Epoch]) -> None:
     """Writes a candidate's epochs as a table."""
@@ -89,6 +136,29 @@ class RunFolder:
       writer.writerow([getattr(epoch, field) for field in HISTORY_FIELDS])
     write_file(self.history(name), table.getvalue())
 
+  def remove_checkpoints(self, name: str) -> None:
+    """Removes what a candidate could go on from."""
+    path = self.checkpoint(name)
+    for file in (path, previous(path)):
+      file.unlink(missing_ok=True)
+
+  def tidy(self) -> None:
+    """Removes what processes that were killed left half written."""
+    for file in self.path.rglob(".*"):
+      if file.is_file() and file.suffix[1:].isdecimal():
+        file.unlink(missing_ok=True)
+
+  def read_histories(self) -> dict[str, tuple[Epoch, ...]]:
+    """Returns the epochs of every candidate that has any, by name.
+
+    Raises:
+      ConfigError: A table is damaged.
+    """
+    return {
+        path.parent.name: _read_history(path)
+        for path in sorted(self.path.glob("candidates/*/history.csv"))
+    }
+
   def read_result(self) -> dict | None:
     """Returns the result, None while the search has not ended."""
     try:
@@ -97,6 +167,48 @@ class RunFolder:
       return None
     except ValueError as error:
       raise ConfigError(f"{self.result}: damaged ({error})") from error
+
+
+def _read_history(path: Path) -> tuple[Epoch, ...]:
+  with open(path, encoding="utf-8", newline="") as file:
+    rows = list(csv.reader(file))
+  try:
+    if tuple(rows[0]) != HISTORY_FIELDS:
+      raise ValueError(f"columns {','.join(rows[0])}")
+    epochs = tuple(Epoch(int(row[0]), *map(float, row[1:])) for row in rows[1:])
+    if [epoch.epoch for epoch in epochs] != list(range(1, len(rows))):
+      raise ValueError("epochs are not 1, 2, 3 and so on")
+  except (ValueError, TypeError, IndexError) as error:
+    raise ConfigError(f"{path}: damaged ({error})") from error
+  return epochs
+
+
+# Evaluation sees n/(n + 32) of a photograph's short side for n pixels: so large
+# are they kept that this part of them is the network's input pixel by pixel.
+STORE_MARGIN = 32
+
+
+def store_side(base_resolution: int) -> int:
+  """Returns the short side of stored pictures; 0, every size, for 0."""
+  return base_resolution + STORE_MARGIN if base_resolution else 0
+
+
+def store_of(settings: Settings) -> Store:
+  """Returns where a search finds its data and keeps them decoded.
+
+  Args:
+    settings: With neither a run folder nor a cache nothing is kept; without a
+      base resolution pictures are not shrunk.
+  """
+  root = Path(settings.cache_dir) if settings.cache_dir else None
+  if root is None and settings.run_dir:
+    root = RunFolder(Path(settings.run_dir)).cache
+  return Store(
+      root,
+      store_side(settings.base_resolution),
+      settings.tfds_dir,
+      settings.download,
+  )
 
 
 def default_run_dir(data_name: str, pool: str) -> str:
@@ -118,12 +230,34 @@ def open_run(
     ConfigError: The folder holds something else, cannot be written, or its
       disk has no room. Nothing in it was changed.
   """
+  folder = check_run(settings, needed_bytes)
+  try:
+    if not folder.config.exists():
+      # The one that makes it a search comes last.
+      config = {"settings": dataclasses.asdict(settings), "versions": versions}
+      write_file(folder.flags, _flagfile(settings))
+      write_file(folder.config, json.dumps(config, indent=2) + "\n")
+  except OSError as error:
+    raise _unusable(folder, error) from error
+  return folder
+
+
+def check_run(settings: Settings, needed_bytes: int) -> RunFolder:
+  """Returns the folder of a run if it can be used; writes nothing.
+
+  Args:
+    settings: As resolved; `run_dir` is not empty.
+    needed_bytes: Room that the search needs on the disk, if it is new.
+
+  Raises:
+    ConfigError: The folder holds something else, or its disk has no room.
+  """
   folder = RunFolder(Path(settings.run_dir))
   try:
     if folder.config.exists():
       _check_same(folder, settings)
       return folder
-    if folder.path.exists() and any(folder.path.iterdir()):
+    if folder.path.exists() and not _is_ours(folder):
       raise ConfigError(
           f"--run_dir={folder.path} is not empty and holds no search"
       )
@@ -133,14 +267,47 @@ def open_run(
           f"--run_dir={folder.path}: the search needs {needed_bytes >> 20} MiB"
           f" of disk, {free >> 20} MiB are free"
       )
-    config = {"settings": dataclasses.asdict(settings), "versions": versions}
-    write_file(folder.config, json.dumps(config, indent=2) + "\n")
-    write_file(folder.flags, _flagfile(settings))
   except OSError as error:
-    raise ConfigError(
-        f"--run_dir={folder.path} cannot be used ({error.strerror})"
-    ) from error
+    raise _unusable(folder, error) from error
   return folder
+
+
+def _unusable(folder: RunFolder, error: OSError) -> ConfigError:
+  return ConfigError(
+      f"--run_dir={folder.path} cannot be used ({error.strerror})"
+  )
+
+
+def _is_ours(folder: RunFolder) -> bool:
+  """Returns whether nothing is there but what a search begins with."""
+  first = (folder.lock.name, folder.flags.name, folder.cache.name)
+  begun = tuple(f".{p.name}." for p in (folder.flags, folder.config))
+  return all(
+      path.name in first or path.name.startswith(begun)
+      for path in folder.path.iterdir()
+  )
+
+
+@contextlib.contextmanager
+def no_cache_on_error(folder: RunFolder) -> Iterator[None]:
+  """Leaves no new run folder behind if the data turn out to be wrong.
+
+  Args:
+    folder: Of a search that has not begun, and that decodes its data now.
+  """
+  new = [
+      path
+      for path in (folder.path, *folder.path.absolute().parents)
+      if not path.exists()
+  ]
+  try:
+    yield
+  except ConfigError:
+    shutil.rmtree(folder.cache, ignore_errors=True)
+    with contextlib.suppress(OSError):  # Not made, or used by others by now.
+      for path in new:
+        path.rmdir()
+    raise
 
 
 def _nearest_existing(path: Path) -> Path:
@@ -160,9 +327,11 @@ def _check_same(folder: RunFolder, settings: Settings) -> None:
     there = dict(json.loads(folder.config.read_text())["settings"])
   except (ValueError, KeyError, TypeError) as error:
     raise ConfigError(f"{folder.config}: damaged ({error})") from error
+  # A setting that an older version did not have is taken at its default.
+  there = {**dataclasses.asdict(Settings()), **there}
   for name, here in dataclasses.asdict(settings).items():
-    if name not in FREE and there.get(name) != here:
+    if name not in FREE and there[name] != here:
       raise ConfigError(
           f"--run_dir={folder.path} holds a search with other settings:"
-          f" --{name} is {there.get(name)!r} there, {here!r} here"
+          f" --{name} is {there[name]!r} there, {here!r} here"
       )

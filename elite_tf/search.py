@@ -5,21 +5,35 @@ python -m elite_tf.search --data=digits --preset=quick
 
 import dataclasses
 import json
+import shlex
 import sys
 import types
+from collections.abc import Callable
+from pathlib import Path
 
-from elite_tf import planning
+from elite_tf import device, planning
+from elite_tf.augment import choose
 from elite_tf.command import given_flags, run, versions
-from elite_tf.errors import ConfigError
 from elite_tf.quantize import check_method
-from elite_tf.run_folder import default_run_dir
+from elite_tf.run_folder import RunFolder, default_run_dir
+from elite_tf.runners import check_runner
 from elite_tf.settings import PRESETS, Settings, resolve
 
 _HELP = {
     "data": (
-        "Data set: digits (bundled), idx:DIR (MNIST's file format) or npz:FILE"
-        " (x_train y_train x_test y_test, or x y)."
+        "Data set: digits (bundled), folder:DIR (a subfolder a class, or train/"
+        " val/ test/ of those), tfds:NAME (TensorFlow Datasets), idx:DIR"
+        " (MNIST's file format) or npz:FILE (x_train y_train x_test y_test, or"
+        " x y)."
     ),
+    "cache_dir": (
+        "Folder of the decoded pictures, which searches may share; empty: the"
+        " run's cache/."
+    ),
+    "tfds_dir": (
+        "Where the data of TensorFlow Datasets lie; empty: its own default."
+    ),
+    "download": "Let TensorFlow Datasets fetch data that are not there.",
     "run_dir": (
         "Folder of the run; the same command again resumes it. Default:"
         " runs/<data>-<pool>."
@@ -33,6 +47,10 @@ _HELP = {
         "Activation of stem, blocks and head: swish, hard_swish or relu6;"
         " empty means the family's."
     ),
+    "stem_stride": (
+        "Step of the first convolution, 1 or 2; 0 chooses by the base"
+        " resolution: 1 below 64 pixels."
+    ),
     "board": (
         "Only candidates that fit this board are trained: a name, or a CSV file"
         " of your own."
@@ -43,8 +61,21 @@ _HELP = {
     "group_size": "Candidates a group.",
     "round_epochs": "Epochs a round.",
     "epochs": "Epochs of a champion in all.",
-    "criterion": "What a round is decided by: average (the paper's) or current.",
+    "criterion": (
+        "What a round is decided by: average (the paper's, of all epochs so"
+        " far), best (of any epoch), current (epoch), exponential (average,"
+        " late epochs weigh more), last_half (average of the later half) or"
+        " median (best less the median of the others' averages)."
+    ),
     "batch_size": "Images a training step.",
+    "augment": (
+        "How training images are changed: none, light, cifar10, svhn or"
+        " imagenet (the paper's); empty chooses by the images."
+    ),
+    "class_weights": (
+        "What an image counts in the training loss: none (all alike) or"
+        " balanced (all classes alike)."
+    ),
     "slices": (
         "Compute the widest maps by slices of channels: the same numbers, a"
         " smaller arena, some percent more operators."
@@ -58,8 +89,27 @@ _HELP = {
     "calibration_balance": "The same number of them from every class.",
     "max_drop": "Percentage points of validation accuracy int8 may lose (auto).",
     "qat_epochs": "Epochs of quantization-aware training, at most.",
-    "runner": "Where candidates train: local.",
-    "workers": "Processes of the local runner; 0 means one a core.",
+    "runner": (
+        "Where candidates train: local, in processes on this machine, or ray,"
+        " on a cluster."
+    ),
+    "workers": (
+        "How many train at a time; 0 means one a core, fewer where memory is"
+        " short, or with ray as many as the cluster has room for."
+    ),
+    "ray_address": (
+        "Cluster of --runner=ray: host:port of its head, or auto; empty starts"
+        " one on this machine."
+    ),
+    "cpus_per_candidate": (
+        "Cores that a candidate takes on a cluster; 0.5: two share one."
+    ),
+    "gpus_per_candidate": "GPUs that a candidate takes on a cluster, as 0.25.",
+    "epoch_timeout": (
+        "Seconds without the end of an epoch (the first one holds its network's"
+        " tracing) after which a worker is taken to hang; 0 means never."
+    ),
+    "keep_checkpoints": "Keep the checkpoints of eliminated candidates.",
     "seed": "Decides first weights, order of images, dropout and the val split.",
 }
 
@@ -71,8 +121,8 @@ def define_flags() -> None:
   for field in dataclasses.fields(Settings):
     define = {
         bool: flags.DEFINE_bool,
-        int: flags.DEFINE_integer,
         float: flags.DEFINE_float,
+        int: flags.DEFINE_integer,
         str: flags.DEFINE_string,
     }[type(field.default)]
     define(field.name, field.default, _HELP[field.name])
@@ -88,17 +138,23 @@ def define_flags() -> None:
 
 
 def prepare(settings: Settings):
-  """Returns (settings with the run folder named, plan, description of data).
+  """Returns (settings with nothing left to choose, plan, description of data).
 
   Raises:
     ConfigError: The settings or the data are not what they should be.
   """
+  device.backend()
   check_method(settings.quantize)
-  if settings.runner != "local":
-    raise ConfigError(f"--runner must be local. Received: {settings.runner!r}")
+  check_runner(settings.runner)
   plan, description = planning.plan_for_data(settings)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
-  return dataclasses.replace(settings, run_dir=run_dir), plan, description
+  settings = dataclasses.replace(
+      settings,
+      run_dir=run_dir,
+      base_resolution=plan.base_resolution,
+      augment=settings.augment or choose(description),
+  )
+  return settings, plan, description
 
 
 def search(preset: str = "", console=None, **settings) -> dict:
@@ -125,8 +181,12 @@ def search(preset: str = "", console=None, **settings) -> dict:
   return pipeline.run_search(resolved, plan, description, versions(), console)
 
 
-def main() -> int:
-  """Runs the command; flags are parsed."""
+def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
+  """Runs the command; flags are parsed.
+
+  Args:
+    on_begin: Told of the run folder before anything is written to it.
+  """
   from absl import flags  # pylint: disable=g-import-not-at-top
 
   values = flags.FLAGS
@@ -136,6 +196,8 @@ def main() -> int:
   settings, plan, description = prepare(settings)
   if values.dry_run and as_json:
     print(json.dumps(planning.plan_to_json(plan)))
+    for note in description.notes:
+      print(note, file=sys.stderr)
     return 0
   from rich.console import Console  # pylint: disable=g-import-not-at-top
 
@@ -145,6 +207,7 @@ def main() -> int:
   if values.dry_run:
     tables.print_plan(console, plan, description)
     return 0
+  on_begin(RunFolder(Path(settings.run_dir)))
   from elite_tf import pipeline  # pylint: disable=g-import-not-at-top
 
   result = pipeline.run_search(settings, plan, description, versions(), console)
@@ -155,15 +218,22 @@ def main() -> int:
   return 0
 
 
+def how_to_go_on(folder: RunFolder | None) -> str:
+  """Returns the line for a person who has interrupted a search."""
+  if folder is None or not folder.config.exists():
+    return "interrupted before anything was written"
+  return (
+      "interrupted; goes on from the last epoch with: python -m elite_tf.search"
+      f" --flagfile={shlex.quote(str(folder.flags))}"
+      f" --run_dir={shlex.quote(str(folder.path))}"
+  )
+
+
 def console() -> None:
   """Entry point."""
+  begun: list[RunFolder | None] = [None]
   define_flags()
-  run(
-      main,
-      lambda: (
-          "interrupted; the same command goes on from the last epochs saved"
-      ),
-  )
+  run(lambda: main(begun.append), lambda: how_to_go_on(begun[-1]))
 
 
 class _Command(types.ModuleType):

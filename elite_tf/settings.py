@@ -3,8 +3,10 @@
 import dataclasses
 from collections.abc import Mapping
 
+from elite_tf.augment import check_augment
 from elite_tf.elimination import get_criterion, rounds_needed
 from elite_tf.errors import ConfigError
+from elite_tf.training.recipe import CLASS_WEIGHTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,11 +17,16 @@ class Settings:
 
   Attributes:
     data: Data set, `scheme:argument` (see `elite_tf.datasets`).
+    cache_dir: Folder of the decoded pictures; empty means the run's `cache`.
+    tfds_dir: Where TensorFlow Datasets' data lie; empty means its default.
+    download: Whether data of `tfds:` that are not there may be fetched.
     run_dir: Folder of the run; empty means `runs/<data>-<pool>`.
     pool: Family that the candidates are drawn from.
     levels: Coefficients per axis.
     base_resolution: Input size at r = 1, in pixels; 0 means by the data.
     activation: Activation of stem, blocks and head; empty means the family's.
+    stem_stride: Step of the first convolution, 1 or 2 pixels; 0 means by the
+      base resolution: 1 below 64 pixels.
     board: Only candidates that fit this board are trained: a name of
       `elite_tf.boards` or the path of a file; empty means any.
     flash: Flash that a network may take, as `1MB`; empty means the board's.
@@ -30,6 +37,10 @@ class Settings:
     epochs: Epochs of a champion in all.
     criterion: What a round is decided by.
     batch_size: Images a training step.
+    augment: How training images are changed, a name in `elite_tf.augment`;
+      empty means by the data.
+    class_weights: How much an image of each class counts in the training loss:
+      `none` (all alike) or `balanced` (all classes alike).
     slices: Whether champions are exported with their widest maps computed by
       slices of channels: the same numbers, a smaller arena.
     quantize: How champions are quantized, or `none`.
@@ -39,16 +50,29 @@ class Settings:
       lose.
     qat_epochs: Epochs of quantization-aware training, at most.
     runner: Where candidates train.
-    workers: Processes of the local runner; 0 means one a core.
+    workers: How many train at a time; 0 means one a core, fewer where memory is
+      short, or with Ray as many as the cluster has room for.
+    ray_address: Cluster of the runner `ray`, `host:port` or `auto`; empty
+      starts one on this machine.
+    cpus_per_candidate: Processor cores that a candidate takes on a cluster; a
+      part of one lets several share it.
+    gpus_per_candidate: The same of GPUs.
+    epoch_timeout: Seconds without the end of an epoch after which a worker is
+      taken to hang; 0 means never.
+    keep_checkpoints: Whether those of eliminated candidates are kept.
     seed: Decides first weights, order of images, dropout and the val split.
   """
 
   data: str = "digits"
+  cache_dir: str = ""
+  tfds_dir: str = ""
+  download: bool = False
   run_dir: str = ""
   pool: str = "elite"
   levels: int = 4
   base_resolution: int = 0
   activation: str = ""
+  stem_stride: int = 0
   board: str = ""
   flash: str = ""
   sram: str = ""
@@ -58,6 +82,8 @@ class Settings:
   epochs: int = 350
   criterion: str = "average"
   batch_size: int = 100
+  augment: str = ""
+  class_weights: str = "none"
   slices: bool = False
   quantize: str = "int8"
   calibration_images: int = 256
@@ -66,11 +92,22 @@ class Settings:
   qat_epochs: int = 4
   runner: str = "local"
   workers: int = 0
+  ray_address: str = ""
+  cpus_per_candidate: float = 1.0
+  gpus_per_candidate: float = 0.0
+  epoch_timeout: int = 0
+  keep_checkpoints: bool = False
   seed: int = 0
 
 
 # Where a search may run, or be continued, without computing something else.
-FREE = frozenset({"run_dir", "runner", "workers"})
+FREE = frozenset(
+    {
+        "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
+        "ray_address", "cpus_per_candidate", "gpus_per_candidate",
+        "epoch_timeout", "keep_checkpoints",
+    }
+)  # fmt: skip
 
 PRESETS: dict[str, dict[str, object]] = {
     # Two groups of four at the smallest width: minutes on two cores.
@@ -79,8 +116,10 @@ PRESETS: dict[str, dict[str, object]] = {
         "group_size": 4,
         "round_epochs": 4,
         "epochs": 24,
+        "augment": "none",  # Gains nothing in so few epochs.
     },
-    # Sections 3 and 5.1 of the paper, which are the defaults too.
+    # Sections 3 and 5.1 of the paper, which are the defaults too, but for the
+    # augmentation: by default it depends on the data.
     "paper": {
         "levels": 4,
         "group_size": 8,
@@ -88,12 +127,14 @@ PRESETS: dict[str, dict[str, object]] = {
         "epochs": 350,
         "criterion": "average",
         "batch_size": 100,
+        "augment": "imagenet",
     },
 }
 
 _AT_LEAST = {
     "levels": 1,
     "base_resolution": 0,
+    "stem_stride": 0,
     "group_size": 1,
     "round_epochs": 1,
     "epochs": 1,
@@ -102,10 +143,19 @@ _AT_LEAST = {
     "max_drop": 0,
     "qat_epochs": 1,
     "workers": 0,
+    "cpus_per_candidate": 0.01,
+    "gpus_per_candidate": 0,
+    "epoch_timeout": 0,
     "seed": 0,
 }
 
-_AT_MOST = {"seed": 2**32 - 1}  # What NumPy's and Keras's generators take.
+_AT_MOST = {
+    "cpus_per_candidate": 1024,  # NaN is not.
+    "gpus_per_candidate": 1024,
+    "max_drop": 100,
+    "stem_stride": 2,
+    "seed": 2**32 - 1,  # What NumPy's and Keras's generators take.
+}
 
 
 def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
@@ -143,7 +193,7 @@ def check(settings: Settings) -> None:
   for field in dataclasses.fields(Settings):
     value = getattr(settings, field.name)
     kind = type(field.default)
-    if type(value) is not kind:
+    if type(value) not in {float: (float, int)}.get(kind, (kind,)):
       raise ConfigError(
           f"--{field.name} must be of type {kind.__name__}. Received: {value!r}"
       )
@@ -154,12 +204,18 @@ def check(settings: Settings) -> None:
           f" Received: {getattr(settings, name)}"
       )
   for name, most in _AT_MOST.items():
-    if getattr(settings, name) > most:
+    if not getattr(settings, name) <= most:
       raise ConfigError(
           f"--{name} must be at most {most}."
           f" Received: {getattr(settings, name)}"
       )
   get_criterion(settings.criterion)
+  check_augment(settings.augment)
+  if settings.class_weights not in CLASS_WEIGHTS:
+    raise ConfigError(
+        f"--class_weights must be one of {', '.join(CLASS_WEIGHTS)}."
+        f" Received: {settings.class_weights!r}"
+    )
 
 
 def check_rounds(settings: Settings, largest_group: int) -> None:

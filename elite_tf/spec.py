@@ -19,6 +19,9 @@ class Candidate:
     classes: Number of classes.
     activation: Activation of stem, blocks and head: "swish", "hard_swish" or
       "relu6"; empty means the family's own.
+    stem_stride: Step of the first convolution, in pixels: 2 (the paper's) or 1
+      (small inputs). Like channels and classes it is one for a whole pool, and
+      so not part of the name.
   """
 
   family: str
@@ -31,6 +34,7 @@ class Candidate:
   channels: int = 3
   classes: int = 1000
   activation: str = ""
+  stem_stride: int = 2
 
   @property
   def name(self) -> str:

@@ -4,7 +4,8 @@ from rich.console import Console
 from rich.table import Table
 
 from elite_tf.datasets import Description
-from elite_tf.planning import Needs, Plan
+from elite_tf.fitting import Needs
+from elite_tf.planning import Plan
 from elite_tf.progress import duration
 from elite_tf.spec import Candidate, Cost
 
@@ -47,6 +48,10 @@ def _needs(needs: Needs) -> list[str]:
   ]
 
 
+def _size(size: int | None) -> str:
+  return "-" if size is None else kibibytes(size)
+
+
 def _hundredths(value: float | None) -> str:
   return "-" if value is None else f"{100 * value:.2f}"
 
@@ -84,12 +89,20 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
       console,
       f"{description.name}: {description.images} images,"
       f" {description.classes} classes, {description.channels} channels of"
-      f" {description.height} x {description.width} pixels",
+      f" {description.height} x {description.width} pixels; stem stride"
+      f" {plan.candidates[0].stem_stride}",
   )
+  for note in description.notes:
+    _print(console, note)
   _print(
       console,
       f"{len(plan.candidates)} candidates in {len(grouping.groups)} groups,"
       f" {plan.rounds} rounds, {plan.candidate_epochs:,} epochs in all",
+  )
+  _print(
+      console,
+      f"at most {plan.disk_bytes / 2**20:,.0f} MiB of disk for checkpoints,"
+      " champions, journal and images",
   )
 
 
@@ -108,8 +121,8 @@ def print_result(console: Console, result: dict, run_dir: str) -> None:
         _hundredths(champion["val_accuracy"]),
         _hundredths(champion["test_accuracy_float"]),
         _hundredths(champion["test_accuracy_int8"]),
-        kibibytes(champion["tflite_bytes"]),
-        kibibytes(champion["arena_bytes"]),
+        _size(champion["tflite_bytes"]),
+        _size(champion["arena_bytes"]),
     )
   console.print(table)
   _print(

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from elite_tf.elimination import get_criterion, rank, survivors
 from elite_tf.errors import ConfigError
+from elite_tf.noise import nu
 from elite_tf.spec import Candidate, Epoch, Job, Outcome
 
 
@@ -52,11 +53,14 @@ class Round:
     round: Number, from 1.
     scores: Score by name; None for a candidate that failed.
     eliminated: Names that do not go on, best first.
+    nu: Noise from epoch to epoch over the spread between its candidates (see
+      `elite_tf.noise`); None where there are too few of either.
   """
 
   round: int
   scores: dict[str, float | None]
   eliminated: tuple[str, ...]
+  nu: float | None = None
 
 
 class Bracket:
@@ -112,11 +116,14 @@ class Bracket:
     return len(self.rounds) + 1 if len(self._alive) > 1 else 0
 
   def score(self, name: str) -> float | None:
-    """Returns the candidate's score so far, None before its first epoch."""
-    history = self.histories[name]
-    if name in self.failures or not history:
-      return None
-    return self._criterion([epoch.val_accuracy for epoch in history])
+    """Returns the candidate's score so far, None before its first epoch.
+
+    Of one that is out it is that of its last round.
+    """
+    if name in self._alive:
+      return self._criterion(self._accuracies()).get(name)
+    last = [r.scores[name] for r in self.rounds if name in r.eliminated]
+    return last[0] if last else None
 
   def start(self) -> list[Job]:
     """Returns the first jobs."""
@@ -158,12 +165,28 @@ class Bracket:
     self._alive = self._runners_up()[:1]
     return self._next_jobs()
 
+  def _accuracies(self) -> dict[str, list[float]]:
+    """Returns what there is to compare of those still in, heaviest first."""
+    return {
+        name: [epoch.val_accuracy for epoch in history]
+        for name, history in self.histories.items()
+        if history and name in self._alive and name not in self.failures
+    }
+
   def _end_round(self) -> None:
     order = [name for name in self.candidates if name in self._alive]
-    scores = {name: self.score(name) for name in order}
+    accuracies = self._accuracies()
+    scores = {**dict.fromkeys(order), **self._criterion(accuracies)}
     kept = survivors(scores, order)
     eliminated = [name for name in rank(scores, order) if name not in kept]
-    self.rounds.append(Round(len(self.rounds) + 1, scores, tuple(eliminated)))
+    self.rounds.append(
+        Round(
+            len(self.rounds) + 1,
+            scores,
+            tuple(eliminated),
+            nu(list(accuracies.values())),
+        )
+    )
     self._alive = kept
 
   def _runners_up(self) -> list[str]:

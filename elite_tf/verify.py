@@ -10,15 +10,18 @@ people's files FULLY_CONNECTED may not: see `tflite.dense_as_convolution`.
 """
 
 import dataclasses
+import math
 import time
 
 import numpy as np
 
+from elite_tf import metrics
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.export.inspect import Tensor, inspect, require_softmax
 from elite_tf.interpreters.micro import TIMEOUT_SECONDS, run_micro
 from elite_tf.interpreters.reference import run_reference
 from elite_tf.interpreters.tensors import form, input_table
+from elite_tf.preprocess import Resized
 
 # Bytes of input tensors made at a time: `compare` takes any number of images.
 CHUNK_BYTES = 1 << 28
@@ -34,6 +37,7 @@ class Verification:
     different: Number of images that differ.
     first_difference: Index of the first image that differs, None if none does.
     accuracy: Top-1 accuracy on the images, 0 to 1, by TensorFlow Lite Micro.
+    confusion: Its answers: rows by truth, columns by answer.
     arena_bytes: As in `MicroRun`.
     arena_head_bytes: As in `MicroRun`.
     arena_tail_bytes: As in `MicroRun`.
@@ -47,6 +51,7 @@ class Verification:
   different: int
   first_difference: int | None
   accuracy: float
+  confusion: metrics.Confusion
   arena_bytes: int
   arena_head_bytes: int
   arena_tail_bytes: int
@@ -56,7 +61,7 @@ class Verification:
 
 def compare(
     model: bytes,
-    images: np.ndarray,
+    images: np.ndarray | Resized,
     labels: np.ndarray,
     processes: int | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
@@ -82,9 +87,10 @@ def compare(
   tensor = inspection.input
   _check_images(tensor, images, labels)
   require_softmax(inspection)
-  different, first, right, values = 0, None, 0, set()
+  different, first, answers, values = 0, None, [], set()
   table = input_table(tensor)
-  rows = max(1, CHUNK_BYTES // (images[0].size * table.itemsize))
+  bytes_ = math.prod(images.shape[1:]) * table.itemsize
+  rows = max(1, CHUNK_BYTES // bytes_)
   for start in range(0, len(images), rows):
     inputs = table[images[start : start + rows]]
     # Micro goes first: what would end a process ends a child of it.
@@ -94,15 +100,19 @@ def compare(
     different += int(differs.sum())
     if first is None and differs.any():
       first = start + int(differs.argmax())
-    answers = micro.outputs.reshape(len(inputs), -1).argmax(axis=1)
-    right += int((answers == labels[start : start + rows]).sum())
+    outputs = micro.outputs.reshape(len(inputs), -1)
+    answers += outputs.argmax(axis=1).tolist()
     values.update(np.unique(micro.outputs).tolist())
+  # A label may lie beyond what the network knows: it is never right there.
+  classes = max(outputs.shape[1], int(np.max(labels)) + 1)
+  confusion = metrics.confusion_matrix(labels, answers, classes)
   return Verification(
       images=len(images),
       equal=first is None,
       different=different,
       first_difference=first,
-      accuracy=right / len(images),
+      accuracy=metrics.accuracy(confusion),
+      confusion=confusion,
       arena_bytes=micro.arena_bytes,
       arena_head_bytes=micro.arena_head_bytes,
       arena_tail_bytes=micro.arena_tail_bytes,
@@ -144,12 +154,12 @@ def _differs(micro: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def _check_images(
-    tensor: Tensor, images: np.ndarray, labels: np.ndarray
+    tensor: Tensor, images: np.ndarray | Resized, labels: np.ndarray
 ) -> None:
   if (
-      not isinstance(images, np.ndarray)
+      not isinstance(images, np.ndarray | Resized)
       or images.dtype != np.uint8
-      or images.ndim != 4
+      or len(images.shape) != 4
       or images.shape[1:] != tensor.shape[1:]
       or not len(images)
   ):

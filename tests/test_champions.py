@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from elite_tf import champions, preprocess
+from elite_tf import champions, metrics, preprocess
 from elite_tf.datasets import Dataset, Description, Split
 from elite_tf.errors import VerificationFailed
+from elite_tf.export import tflite
 from elite_tf.quantize.material import Quantized, Trial
 
 TRIAL = Trial("spy", "spy", 0.5, 1, 2, 3.0, {})
@@ -99,7 +100,50 @@ def test_conversion_calibrates_on_train_and_measures_on_test(
   expected = (answers == data.test.labels).mean()
   assert conversions["spy"].verification.images == 30
   assert conversions["spy"].verification.accuracy == pytest.approx(expected)
-  assert champions.keras_accuracy(network, data.test) == pytest.approx(expected)
+  confusion = champions.keras_confusion(network, data.test)
+  assert metrics.accuracy(confusion) == pytest.approx(expected)
+
+
+def test_accuracy_and_calibration_are_of_the_image_that_training_sees(
+    network, monkeypatch
+):
+  """Of photographs the centre: 8 / (8 + 32) of 40 pixels are 8."""
+  rng = np.random.default_rng(0)
+  # Noise about the edge of what the network is to see.
+  images = rng.integers(0, 256, (30, 40, 40, 1), dtype=np.uint8)
+  split = Split(images, (np.arange(30) % 2).astype(np.int32))
+  centre = preprocess.scale(np.ascontiguousarray(images[:, 16:24, 16:24]))
+  description = Description(
+      "noise", 2, 1, 40, 40, ("no", "yes"), 90, photographs=True
+  )
+  data = Dataset(description, split, split, split)
+  seen = []
+  monkeypatch.setitem(
+      champions.METHODS,
+      "spy",
+      lambda model, images: seen.append(images) or tflite.float32(model),
+  )
+  conversions = champions.convert(network, data, "spy", 30, 0)
+  assert np.array_equal(np.sort(seen[0].ravel()), np.sort(centre.ravel()))
+  right = network.predict(centre, verbose=0).argmax(-1) == split.labels
+  assert conversions["spy"].verification.accuracy == pytest.approx(right.mean())
+  metrics = champions.metrics_of(network, data, conversions)
+  assert metrics["test_accuracy_float"] == pytest.approx(right.mean())
+  assert metrics["preprocessing"] == {
+      "resolution": 8,
+      "crop": True,
+      "crop_margin": 32,
+      "filter": "bicubic",
+      "pixel_zero": 128,
+      "pixel_scale": 1 / 128,
+  }
+
+
+def test_accuracy_of_many_images_is_computed_in_parts(network, monkeypatch):
+  split = _data().test
+  whole = champions.keras_confusion(network, split)
+  monkeypatch.setattr(champions, "EVALUATION_BATCH", 7)
+  assert champions.keras_confusion(network, split) == whole
 
 
 def test_files_are_written_together(network, tmp_path):

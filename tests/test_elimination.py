@@ -9,27 +9,82 @@ from elite_tf import elimination
 from elite_tf.elimination import CRITERIA
 from elite_tf.errors import ConfigError
 
-# Score of the accuracies below, by hand; a criterion that is added is added
-# here.
-ACCURACIES = (0.25, 0.5, 0.375, 0.625)
-EXPECTED = {"average": 0.4375, "current": 0.625}
+# Three histories of a round and their scores, by hand; a criterion that is
+# added is added here.
+HISTORIES = {
+    "a": (0.25, 0.5, 0.375, 0.625),
+    "b": (0.5, 0.5, 0.5, 0.5),
+    "c": (0.0, 0.25, 0.75, 0.25),
+}
+EXPECTED = {
+    "average": {"a": 0.4375, "b": 0.5, "c": 0.3125},
+    "best": {"a": 0.625, "b": 0.5, "c": 0.75},
+    "current": {"a": 0.625, "b": 0.5, "c": 0.25},
+    # Weights 0.512, 0.64, 0.8 and 1, in all 2.952.
+    "exponential": {
+        "a": (0.128 + 0.32 + 0.3 + 0.625) / 2.952,
+        "b": 0.5,
+        "c": (0.16 + 0.6 + 0.25) / 2.952,
+    },
+    "last_half": {"a": 0.5, "b": 0.5, "c": 0.5},
+    # The others' means: b and c 0.40625, a and c 0.375, a and b 0.46875.
+    "median": {"a": 0.21875, "b": 0.125, "c": 0.28125},
+}
 
 
 @pytest.mark.parametrize("name", sorted(CRITERIA))
-def test_score_by_hand(name):
+def test_scores_by_hand(name):
   criterion = elimination.get_criterion(name)
-  assert criterion(ACCURACIES) == EXPECTED[name]
-  assert criterion([0.75]) == 0.75
+  assert criterion(HISTORIES) == pytest.approx(EXPECTED[name])
+  assert criterion({"d": [0.75]}) == {"d": 0.75}
+  assert criterion({}) == {}
 
 
 @pytest.mark.parametrize("name", sorted(CRITERIA))
 def test_better_everywhere_scores_higher(name):
+  """Whoever else plays."""
   criterion = elimination.get_criterion(name)
   draw = random.Random(1)
   for _ in range(50):
-    worse = [draw.random() / 2 for _ in range(draw.randint(1, 30))]
-    better = [value + 0.01 for value in worse]
-    assert criterion(better) > criterion(worse)
+    epochs = draw.randint(1, 30)
+    histories = {
+        f"other{number}": [draw.random() for _ in range(epochs)]
+        for number in range(draw.randint(0, 6))
+    }
+    histories["worse"] = [draw.random() / 2 for _ in range(epochs)]
+    histories["better"] = [value + 0.01 for value in histories["worse"]]
+    scores = criterion(histories)
+    assert scores["better"] > scores["worse"]
+
+
+@pytest.mark.parametrize("name", sorted(CRITERIA))
+def test_order_of_the_candidates_makes_no_difference(name):
+  criterion = elimination.get_criterion(name)
+  turned = dict(reversed(HISTORIES.items()))
+  assert criterion(turned) == criterion(HISTORIES)
+
+
+def test_last_half_of_an_odd_number_holds_the_middle():
+  assert elimination.last_half([1.0, 0.5, 0.25]) == 0.375
+  assert elimination.last_half([1.0, 0.0, 0.5, 0.25, 0.75]) == 0.5
+
+
+def test_median_compares_at_the_same_epoch():
+  """Of those that are further only what they had reached by then counts."""
+  histories = {"a": [0.5], "b": [0.25, 1.0], "c": [0.75, 1.0, 1.0]}
+  # a: best 0.5, the others' first epochs 0.25 and 0.75.
+  assert elimination.median(histories)["a"] == 0.0
+  # b: best 1.0, a's only epoch 0.5 and c's mean of two 0.875.
+  assert elimination.median(histories)["b"] == 0.3125
+
+
+def test_median_is_negative_where_the_stopping_rule_would_stop():
+  """Vizier's rule: best so far strictly below the median of running means."""
+  steady = {name: [0.6] * 4 for name in "abc"}
+  scores = elimination.median({**steady, "d": [0.1, 0.5, 0.4, 0.59]})
+  assert scores["d"] < 0 and scores["a"] == 0
+  scores = elimination.median({**steady, "d": [0.0, 0.0, 0.0, 0.61]})
+  assert scores["d"] > 0
 
 
 def test_average_sees_the_whole_history_and_current_its_end():

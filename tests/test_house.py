@@ -22,7 +22,7 @@ LONGEST_FILE = 350  # Lines; a longer file holds more than one concept.
 # The rooms that decide: by arithmetic alone, with the standard library.
 PURE = (
     "errors", "spec", "scaling", "families", "cost", "pool", "grouping",
-    "elimination", "tournament", "settings", "journal", "run_folder",
+    "elimination", "noise", "tournament", "settings", "journal", "run_folder",
     "planning", "boards", "latency", "memory",
 )  # fmt: skip
 
@@ -145,7 +145,9 @@ def test_tournament_knows_no_runner_and_no_training():
   known = _loaded_with("elite_tf.tournament") & _modules().keys()
   assert known == {
       f"elite_tf{name}"
-      for name in ("", ".tournament", ".elimination", ".errors", ".spec")
+      for name in (
+          "", ".tournament", ".elimination", ".noise", ".errors", ".spec"
+      )  # fmt: skip
   }
 
 

@@ -1,13 +1,15 @@
-"""The journal: durable, mended where it may be, refused where it may not."""
+"""The journal: durable, mended at its end, and told where it is damaged."""
 
 import contextlib
 import json
+import re
 import time
+import zlib
 
 import pytest
 
-from elite_tf.errors import ConfigError
-from elite_tf.journal import Journal, event_to_outcome, outcome_to_event
+from elite_tf import journal as journals
+from elite_tf.journal import Journal, event_to_outcome, outcome_to_event, read
 from elite_tf.spec import Epoch, Outcome
 
 OUTCOME = Outcome(
@@ -20,144 +22,218 @@ OUTCOME = Outcome(
     ),
     first_step_seconds=2.5,
 )
+FAILED = Outcome("a", 0, 10, (), "loss became nan in epoch 1")
 
 
 @contextlib.contextmanager
-def _open(path):
-  with contextlib.closing(Journal(path)) as journal:
+def _open(path, say=lambda line: None):
+  with contextlib.closing(Journal(path, say)) as journal:
     yield journal
 
 
-def _write(path, *events):
-  path.write_text("".join(f"{json.dumps(event)}\n" for event in events))
+@pytest.fixture
+def path(tmp_path):
+  return tmp_path / "journal.jsonl"
 
 
-def _event(time_, kind="note", **fields):
-  return {"event": kind, **fields, "time": time_}
-
-
-def test_new_journal_is_empty(tmp_path):
-  with _open(tmp_path / "journal.jsonl") as journal:
-    assert journal.events == [] and journal.seconds() == 0
-    assert journal.of_kind("trained") == []
-  assert (tmp_path / "journal.jsonl").read_bytes() == b""
-
-
-def test_what_was_appended_is_read_again(tmp_path):
-  path = tmp_path / "journal.jsonl"
-  before = time.time()
+def _fill(path):
+  """Writes a journal with one event of every kind; returns its lines."""
   with _open(path) as journal:
     journal.append({"event": "start"})
+    journal.append(journals.epoch_to_event("a", OUTCOME.epochs[0]))
     journal.append(outcome_to_event(OUTCOME))
-    # Durable when `append` returns: another process reads it now.
-    assert len(path.read_text().splitlines()) == 2
-    events = json.loads(json.dumps(journal.events))
+    journal.append(outcome_to_event(FAILED))
+    journal.append({"event": "champion", "champion": {"name": "a"}})
+    journal.append({"event": "end"})
+  return path.read_bytes().splitlines(keepends=True)
+
+
+def _known(journal):
+  """What a resumed search learns."""
+  outcomes = {
+      o.name: journal.outcome(o.name, o.start, o.stop)
+      for o in (OUTCOME, FAILED)
+      if journal.knows(o.name, o.start, o.stop)
+  }
+  return journal.epochs, outcomes, [e["champion"] for e in journal.champions]
+
+
+ALL = (1, {o.name: o for o in (OUTCOME, FAILED)}, [{"name": "a"}])
+NOTHING = (0, {}, [])
+
+
+def test_new_journal_is_empty(path):
   with _open(path) as journal:
-    assert journal.events == events
-    (event,) = journal.of_kind("trained")
-    journal.append({"event": "end", "text": "two\nlines, Zürich"})
-  assert before <= event["time"] <= time.time()
-  # To the last bit, through JSON.
+    assert _known(journal) == NOTHING and journal.seconds() == 0
+  assert path.read_bytes() == b""
+
+
+def test_what_was_appended_is_known_at_once_and_read_again(path):
+  before = time.time()
+  with _open(path) as journal:
+    journal.append(outcome_to_event(OUTCOME))
+    # To the last bit, through JSON.
+    assert journal.outcome(OUTCOME.name, 10, 12) == OUTCOME
+    assert not journal.knows(OUTCOME.name, 10, 11)
+    # Durable when `append` returns: another process reads it now.
+    (event,) = read(path)
   assert event_to_outcome(event) == OUTCOME
-  lines = path.read_text().splitlines()
-  assert len(lines) == 3 and path.read_bytes().endswith(b"\n")
-  assert json.loads(lines[2])["text"] == "two\nlines, Zürich"
+  assert before <= event["time"] <= time.time()
+  path.unlink()
+  _fill(path)
+  with _open(path) as journal:
+    assert _known(journal) == ALL
+    journal.append(outcome_to_event(Outcome("b", 0, 1, ())))
+    assert journal.outcome("b", 0, 1) == Outcome("b", 0, 1, ())
+    assert _known(journal) == ALL
+  assert [event["event"] for event in read(path)] == [
+      "start", "epoch", "trained", "trained", "champion", "end", "trained"
+  ]  # fmt: skip
 
 
-def test_failure_is_remembered(tmp_path):
-  failed = Outcome("a", 0, 10, (), "loss became nan in epoch 1")
-  event = json.loads(json.dumps(outcome_to_event(failed)))
-  assert event_to_outcome(event) == failed
+def test_lines_are_readable_json_with_a_checksum(path):
+  """As any reader can check it: CRC-32 of all before the last field."""
+  for line in _fill(path):
+    event = json.loads(line)
+    assert list(event)[0] == "event" and list(event)[-2:] == ["time", "crc"]
+    body = line[: line.index(b', "crc"')]
+    assert int(event["crc"], 16) == zlib.crc32(body)
 
 
-def test_append_is_on_the_disk_when_it_returns(tmp_path, monkeypatch):
+def test_append_is_on_the_disk_when_it_returns(path, monkeypatch):
   synced = []
-  monkeypatch.setattr("os.fsync", synced.append)
-  with _open(tmp_path / "journal.jsonl") as journal:
+  with _open(path) as journal:
+    monkeypatch.setattr("os.fsync", synced.append)
     journal.append({"event": "start"})
     assert len(synced) == 1
 
 
-def test_every_torn_last_line_is_mended(tmp_path):
-  """The process may die after any byte of a line."""
-  path = tmp_path / "journal.jsonl"
-  _write(path, _event(1.0, "start"), {**outcome_to_event(OUTCOME), "time": 2.0})
-  data = path.read_bytes()
-  whole = data[: data.index(b"\n") + 1]
-  for length in [*range(len(whole), len(data), 9), len(data) - 1]:
-    path.write_bytes(data[:length])
-    with _open(path) as journal:
-      assert [event["event"] for event in journal.events] == ["start"]
+def test_every_torn_last_line_is_mended(path):
+  """The process may die after any byte of a line; lines before it stay."""
+  lines = _fill(path)
+  whole, last = b"".join(lines[:4]), lines[4]
+  for length in [*range(1, len(last), 7), len(last) - 1]:
+    path.write_bytes(whole + last[:length])
+    said = []
+    with _open(path, said.append) as journal:
+      assert _known(journal) == (*ALL[:2], []) and said == []
       assert path.read_bytes() == whole
       journal.append({"event": "end"})
+    assert [e["event"] for e in read(path)][-2:] == ["trained", "end"]
+
+
+def test_torn_line_longer_than_what_is_read_at_a_time(path):
+  _fill(path)
+  whole = path.read_bytes()
+  for length in (1, 4095, 4096, 4097, 20_000):
+    path.write_bytes(whole + b"x" * length)
     with _open(path) as journal:
-      assert [e["event"] for e in journal.events] == ["start", "end"]
+      assert _known(journal) == ALL
+    assert path.read_bytes() == whole
 
 
-def test_torn_first_line_leaves_an_empty_journal(tmp_path):
-  path = tmp_path / "journal.jsonl"
+def test_torn_first_line_leaves_an_empty_journal(path):
   path.write_text('{"event": "st')
   with _open(path) as journal:
-    assert journal.events == []
+    assert _known(journal) == NOTHING
   assert path.read_bytes() == b""
 
 
+@pytest.mark.parametrize("bit", [0, 5, 7])
+def test_every_flipped_bit_is_detected(path, bit):
+  """What the damaged lines told is not known; all else is, and it is told.
+
+  A line feed that is flipped makes one line of two, and the other way round.
+  """
+  lines = _fill(path)
+  data = b"".join(lines)
+  ends = [len(b"".join(lines[: n + 1])) for n in range(len(lines))]
+  for position in range(len(data) - 1):
+    broken = bytearray(data)
+    broken[position] ^= 1 << bit
+    path.write_bytes(broken)
+    said = []
+    with _open(path, said.append) as journal:
+      found = _known(journal)
+    hit = sum(position >= end for end in ends)
+    lost = {hit, hit + 1} if position + 1 in ends else {hit}
+    expected = (
+        0 if 1 in lost else 1,
+        {o.name: o for n, o in ((2, OUTCOME), (3, FAILED)) if n not in lost},
+        [] if 4 in lost else [{"name": "a"}],
+    )
+    assert found == expected, position
+    (line,) = said
+    assert re.match(rf"{path}: lines? {hit + 1}(, \d)? (is|are) damaged;", line)
+    assert path.read_bytes() == broken, "nothing may be changed"
+
+
 @pytest.mark.parametrize(
-    "line",
+    ("damaged", "words"),
     [
-        b"",
-        b"{",
-        b"[]",
-        b"3",
-        b'"event"',
-        b"null",
-        b'{"event": "start"}',
-        b'{"time": 3.0}',
-        b"\xff\xfe",
-        # Whole as JSON, but a letter has changed.
-        b'{"event": "trained", "name": "a", "start": 0, "time": 1.0}',
-        json.dumps({**outcome_to_event(OUTCOME), "time": 1.0})
-        .replace("val_loss", "val_lost")
-        .encode(),
+        ([2], "line 2 is"), ([2, 3], "lines 2, 3 are"),
+        (range(1, 6), "lines 1, 2, 3, 4, 5 are"),
+        (range(1, 7), "6 lines, the first of them 1, are"),
     ],
-)
-def test_damaged_line_within_is_named(tmp_path, line):
-  path = tmp_path / "journal.jsonl"
-  good = b'{"event": "start", "time": 1.0}\n'
-  path.write_bytes(good + good + line + b"\n" + good)
-  before = path.read_bytes()
-  with pytest.raises(ConfigError) as caught:
-    Journal(path)
-  text = str(caught.value)
-  assert text.startswith(f"{path}: line 3 is damaged (")
-  assert "--run_dir" in text and "\n" not in text
-  assert path.read_bytes() == before, "nothing may be changed"
+)  # fmt: skip
+def test_damaged_lines_are_named(path, damaged, words):
+  lines = _fill(path)
+  for number in damaged:
+    lines[number - 1] = b"{}\n"
+  path.write_bytes(b"".join(lines))
+  said = []
+  with _open(path, said.append) as journal:
+    assert journal.damaged == list(damaged)
+  assert said == [
+      f"{path}: {words} damaged; what is missing is taken from the checkpoints,"
+      " or trained again"
+  ]
 
 
-def test_seconds_count_only_within_sessions(tmp_path):
-  path = tmp_path / "journal.jsonl"
-  _write(
-      path,
-      _event(100.0, "start"),
-      _event(103.0, "trained", **_fields()),
-      _event(110.0, "trained", **_fields()),
+def test_seconds_count_only_within_sessions(path, monkeypatch):
+  events = [
+      (100.0, "start"),
+      (102.0, "epoch"),
+      (103.0, "trained"),
+      (110.0, "trained"),
       # Interrupted; the next day:
-      _event(90_000.0, "start"),
-      _event(90_001.5, "trained", **_fields()),
-      _event(90_005.5, "champion"),
-      _event(90_006.0, "end"),
-  )
+      (90_000.0, "start"),
+      (90_001.5, "trained"),
+      (90_005.5, "champion"),
+      (90_006.0, "end"),
+  ]
+  fields = {
+      "epoch": journals.epoch_to_event("a", OUTCOME.epochs[0]),
+      "trained": outcome_to_event(OUTCOME),
+  }
   with _open(path) as journal:
-    assert journal.seconds() == 10 + 6
-    assert journal.seconds(("trained",)) == 3 + 7 + 1.5
-    assert journal.seconds(("champion",)) == 4
-    assert journal.seconds(()) == 0
+    for seconds, kind in events:
+      monkeypatch.setattr(journals, "time", lambda now=seconds: now)
+      journal.append(fields.get(kind, {"event": kind}))
+    written = journal
+  with _open(path) as again:
+    for journal in (written, again):
+      assert journal.seconds() == 10 + 6
+      assert journal.seconds(("trained",)) == 1 + 7 + 1.5
+      assert journal.seconds(("epoch", "trained")) == 3 + 7 + 1.5
+      assert journal.seconds(("champion",)) == 4
+      assert journal.seconds(()) == 0
 
 
-def _fields():
-  event = outcome_to_event(OUTCOME)
-  del event["event"]
-  return event
+def test_memory_does_not_grow_with_the_epochs(path):
+  """Ten thousand epochs take less than a hundredth of their lines."""
+  import tracemalloc
+
+  with open(path, "wb") as file:
+    for number in range(10_000):
+      event = journals.epoch_to_event("a", Epoch(number, 1, 1, 1, 1, 1))
+      file.write(journals.sealed({**event, "time": float(number)}))
+  tracemalloc.start()
+  with _open(path) as journal:
+    left, peak = tracemalloc.get_traced_memory()
+  tracemalloc.stop()
+  assert journal.epochs == 10_000 and path.stat().st_size > 1_500_000
+  assert left < 15_000 and peak < 1_300_000
 
 
 def test_journal_that_cannot_be_opened(tmp_path):

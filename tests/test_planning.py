@@ -18,7 +18,7 @@ TABLES = json.loads(
 )
 
 FIELDS = {
-    "name", "width", "depth", "resolution", "w", "d", "r", "params", "macs",
+    "name", "width", "depth", "resolution", "stem_stride", "w", "d", "r", "params", "macs",
     "flash_bytes", "sram_bytes", "estimated_seconds", "z_params", "z_macs", "z_sum", "group", "fits",
 }  # fmt: skip
 
@@ -77,6 +77,7 @@ def test_plan_is_plain_json_and_hangs_together(pool):
   assert set(plan) == {
       "pool", "candidates", "groups", "statistics", "rounds",
       "candidate_epochs",
+      "disk_bytes",
   }  # fmt: skip
   by_name = {c["name"]: c for c in plan["candidates"]}
   assert len(by_name) == len(plan["candidates"])
@@ -140,17 +141,44 @@ def test_uneven_groups():
 
 
 def test_defaults_follow_the_data():
-  """Digits are 8 x 8 and grey: the elite pool starts from 32 pixels."""
+  """Digits are 8 x 8 and grey: the elite pool starts from 16 pixels."""
   plan, description = planning.plan_for_data(resolve({}))
   sizes = [c.resolution for c in plan.candidates[:4]]
-  # 32 by Table 3's 1.0, 0.905, 0.766, 0.587, up to the next whole pixel.
-  assert sizes == [32, 29, 25, 19]
+  # 16 by Table 3's 1.0, 0.905, 0.766, 0.587, up to the next whole pixel.
+  assert sizes == [16, 15, 13, 10]
   assert {(c.channels, c.classes) for c in plan.candidates} == {(1, 10)}
   assert description.name == "digits"
   plan, _ = planning.plan_for_data(resolve({"base_resolution": 64}))
   assert plan.candidates[0].resolution == 64
   plan, _ = planning.plan_for_data(resolve({"pool": "hf"}))
-  assert {c.resolution for c in plan.candidates} == {32, 16}
+  assert {c.resolution for c in plan.candidates} == {16, 8}
+
+
+def test_the_plan_tells_and_prices_the_stem_stride():
+  """From 2 to 1 pixel every map before the pooling has four times the pixels.
+
+  All multiply-accumulates are then four times as many, but those of squeeze-
+  and-excitation and of the classifier, which have one pixel: B0's at 32 pixels,
+  by Table 2 (squeezed to a quarter of the block input, two matrices each).
+  """
+  slow, fast = (
+      elite_tf.plan(classes=10, base_resolution=32, stem_stride=stride)
+      for stride in (1, 2)
+  )
+  assert slow == elite_tf.plan(classes=10, base_resolution=32)
+  excite = sum(
+      2 * channels * ratio * (channels // 4)
+      for channels, ratio, blocks in (
+          (32, 1, 1), (16, 6, 1), (24, 6, 2), (40, 6, 2), (80, 6, 3),
+          (112, 6, 3), (192, 6, 4),
+      )
+      for _ in range(blocks)
+  )  # fmt: skip
+  one_pixel = excite + 1280 * 10
+  first = [plan["candidates"][0] for plan in (slow, fast)]
+  assert [c["stem_stride"] for c in first] == [1, 2]
+  assert first[0]["params"] == first[1]["params"]
+  assert first[0]["macs"] - one_pixel == 4 * (first[1]["macs"] - one_pixel)
 
 
 def test_plan_finds_groups_and_costs():
@@ -179,7 +207,7 @@ def test_plan_finds_groups_and_costs():
         ({"group_size": 4.0}, "--group_size must be", "4.0"),
         ({"round_epochs": -1}, "--round_epochs must be", "-1"),
         ({"epochs": 29}, "--epochs must be at least 30", "29"),
-        ({"criterion": "best"}, "--criterion must be one of", "'best'"),
+        ({"criterion": "luck"}, "--criterion must be one of", "'luck'"),
     ],
 )
 def test_wrong_arguments(given, start, received):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from elite_tf import planning
+from elite_tf import fitting, planning
 from elite_tf.boards import Limits, Shortfall
 from elite_tf.errors import ConfigError
 from elite_tf.pipeline import _replace_misfits
@@ -83,10 +83,10 @@ def test_no_limits_no_prediction():
 def test_pointers_of_this_computer_are_not_charged_to_the_board():
   needs, *_ = _plan(sram="1MB", include="lite-w6-d6-*").needs
   memory = needs.memory
-  limits = Limits(memory.flash_bytes, planning.arena_needed(memory.arena_bytes))
+  limits = Limits(memory.flash_bytes, fitting.arena_needed(memory.arena_bytes))
 
   def missing(more_flash=0, more_arena=0):
-    return planning.measured_shortfall(
+    return fitting.measured_shortfall(
         needs,
         limits,
         memory.tflite_bytes + more_flash,

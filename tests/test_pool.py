@@ -45,6 +45,17 @@ def test_names_are_made_from_the_specification():
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize(
+    ("base", "asked", "stride"),
+    [(16, 0, 1), (32, 0, 1), (64, 0, 2), (128, 0, 2), (32, 2, 2), (64, 1, 1)],
+)
+def test_small_inputs_keep_every_pixel_in_the_stem(family, base, asked, stride):
+  """One stride for the whole pool, by its base resolution unless asked for."""
+  candidates = pool.make_pool(family, base_resolution=base, stem_stride=asked)
+  assert {c.stem_stride for c in candidates} == {stride}
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
 @pytest.mark.parametrize("levels", [1, 2, 4, 6, MAX_LEVELS])
 def test_names_are_unique(family, levels):
   names = [c.name for c in pool.make_pool(family, levels=levels)]

@@ -47,6 +47,76 @@ def test_resize_is_pillows(channels, mode, height, width, box, resolution):
     assert result.tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize(
+    "height, width, resolution, box",
+    [
+        # By hand: short * n / (n + 32), halves up; left, top, right, bottom.
+        (256, 256, 224, (16, 16, 240, 240)),  # 224
+        (375, 500, 96, (109, 47, 390, 328)),  # 281.25
+        (500, 375, 96, (47, 109, 328, 390)),
+        (72, 100, 32, (32, 18, 68, 54)),  # 36
+        (65, 65, 32, (16, 16, 49, 49)),  # 32.5
+        (64, 64, 64, (10, 10, 53, 53)),  # 42.67
+        (1, 1, 8, (0, 0, 1, 1)),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_crop_of_photographs(height, width, resolution, box, channels):
+  images = _noise(2, height, width, channels)
+  resized = preprocess.resize(images, resolution, crop=True)
+  for image, result in zip(images, resized):
+    picture = Image.fromarray(image.squeeze(-1) if channels == 1 else image)
+    expected = picture.crop(box).resize((resolution, resolution), Image.BICUBIC)
+    assert result.tobytes() == expected.tobytes()
+  left, top, right, bottom = box
+  found = preprocess.central_square(height, width, resolution, True)
+  assert found == (top, left, right - left) and right - left == bottom - top
+
+
+def test_pictures_of_different_sizes():
+  pictures = [_noise(*shape, 3) for shape in ((9, 13), (30, 8), (6, 6))]
+  for crop in (False, True):
+    found = preprocess.resize(pictures, 6, crop)
+    assert found.shape == (3, 6, 6, 3) and found.dtype == np.uint8
+    for picture, result in zip(pictures, found):
+      assert (preprocess.resize(picture[None], 6, crop)[0] == result).all()
+    scaled = preprocess.preprocess(pictures, 6, crop)
+    assert (scaled == preprocess.scale(found)).all()
+
+
+def test_pictures_must_be_pictures():
+  good = _noise(9, 13, 3)
+  for bad, received in (
+      (good.astype(float), "float64 of shape (9, 13, 3)"),
+      (good[..., :1], "uint8 of shape (9, 13, 1)"),
+      (good[:0], "uint8 of shape (0, 13, 3)"),
+      (good[..., 0], "uint8 of shape (9, 13)"),
+      (None, "NoneType"),
+  ):
+    line = _complaint(preprocess.resize, [good, bad], 6)
+    assert line.endswith(f"Received: {received}")
+
+
+@pytest.mark.parametrize("crop, margin", [(False, 0), (True, 32)])
+def test_description_suffices_to_make_an_input(crop, margin):
+  """An input made from nothing but what the description says."""
+  said = preprocess.describe(24, crop)
+  image = _noise(50, 60, 3)
+  size = said["resolution"]
+  side = math.floor(50 * size / (size + said["crop_margin"]) + 0.5)
+  top, left = (50 - side) // 2, (60 - side) // 2
+  picture = Image.fromarray(image).crop((left, top, left + side, top + side))
+  picture = picture.resize(
+      (size, size), Image.Resampling[said["filter"].upper()]
+  )
+  expected = (np.array(picture, float) - said["pixel_zero"]) * said[
+      "pixel_scale"
+  ]
+  found = preprocess.preprocess(image[None], 24, crop)[0]
+  assert said["crop"] is crop and said["crop_margin"] == margin
+  assert (found == expected).all()
+
+
 def test_resize_is_bicubic_with_antialiasing():
   """One bright pixel in 16, made 4: by hand, from the filter's formula.
 
@@ -240,3 +310,17 @@ def test_needs_numpy_and_pillow_alone():
   )
   assert result.returncode == 0, result.stderr
   assert result.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("crop", [False, True])
+def test_images_resized_where_they_are_read(crop):
+  random = np.random.default_rng(3)
+  pictures = [
+      random.integers(0, 256, (height, 90, 3), np.uint8)
+      for height in (70, 80, 120, 64)
+  ]
+  lazy = preprocess.Resized(pictures, 24, crop)
+  assert lazy.shape == (4, 24, 24, 3) and len(lazy) == 4
+  whole = preprocess.resize(pictures, 24, crop)
+  for part in (slice(None), slice(1, 3), slice(3, 9)):
+    assert np.array_equal(lazy[part], whole[part])

@@ -110,6 +110,39 @@ def test_other_settings_name_the_flag_and_both_values(tmp_path, field):
   )
 
 
+def test_folder_of_a_version_without_a_setting(tmp_path):
+  """It was as it is by default."""
+  config = _open(tmp_path / "run").config
+  there = json.loads(config.read_text())
+  del there["settings"]["criterion"]
+  config.write_text(json.dumps(there))
+  _open(tmp_path / "run")
+  assert "--criterion is 'average' there" in _refused(
+      tmp_path / "run", criterion="current"
+  )
+
+
+@pytest.mark.parametrize(
+    "left", ["search.lock", "search.flags", ".config.json.123"]
+)
+def test_folder_that_was_only_just_begun(tmp_path, left):
+  """The search was killed before it had written what makes it one."""
+  (tmp_path / left).write_text("")
+  assert _open(tmp_path).config.exists()
+
+
+def test_half_written_files_are_removed(tmp_path):
+  folder = _open(tmp_path / "run")
+  half = folder.checkpoint("a").with_name(".checkpoint.npz.4711")
+  half.parent.mkdir(parents=True)
+  for path in (half, folder.path / ".gitignore", folder.path / "notes.1"):
+    path.touch()
+  folder.tidy()
+  assert sorted(p.name for p in folder.path.rglob("*") if p.is_file()) == [
+      ".gitignore", "config.json", "notes.1", "search.flags"
+  ]  # fmt: skip
+
+
 def test_folder_of_something_else(tmp_path):
   (tmp_path / "thesis.tex").write_text("precious")
   line = _refused(tmp_path)
@@ -239,3 +272,39 @@ def test_result(tmp_path):
 def test_default_folder():
   assert default_run_dir("digits", "elite") == "runs/digits-elite"
   assert default_run_dir("a", "mine:pool") == "runs/a-mine-pool"
+
+
+def test_histories_are_read_as_they_were_written(tmp_path):
+  epochs = [
+      Epoch(number, 1 / 3, 0.1, float("nan"), 2 / 3, 1e-9)
+      for number in range(1, 4)
+  ]
+  folder = RunFolder(tmp_path)
+  assert folder.read_histories() == {}
+  for name, count in (("b", 3), ("a", 1)):
+    folder.write_history(name, epochs[:count])
+  (tmp_path / "candidates" / "untrained").mkdir()
+  read = folder.read_histories()
+  assert list(read) == ["a", "b"]
+  # NaN equals nothing: compared as text.
+  assert str(read) == str({"a": tuple(epochs[:1]), "b": tuple(epochs)})
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("epoch,", "number,"),
+        ("1,0.5", "2,0.5"),
+        ("1,0.5", "x,0.5"),
+        ("1,0.5", "1,0.5,0.5"),
+        ("1,0.5", "1"),
+        ("epoch,loss,accuracy,val_loss,val_accuracy,seconds\n", ""),
+    ],
+)
+def test_damaged_history_is_named(tmp_path, old, new):
+  folder = RunFolder(tmp_path)
+  folder.write_history("a", [Epoch(1, 0.5, 0.5, 0.5, 0.5, 0.5)])
+  path = folder.history("a")
+  path.write_text(path.read_text().replace(old, new, 1))
+  with pytest.raises(ConfigError, match="a/history.csv: damaged"):
+    folder.read_histories()

@@ -163,6 +163,18 @@ def test_metrics_tell_that_the_board_computes_the_same(finished):
   assert int8["arena_bytes"] == champion["arena_bytes"] > 0
 
 
+def test_what_training_and_evaluation_see_is_recorded(finished):
+  """Digits of 8 x 8 pixels are as they are."""
+  run_dir, result, _ = finished
+  config = json.loads((run_dir / "config.json").read_text())
+  assert config["settings"]["augment"] == "none"
+  (champion,) = result["champions"]
+  path = run_dir / "champions" / champion["name"] / "metrics.json"
+  said = json.loads(path.read_text())["preprocessing"]
+  size = int(champion["name"].rpartition("-r")[2])
+  assert (said["resolution"], said["crop"]) == (size, False)
+
+
 def test_checkpoints_of_the_eliminated_are_removed(finished):
   run_dir, result, _ = finished
   left = [
@@ -174,6 +186,19 @@ def test_checkpoints_of_the_eliminated_are_removed(finished):
 def test_nothing_half_written_is_left(finished):
   run_dir, _, _ = finished
   assert not [path for path in run_dir.rglob(".*")]
+
+
+def test_ray_comes_to_the_same_result(finished, tmp_path, monkeypatch):
+  """To the last bit: with one core a candidate, as the local workers have."""
+  pytest.importorskip("ray", reason="Ray is not installed: elite-tf[ray]")
+  if len(os.sched_getaffinity(0)) > 4:
+    pytest.skip("local workers have more than one thread")
+  monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+  _, result, _ = finished
+  run_dir = tmp_path / "run"
+  done = _run(*SMALL, "--runner=ray", f"--run_dir={run_dir}", "--format=json")
+  assert done.returncode == 0, done.stderr
+  assert _without_times(json.loads(done.stdout)) == _without_times(result)
 
 
 def test_the_same_command_says_that_it_has_ended(finished):
@@ -246,38 +271,6 @@ def _wait_until_gone(pids, seconds=20):
     time.sleep(0.05)
 
 
-@pytest.mark.parametrize(
-    "how, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
-)
-def test_interrupted_it_says_how_to_go_on(tmp_path, how, code):
-  run_dir = tmp_path / "run"
-  with open(tmp_path / "log", "w") as log:
-    process = _start(*SMALL, f"--run_dir={run_dir}", log=log)
-    _wait_for(lambda: len(_children(process.pid)) > 0, process)
-    time.sleep(1)
-    workers = _children(process.pid)
-    process.send_signal(how)
-    assert process.wait(20) == code
-  lines = (tmp_path / "log").read_text().strip().splitlines()
-  assert "the same command goes on" in lines[-1]
-  assert "Traceback" not in "".join(lines)
-  _wait_until_gone(workers)
-  assert not list(run_dir.rglob(".*"))
-
-
-def test_a_killed_worker_costs_nothing_but_time(finished, tmp_path):
-  _, undisturbed, _ = finished
-  run_dir = tmp_path / "run"
-  with open(tmp_path / "log", "w") as log:
-    process = _start(*SMALL, f"--run_dir={run_dir}", log=log)
-    _wait_for(lambda: len(_events(run_dir, "trained")) == 1, process)
-    os.kill(_children(process.pid)[0], signal.SIGKILL)
-    assert process.wait(200) == 0, (tmp_path / "log").read_text()
-  result = json.loads((run_dir / "result.json").read_text())
-  assert _without_times(result) == _without_times(undisturbed)
-  assert "died of SIGKILL; tried once more" in (tmp_path / "log").read_text()
-
-
 def test_a_group_that_fails_as_a_whole_ends_with_an_error(tmp_path):
   # Images of one value leave nothing to normalize: with labels drawn at random
   # and weights that overflow, nothing but NaN can come of a training.
@@ -297,7 +290,7 @@ def test_a_group_that_fails_as_a_whole_ends_with_an_error(tmp_path):
   run_dir = tmp_path / "run"
   done = subprocess.run(
       [sys.executable, "-c", script, f"--data=npz:{path}", *SMALL,
-       "--include=elite-w4-d4-r32,elite-w4-d4-r29", f"--run_dir={run_dir}"],
+       "--include=elite-w4-d4-r16,elite-w4-d4-r15", f"--run_dir={run_dir}"],
       env={**os.environ, "PYTHONPATH": str(HOME)},
       capture_output=True, text=True, timeout=200, check=False,
   )  # fmt: skip

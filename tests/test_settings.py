@@ -26,7 +26,14 @@ def test_defaults_are_the_papers():
   assert (found.levels, found.group_size, found.round_epochs) == (4, 8, 10)
   assert (found.epochs, found.criterion) == (350, "average")
   assert found.batch_size == 100
-  assert resolve({}, "paper") == found
+  # By default the augmentation depends on the data.
+  paper = dataclasses.replace(found, augment="imagenet")
+  assert resolve({}, "paper") == paper
+
+
+def test_augmentation_must_be_one_that_there_is():
+  assert resolve({"augment": "svhn"}).augment == "svhn"
+  assert _complaint({"augment": "mnist"}).endswith("Received: 'mnist'")
 
 
 def test_given_over_preset_over_default():
@@ -54,9 +61,9 @@ def test_every_criterion_can_be_chosen(criterion):
 @pytest.mark.parametrize(
     ("name", "least"),
     [
-        ("levels", 1), ("base_resolution", 0), ("group_size", 1),
+        ("levels", 1), ("base_resolution", 0), ("stem_stride", 0), ("group_size", 1),
         ("round_epochs", 1), ("epochs", 1), ("batch_size", 2),
-        ("calibration_images", 1), ("qat_epochs", 1), ("workers", 0), ("seed", 0),
+        ("calibration_images", 1), ("qat_epochs", 1), ("workers", 0), ("epoch_timeout", 0), ("seed", 0),
     ],
 )  # fmt: skip
 def test_numbers_out_of_range(name, least):
@@ -76,6 +83,26 @@ def test_every_number_has_a_range():
   assert tested == numbers
 
 
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("cpus_per_candidate", 0.01), ("gpus_per_candidate", 0)],
+)
+def test_parts_of_processors(name, least):
+  for value in (least, 0.25, 4, 1024):
+    assert getattr(resolve({name: value}), name) == value
+  line = _complaint({name: -0.5})
+  assert line == f"--{name} must be at least {least}. Received: -0.5"
+  for value in (1025, float("inf"), float("nan")):
+    line = _complaint({name: value})
+    assert line == f"--{name} must be at most 1024. Received: {value}"
+
+
+def test_the_stem_skips_no_pixel_between_its_kernels():
+  assert resolve({"stem_stride": 2}).stem_stride == 2
+  line = _complaint({"stem_stride": 3})
+  assert line == "--stem_stride must be at most 2. Received: 3"
+
+
 def test_seed_is_one_that_all_generators_take():
   assert resolve({"seed": 2**32 - 1}).seed == 4294967295
   line = _complaint({"seed": 2**32})
@@ -85,8 +112,10 @@ def test_seed_is_one_that_all_generators_take():
 @pytest.mark.parametrize("field", dataclasses.fields(Settings),
                          ids=lambda field: field.name)  # fmt: skip
 def test_wrong_types(field):
-  wrong = [None, 1j if type(field.default) is float else 1.5, []]
-  wrong.append("3" if isinstance(field.default, int) else 3)
+  wrong = [None, []]
+  wrong.append(3 if isinstance(field.default, str) else "3")
+  if type(field.default) is not float:
+    wrong.append(1.5)
   if type(field.default) is not bool:
     wrong.append(True)
   kind = type(field.default).__name__
@@ -139,4 +168,8 @@ def test_rounds_must_fit_into_the_epochs(largest, round_epochs, least):
 
 
 def test_what_may_change_between_sessions_decides_no_result():
-  assert settings.FREE == {"run_dir", "runner", "workers"}
+  assert settings.FREE == {
+      "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
+      "ray_address", "cpus_per_candidate", "gpus_per_candidate",
+      "epoch_timeout", "keep_checkpoints",
+  }  # fmt: skip

@@ -427,6 +427,60 @@ def test_live_epochs_are_noted_once():
   ]
 
 
+def test_score_of_one_that_is_out_is_that_of_its_last_round():
+  """And the score of one that takes a failed champion's place goes on."""
+  first, second = _names(2)
+  bracket = Bracket(1, [_candidate(1), _candidate(2)], Rules(1, 2))
+  bracket.start()
+  bracket.record(Outcome(first, 0, 1, (_epoch(1, 0.25),)))
+  bracket.record(Outcome(second, 0, 1, (_epoch(1, 0.75),)))
+  assert (bracket.score(first), bracket.score(second)) == (0.25, 0.75)
+  (job,) = bracket.record(Outcome(second, 1, 2, (), "out of memory"))
+  assert bracket.score(second) is None and job.candidate.name == first
+  bracket.note(first, _epoch(2, 0.75))
+  assert bracket.score(first) == 0.5
+
+
+def test_criterion_that_compares_sees_those_still_in():
+  """By the median of the others' means: 0.9 has failed and counts no more.
+
+  Round 2: 0.5 - 0.25 and 0.25 - 0.5, the eliminated 0.125 left out.
+  """
+  table = {1: 0.125, 2: 0.25, 3: 0.5, 4: 0.9}
+  fails = _names(4)[3]
+  bracket, _ = _play(
+      4,
+      lambda n, e: "OOM" if n == fails else table[_level(n)],
+      Rules(1, 3, "median"),
+  )
+  first, second, third, fourth = _names(4)
+  assert [played.scores for played in bracket.rounds] == [
+      {first: -0.25, second: -0.0625, third: 0.3125, fourth: None},
+      {second: -0.25, third: 0.25},
+  ]
+
+
+def test_rounds_tell_their_noise():
+  """Less what they share: 0.5, 0, 0.5 and the reverse, second difference 1.
+
+  Two of them over 6 * (2 - 1) * (3 - 2); means 4/3 and 2/3, sd sqrt(2) / 3.
+  """
+  first, second = _names(2)
+  table = {first: [1.5, 1.0, 1.5], second: [0.5, 1.0, 0.5]}
+  bracket, _ = _play(2, lambda n, e: table[n][min(e, 3) - 1], Rules(3, 4))
+  (played,) = bracket.rounds
+  assert played.nu == pytest.approx((2 / 6) ** 0.5 / (2**0.5 / 3))
+  bracket, _ = _play(2, lambda n, e: table[n][min(e, 3) - 1], Rules(2, 4))
+  assert bracket.rounds[0].nu is None
+  # One that failed has no part in it: one candidate alone has no spread.
+  bracket, _ = _play(
+      2,
+      lambda n, e: "OOM" if (n, e) == (second, 3) else 0.5 + e / 10,
+      Rules(3, 4),
+  )
+  assert bracket.rounds[0].nu is None
+
+
 def test_bracket_needs_candidates_and_a_known_criterion():
   with pytest.raises(ConfigError, match="group 3 has no candidates"):
     Bracket(3, [], Rules())

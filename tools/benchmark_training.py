@@ -4,7 +4,8 @@
     python tools/benchmark_training.py --ways=search,fit --candidate=elite-w4-d4-r32
 
 Trains one candidate (w4 d4, 32 pixels, batch 100, one thread) on random pixels
-in several ways, each in a process of its own, in turn and several times over, and prints one JSON object: of every way the seconds
+in several ways, each in a process of its own, in turn and several times over,
+and prints one JSON object: of every way the seconds
 from the start of building to the end of the first training step, and the images
 a second of the steps after it (median over the steps), each as the median over
 the repetitions and as a ratio to `search`. Two minutes a repetition.
@@ -16,6 +17,7 @@ the repetitions and as a ratio to `search`. Two minutes a repetition.
     function    a plain tf.function with Keras's RMSprop
     fit         Keras's fit with Keras's RMSprop
     fit_bf16    Keras's fit in mixed bfloat16
+    jax         the search's own step by JAX (only if named in --ways)
 """
 
 import argparse
@@ -37,14 +39,19 @@ def measure(way: str, name: str, threads: int) -> dict:
   """Returns the figures of one way, measured in this process."""
   if way == "no_onednn":
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+  if way == "jax":
+    os.environ["KERAS_BACKEND"] = "jax"
   from elite_tf import device
 
   keras = device.prepare(threads)
   import numpy as np
-  import tensorflow as tf
 
   from elite_tf import model as models
   from elite_tf.pool import make_pool
+
+  tf = None
+  if way != "jax":
+    import tensorflow as tf
 
   if way in ("grappler", "function", "fit", "fit_bf16"):
     tf.config.optimizer.set_experimental_options(
@@ -69,9 +76,9 @@ def measure(way: str, name: str, threads: int) -> dict:
     )  # fmt: skip
   else:
     step = (
-        _function_step(keras, tf, models.build(candidate))
+        function_step(keras, tf, models.build(candidate))
         if way == "function"
-        else _search_step(tf, candidate, way)
+        else search_step(tf, candidate, way)
     )
     for start in range(0, shape[0], BATCH):
       part = slice(start, start + BATCH)
@@ -95,7 +102,8 @@ def _compiled(keras, model):
   return model
 
 
-def _function_step(keras, tf, model):
+def function_step(keras, tf, model):
+  """Returns a plain training step: (number, images, labels) -> loss."""
   _compiled(keras, model)
   model.optimizer.build(model.trainable_variables)
 
@@ -115,10 +123,11 @@ def _function_step(keras, tf, model):
   return lambda number, images, labels: step(images, labels)
 
 
-def _search_step(tf, candidate, way):
+def search_step(tf, candidate, way):
+  """Returns the search's own step: (number, images, labels) -> None."""
   import numpy as np
 
-  from elite_tf import model as models
+  from elite_tf.training import first_weights
   from elite_tf.training.functional import FunctionalModel
   from elite_tf.training.recipe import Recipe
   from elite_tf.training.steps import (
@@ -129,7 +138,7 @@ def _search_step(tf, candidate, way):
   )
   from elite_tf.training.trainer import BUILDERS
 
-  function = FunctionalModel(models.build(candidate, BUILDERS))
+  function = FunctionalModel(first_weights.build(candidate, BUILDERS))
   size = candidate.resolution
   train, _ = make_steps(function, Recipe(), (size, size, candidate.channels))
   if way == "xla":
@@ -143,6 +152,7 @@ def _search_step(tf, candidate, way):
         np.float32(0.00625), np.float32(0.9), np.uint32(number)
     )
     held[:] = train(*held, images, labels, settings)
+    float(held[1].loss)  # JAX may still be at it.
 
   return step
 

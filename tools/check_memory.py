@@ -41,6 +41,9 @@ FULL = REDUCED + (
     ("elite", 2, 3, 64, 1, 10, ""),
     ("elite", 1, 4, 28, 1, 10, ""),
     ("elite", 4, 4, 32, 3, 10, "relu6"),
+    ("elite", 4, 4, 32, 3, 10, "", 1),
+    ("hf", 4, 3, 16, 1, 10, "", 1),
+    ("lite", 4, 4, 25, 3, 10, "", 1),
     ("elite", 3, 4, 96, 1, 100, "hard_swish"),
     ("hf", 4, 4, 16, 3, 10, ""),
     ("hf", 3, 1, 8, 1, 100, ""),
@@ -91,9 +94,17 @@ def ratio(pair: tuple[int, int]) -> float:
   return pair[0] / pair[1]
 
 
-def find(family, w, d, pixels, channels, classes, activation) -> Candidate:
+def find(
+    family, w, d, pixels, channels, classes, activation, stem_stride=2
+) -> Candidate:
   """Returns the candidate of a row, at a size that need not be the pool's."""
-  pool = make_pool(family, classes, channels, activation=activation)
+  pool = make_pool(
+      family,
+      classes,
+      channels,
+      activation=activation,
+      stem_stride=stem_stride,
+  )
   found = next(c for c in pool if (c.w, c.d) == (w, d))
   return dataclasses.replace(found, resolution=pixels)
 

@@ -76,12 +76,16 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
       data, model.input_shape[1], arguments.calibration_images,
       arguments.seed, options,
   )  # fmt: skip
-  images = preprocess.resize(data.test.images, model.input_shape[1])
+  images = preprocess.resize(
+      data.test.images[: arguments.images],
+      model.input_shape[1],
+      preprocess.crops(data.description),
+  )
   rows = []
   for way in arguments.ways:
     made, detail, seconds = converted(way, model, material)
     made, verified = champions.verified(
-        made, images[: arguments.images], data.test.labels[: arguments.images]
+        made, images, data.test.labels[: len(images)]
     )
     rows.append(
         {

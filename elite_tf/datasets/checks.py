@@ -78,6 +78,7 @@ def count_classes(
     train: Iterable[int] | Mapping[int, int],
     test: Iterable[int] | Mapping[int, int] | None,
     where: str,
+    val: Iterable[int] | Mapping[int, int] | None = None,
 ) -> int:
   """Counts the classes and checks that every part can have all of them.
 
@@ -86,6 +87,8 @@ def count_classes(
       there are of each; where `test` is None, the test part is cut of them too.
     test: The labels of the test part, or how many of each.
     where: The folder or file, for the message.
+    val: The labels of the validation part, or how many of each; where it is
+      None, the validation part is cut of `train`.
 
   Returns:
     The number of classes: the greatest label plus one.
@@ -96,7 +99,8 @@ def count_classes(
   """
   counts = collections.Counter(train)
   tested = counts if test is None else collections.Counter(test)
-  labels = counts.keys() | tested.keys()
+  validated = counts if val is None else collections.Counter(val)
+  labels = counts.keys() | tested.keys() | validated.keys()
   if min(labels) < 0:
     raise ConfigError(
         f"--data: the labels of {where} must be 0 or more."
@@ -107,7 +111,11 @@ def count_classes(
         f"--data: {where} must hold at least two classes."
         f" Received: every label is {min(labels)}"
     )
-  for part, present in (("training", counts), ("test", tested)):
+  for part, present in (
+      ("training", counts),
+      ("test", tested),
+      ("validation", validated),
+  ):
     # Stops at the first gap, however great the greatest label is.
     label = next(i for i in itertools.count() if i not in present)
     if label <= max(labels):
@@ -115,8 +123,8 @@ def count_classes(
           f"--data: the {part} images of {where} must cover every class from 0"
           f" to {max(labels)}. Received: none of class {label}"
       )
-  # One image of each class for each part that is yet to be cut.
-  parts = 2 if test is not None else 3
+  # One image of each class for training and each part that is yet to be cut.
+  parts = 1 + (test is None) + (val is None)
   fewest = min(counts, key=lambda label: (counts[label], label))
   if counts[fewest] < parts:
     raise ConfigError(

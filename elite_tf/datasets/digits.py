@@ -2,7 +2,7 @@
 
 import fractions
 
-from elite_tf.datasets.base import Dataset, Description, Split
+from elite_tf.datasets.base import Dataset, Description, Split, Store
 from elite_tf.errors import ConfigError
 
 USAGE = "digits"
@@ -11,11 +11,12 @@ USAGE = "digits"
 VALIDATION_SHARE = fractions.Fraction(3, 20)
 
 
-def describe(argument: str) -> Description:
+def describe(argument: str, store: Store = Store()) -> Description:
   """Describes the digits from constants: nothing is read.
 
   Args:
     argument: Empty.
+    store: Not needed.
 
   Returns:
     The description.
@@ -32,12 +33,13 @@ def describe(argument: str) -> Description:
   )
 
 
-def load(argument: str, seed: int) -> Dataset:
+def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
   """Loads the digits.
 
   Args:
     argument: Empty.
     seed: Of the validation cut.
+    store: Not needed.
 
   Returns:
     The data set: a fifth is for test, 15 % of the rest for validation.

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from elite_tf.datasets import checks, files
-from elite_tf.datasets.base import Dataset, Description, Split
+from elite_tf.datasets.base import Dataset, Description, Split, Store
 from elite_tf.errors import ConfigError
 
 USAGE = "idx:DIR"
@@ -49,11 +49,12 @@ class _Part:
   labels: bytes
 
 
-def describe(argument: str) -> Description:
+def describe(argument: str, store: Store = Store()) -> Description:
   """Describes the data of a folder from two headers and the labels.
 
   Args:
     argument: The folder.
+    store: Not needed.
 
   Returns:
     The description; its name is the folder's.
@@ -65,12 +66,13 @@ def describe(argument: str) -> Description:
   return _description(folder, *_parts(folder))
 
 
-def load(argument: str, seed: int) -> Dataset:
+def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
   """Loads the data of a folder.
 
   Args:
     argument: The folder.
     seed: Of the validation cut.
+    store: Not needed.
 
   Returns:
     The data set: the test part as it is, a tenth of training for validation.

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 
 from elite_tf.datasets import checks, files
-from elite_tf.datasets.base import Dataset, Description, Split
+from elite_tf.datasets.base import Dataset, Description, Split, Store
 from elite_tf.errors import ConfigError
 
 if typing.TYPE_CHECKING:
@@ -43,11 +43,12 @@ class _Part:
   labels: "np.ndarray"
 
 
-def describe(argument: str) -> Description:
+def describe(argument: str, store: Store = Store()) -> Description:
   """Describes the data of a file from the headers of its arrays and the labels.
 
   Args:
     argument: The file.
+    store: Not needed.
 
   Returns:
     The description; its name is the file's.
@@ -60,12 +61,13 @@ def describe(argument: str) -> Description:
     return _description(path, _parts(archive, path))
 
 
-def load(argument: str, seed: int) -> Dataset:
+def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
   """Loads the data of a file.
 
   Args:
     argument: The file.
     seed: Of the validation cut.
+    store: Not needed.
 
   Returns:
     The data set: the test part as it is, or a fifth where the file has none,

@@ -62,6 +62,8 @@ def divide(
     test: Split | None,
     seed: int,
     validation: fractions.Fraction = VALIDATION_SHARE,
+    val: Split | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Dataset:
   """Cuts a data set into training, validation and test.
 
@@ -70,10 +72,12 @@ def divide(
 
   Args:
     description: Of the whole data set.
-    rest: All images that are not of `test`.
+    rest: All images that are not of `test` or `val`.
     test: The test part that the data set came with; None to cut a fifth.
     seed: Of the validation cut, 0 or more.
     validation: Share of validation in what is not of the test part.
+    val: The validation part that the data set came with; None to cut one.
+    notes: What a person should know of the data set.
 
   Returns:
     The data set; every class is in each part.
@@ -85,15 +89,21 @@ def divide(
       _counts(rest.labels),
       None if test is None else _counts(test.labels),
       repr(description.name),
+      None if val is None else _counts(val.labels),
   )
+  seed = _checked(seed)
   if test is None:
     generator = np.random.default_rng([_TEST_STREAM])
     kept, drawn = cut(rest.labels, TEST_SHARE, generator)
     rest, test = _take(rest, kept), _take(rest, drawn)
+  if val is not None:
+    return Dataset(description, rest, val, test, notes)
   limit = fractions.Fraction(VALIDATION_LIMIT, len(rest.labels))
-  generator = np.random.default_rng([_VALIDATION_STREAM, _checked(seed)])
+  generator = np.random.default_rng([_VALIDATION_STREAM, seed])
   kept, drawn = cut(rest.labels, min(validation, limit), generator)
-  return Dataset(description, _take(rest, kept), _take(rest, drawn), test)
+  return Dataset(
+      description, _take(rest, kept), _take(rest, drawn), test, notes
+  )
 
 
 def _checked(seed: int) -> int:

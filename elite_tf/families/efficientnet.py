@@ -12,6 +12,10 @@ from elite_tf.spec import Candidate, Layer
 # one operator where swish is two, ReLU6 is part of the convolution.
 ACTIVATIONS = ("swish", "hard_swish", "relu6")
 
+# Below this base resolution, in pixels, the stem keeps every pixel: halved five
+# times, a picture of 32 pixels would be one pixel before the last two stages.
+SMALL_RESOLUTION = 64
+
 # Weights of the recipe (paper Section 5.1), part of the network's plan because
 # they are layers of it.
 DROPOUT = 0.2
@@ -39,6 +43,11 @@ STAGES = (
     Stage(5, 192, 4, 2, 6),
     Stage(3, 320, 1, 1, 6),
 )
+
+
+def default_stem_stride(base_resolution: int) -> int:
+  """Returns the stem's stride for an input size at r = 1, in pixels."""
+  return 1 if base_resolution < SMALL_RESOLUTION else 2
 
 
 def round_to_8(channels: int, width: float) -> int:
@@ -205,15 +214,15 @@ def plan_network(
   """Returns the whole network: stem, blocks, head and classifier.
 
   Args:
-    candidate: Gives input size, channels and classes, and the activation if it
-      has one of its own.
+    candidate: Gives input size, channels, classes and the stem's stride, and
+      the activation if it has one of its own.
     stem: Channels of the first convolution.
     blocks: The inverted bottlenecks, in order.
     head: Channels of the last convolution.
     activation: The family's activation.
   """
   network = Network(candidate, candidate.activation or activation)
-  name = network.convolution("stem", "image", stem, 3, 2)
+  name = network.convolution("stem", "image", stem, 3, candidate.stem_stride)
   for block in blocks:
     name = network.bottleneck(block, name)
   name = network.convolution("head", name, head, 1, 1)

@@ -2,6 +2,7 @@
 
 from elite_tf.families.efficientnet import (
     HEAD_CHANNELS,
+    SMALL_RESOLUTION,
     STEM_CHANNELS,
     make_blocks,
     plan_network,
@@ -17,10 +18,11 @@ DEFAULT_ACTIVATION = "swish"
 def default_resolution(side: int) -> int:
   """Returns the input size at r = 1 for images of `side` pixels.
 
-  The next multiple of 32 (the network halves its input five times), from 32 to
-  the family's 224.
+  The next multiple of 32 (the network halves its input five times) up to the
+  family's 224; below 64 pixels, where the stem halves nothing, of 16.
   """
-  return min(max(-(-side // 32) * 32, 32), DEFAULT_RESOLUTION)
+  step = 16 if side <= SMALL_RESOLUTION - 16 else 32
+  return min(-(-side // step) * step, DEFAULT_RESOLUTION)
 
 
 def resolutions(base: int, coefficients: Coefficients) -> list[int]:

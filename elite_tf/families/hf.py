@@ -29,9 +29,9 @@ def compound_round(channels: int) -> int:
 def default_resolution(side: int) -> int:
   """Returns the input size at r = 1 for images of `side` pixels.
 
-  The next power of two, from 32 to the family's 256.
+  The next power of two, from 16 to the family's 256.
   """
-  return min(max(1 << (side - 1).bit_length(), 32), DEFAULT_RESOLUTION)
+  return min(max(1 << (side - 1).bit_length(), 16), DEFAULT_RESOLUTION)
 
 
 def resolutions(base: int, coefficients: Coefficients) -> list[int]:

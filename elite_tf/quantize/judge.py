@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from elite_tf.datasets.base import Split
 from elite_tf.export.inspect import inspect
 from elite_tf.interpreters.observe import interpreter
 from elite_tf.interpreters.tensors import input_table
+
+PART = 100  # Images that are in memory at a time.
 
 
 def accuracy(model: bytes, examples: Split) -> float:
@@ -26,8 +26,10 @@ def accuracy(model: bytes, examples: Split) -> float:
   (source,) = (detail["index"] for detail in running.get_input_details())
   (target,) = (detail["index"] for detail in running.get_output_details())
   right = 0
-  for image, label in zip(examples.images, examples.labels):
-    running.set_tensor(source, table[image[np.newaxis]])
-    running.invoke()
-    right += int(running.get_tensor(target).argmax() == label)
+  for start in range(0, len(examples.labels), PART):
+    inputs = table[examples.images[start : start + PART]]
+    for row, label in enumerate(examples.labels[start : start + PART]):
+      running.set_tensor(source, inputs[row : row + 1])
+      running.invoke()
+      right += int(running.get_tensor(target).argmax() == label)
   return right / len(examples.labels)

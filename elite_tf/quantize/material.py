@@ -31,6 +31,12 @@ class Options:
   max_drop: float = 1.0
   qat_epochs: int = 4
 
+  @classmethod
+  def of(cls, settings: typing.Any) -> "Options":
+    """Returns the options among settings, or flags, of the same names."""
+    names = [field.name for field in dataclasses.fields(cls)]
+    return cls(*(getattr(settings, name) for name in names))
+
   def __post_init__(self):
     if not 0 <= self.max_drop <= 100:
       raise ConfigError(

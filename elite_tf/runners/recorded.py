@@ -1,8 +1,9 @@
 """A runner that remembers: what the journal holds is not trained again."""
 
 from collections import deque
+from collections.abc import Callable
 
-from elite_tf.journal import Journal, event_to_outcome, outcome_to_event
+from elite_tf.journal import Journal, outcome_to_event
 from elite_tf.spec import Job, Outcome
 from elite_tf.tournament import Runner
 
@@ -12,29 +13,51 @@ class RecordedRunner:
 
   A search is resumed by playing its tournament again: decisions are pure
   functions of the outcomes, so it comes to where it was interrupted.
+
+  Attributes:
+    fresh: Whether the last answer was new, and not out of the journal.
+    first_step_seconds: Sum over all answers.
   """
 
-  def __init__(self, runner: Runner, journal: Journal):
+  def __init__(
+      self,
+      runner: Runner,
+      journal: Journal,
+      on_new: Callable[[], None] = lambda: None,
+  ):
+    """Takes over a runner.
+
+    Args:
+      runner: Trains what the journal does not hold.
+      journal: Of the search.
+      on_new: Called before something new is waited for: what the journal holds
+        of the jobs so far has been played.
+    """
+    self.fresh = False
+    self.first_step_seconds = 0.0
     self._runner = runner
     self._journal = journal
-    outcomes = [event_to_outcome(e) for e in journal.of_kind("trained")]
-    self._known = {(o.name, o.start, o.stop): o for o in outcomes}
-    self._answers: deque[Outcome] = deque()
+    self._on_new = on_new
+    self._known: deque[Job] = deque()
 
   def submit(self, job: Job) -> None:
     """Takes a job."""
-    known = self._known.get((job.candidate.name, job.start, job.stop))
-    if known is not None:
-      self._answers.append(known)
+    if self._journal.knows(job.candidate.name, job.start, job.stop):
+      self._known.append(job)
     else:
       self._runner.submit(job)
 
   def wait(self) -> Outcome:
     """Returns the outcome of one submitted job, durable in the journal."""
-    if self._answers:
-      return self._answers.popleft()
-    outcome = self._runner.wait()
-    self._journal.append(outcome_to_event(outcome))
+    self.fresh = not self._known
+    if self.fresh:
+      self._on_new()
+      outcome = self._runner.wait()
+      self._journal.append(outcome_to_event(outcome))
+    else:
+      job = self._known.popleft()
+      outcome = self._journal.outcome(job.candidate.name, job.start, job.stop)
+    self.first_step_seconds += outcome.first_step_seconds
     return outcome
 
   def release(self, name: str) -> None:

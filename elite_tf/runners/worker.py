@@ -9,26 +9,36 @@ traced, so that a candidate that survives a round goes on at once.
 import dataclasses
 import functools
 import gc
+import logging
+import os
 import sys
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from elite_tf import datasets, device, preprocess
-from elite_tf.datasets import Dataset, Split
-from elite_tf.errors import CandidateFailed, EliteError
-from elite_tf.families import get_family
+from elite_tf import datasets, device
+from elite_tf.errors import CandidateFailed, ConfigError, EliteError
 from elite_tf.processes import die_with
-from elite_tf.run_folder import RunFolder
+from elite_tf.run_folder import RunFolder, store_of
 from elite_tf.settings import Settings
 from elite_tf.spec import Candidate, Epoch, Job, Outcome
+from elite_tf.training.batches import prepare
 
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-  """The first message to a worker."""
+  """The first message to a worker.
+
+  Attributes:
+    settings: Of the search.
+    folder: Its run folder.
+    threads: Threads to compute with.
+    gpu: Name of the GPU to use, as CUDA has it; empty leaves that open.
+  """
 
   settings: Settings
   folder: RunFolder
   threads: int
+  gpu: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +57,13 @@ class Release:
 
 
 @dataclasses.dataclass(frozen=True)
+class Ready:
+  """Message: the worker is set up and waits for requests."""
+
+
+@dataclasses.dataclass(frozen=True)
 class EpochDone:
-  """Message: a candidate's epoch ended."""
+  """Message: a candidate's epoch ended, and is saved."""
 
   name: str
   epoch: Epoch
@@ -83,19 +98,52 @@ class Stopped:
   error: EliteError | OSError
 
 
+@dataclasses.dataclass(frozen=True)
+class Exhausted:
+  """Answer to any request: memory ran out; a new worker may do better."""
+
+  reason: str
+
+
 class Worker:
   """Answers requests; what it needs is loaded once."""
 
-  def __init__(self, connection: Connection, setup: Setup):
-    self._connection = connection
+  def __init__(self, tell: Callable[[EpochDone | Said], None], setup: Setup):
+    """Loads TensorFlow and the data.
+
+    Args:
+      tell: Takes the messages on the way to an answer.
+      setup: What the worker works on.
+
+    Raises:
+      EliteError: The data cannot be loaded.
+      OSError: They cannot be read.
+    """
+    self._send = tell
     self._settings = setup.settings
     self._folder = setup.folder
+    if setup.gpu:
+      os.environ["CUDA_VISIBLE_DEVICES"] = setup.gpu
     device.prepare(setup.threads)
-    self._data = datasets.load(setup.settings.data, setup.settings.seed)
-    self._resized = functools.cache(functools.partial(_resized, self._data))
+    # It warns of many tracings: every candidate is one.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    store = store_of(setup.settings)
+    self._data = datasets.load(setup.settings.data, setup.settings.seed, store)
+    # Read by all candidates of one resolution.
+    self._inputs = functools.cache(
+        lambda resolution: prepare(
+            self._data,
+            resolution,
+            setup.settings.augment,
+            setup.threads,
+            store.root,
+        )
+    )
     self._trainers = {}
 
-  def answer(self, request: Job | Export) -> Outcome | Exported | Stopped:
+  def answer(
+      self, request: Job | Export
+  ) -> Outcome | Exported | Exhausted | Stopped:
     """Does what is asked; an error that ends the search is an answer too."""
     try:
       return (
@@ -103,16 +151,24 @@ class Worker:
           if isinstance(request, Job)
           else self.export(request)
       )
-    except OSError as error:
+    except (ConfigError, OSError) as error:
       return Stopped(error)
+    except Exception as error:  # pylint: disable=broad-except
+      if not _is_memory(error):
+        raise
+      return Exhausted(_reason(error))
 
   def train(self, job: Job) -> Outcome:
     """Trains a candidate; whatever that raises, only the candidate has lost.
 
     Raises:
+      ConfigError: The cache of resized images cannot be written.
       OSError: The run folder cannot be written.
+      Exception: Memory ran out.
     """
     name, error = job.candidate.name, None
+    # Not the candidate's fault, whatever is wrong here.
+    self._inputs(job.candidate.resolution)
     epochs: tuple[Epoch, ...] = ()
     first_step_seconds = 0.0
     try:
@@ -128,8 +184,9 @@ class Worker:
     except CandidateFailed as failure:
       error = str(failure)
     except Exception as failure:  # pylint: disable=broad-except
-      reason = " ".join(str(failure).split())
-      error = f"{type(failure).__name__}: {reason or 'no reason given'}"
+      if _is_memory(failure):
+        raise
+      error = _reason(failure)
     return Outcome(name, job.start, job.stop, epochs, error, first_step_seconds)
 
   def export(self, request: Export) -> Exported:
@@ -139,7 +196,7 @@ class Worker:
       OSError: The run folder cannot be written.
     """
     # pylint: disable=g-import-not-at-top
-    from elite_tf.champions import write_champion
+    from elite_tf.champions import exported_form, write_champion
     from elite_tf.quantize import Options
     from elite_tf.training.trainer import load_trained
 
@@ -149,6 +206,7 @@ class Worker:
       model = load_trained(request.candidate, path)
     except ValueError as error:
       self._say(f"{error}; {name} is trained again")
+      self.release(name)
       self._trainer(request.candidate).train(self._settings.epochs)
       model = load_trained(request.candidate, path)
     try:
@@ -159,25 +217,18 @@ class Worker:
           self._settings.quantize,
           self._settings.calibration_images,
           self._settings.seed,
-          self._form(request.candidate),
-          Options(
-              self._settings.calibration_balance,
-              self._settings.max_drop,
-              self._settings.qat_epochs,
-          ),
+          exported_form(request.candidate, self._settings.slices),
+          Options.of(self._settings),
       )
     except EliteError as error:
       return Exported(name, None, str(error))
+    except OSError:
+      raise
+    except Exception as error:  # pylint: disable=broad-except
+      if _is_memory(error):
+        raise
+      return Exported(name, None, _reason(error))
     return Exported(name, metrics)
-
-  def _form(self, candidate: Candidate):
-    """Returns in which form a champion is exported: model -> model."""
-    if not self._settings.slices:
-      return lambda model: model
-    from elite_tf.export.sliced import slice_model
-
-    layers = get_family(candidate.family).plan(candidate)
-    return lambda model: slice_model(model, layers)
 
   def release(self, name: str) -> None:
     """Frees the memory of a candidate that is not trained here again."""
@@ -185,10 +236,10 @@ class Worker:
       gc.collect()  # A traced function and its graph refer to one another.
 
   def _tell(self, name: str, epoch: Epoch) -> None:
-    self._connection.send(EpochDone(name, epoch))
+    self._send(EpochDone(name, epoch))
 
   def _say(self, line: str) -> None:
-    self._connection.send(Said(line))
+    self._send(Said(line))
 
   def _trainer(self, candidate: Candidate):
     # pylint: disable=g-import-not-at-top
@@ -198,25 +249,30 @@ class Worker:
     if candidate.name not in self._trainers:
       self._trainers[candidate.name] = Trainer(
           candidate,
-          self._resized(candidate.resolution),
+          self._inputs(candidate.resolution),
           self._settings.epochs,
           self._settings.seed,
-          Recipe(batch_size=self._settings.batch_size),
+          Recipe(
+              batch_size=self._settings.batch_size,
+              class_weights=self._settings.class_weights,
+          ),
           self._folder.checkpoint(candidate.name),
           self._say,
       )
     return self._trainers[candidate.name]
 
 
-def _resized(data: Dataset, resolution: int) -> Dataset:
-  """Returns the training and validation images at another size."""
-
-  def resize(split: Split) -> Split:
-    return Split(preprocess.resize(split.images, resolution), split.labels)
-
-  return dataclasses.replace(
-      data, train=resize(data.train), val=resize(data.val)
+def _is_memory(error: Exception) -> bool:
+  # TensorFlow's and JAX's errors are told by name: neither need be loaded.
+  return isinstance(error, MemoryError) or (
+      "ResourceExhausted" in type(error).__name__
+      or "RESOURCE_EXHAUSTED" in str(error)
   )
+
+
+def _reason(error: Exception) -> str:
+  text = " ".join(str(error).split())
+  return f"{type(error).__name__}: {text or 'no reason given'}"
 
 
 def main(arguments: list[str]) -> None:
@@ -230,10 +286,11 @@ def main(arguments: list[str]) -> None:
   with Connection(descriptor) as connection:
     try:
       try:
-        worker = Worker(connection, connection.recv())
+        worker = Worker(connection.send, connection.recv())
       except (EliteError, OSError) as error:
         connection.send(Stopped(error))
         return
+      connection.send(Ready())
       while True:
         request = connection.recv()
         if isinstance(request, Release):

@@ -1,7 +1,9 @@
 """Batch norm as training wants it: one operation, the batch's own statistics."""
 
 import keras
-import tensorflow as tf
+from keras import ops
+
+from elite_tf.training import backends
 
 
 class BatchStatistics(keras.layers.BatchNormalization):
@@ -9,27 +11,24 @@ class BatchStatistics(keras.layers.BatchNormalization):
 
   In training it leaves the batch's own mean and variance in the place of the
   moving ones: the recipe averages them together with the weights, where a fixed
-  momentum would be too slow for a training of a hundred steps. Its forward and
-  backward pass are one fused TensorFlow operation each instead of a dozen, which
-  halves the operations of a traced training step. Weights are those of
-  `keras.layers.BatchNormalization`, in the same order; exported networks have
-  that one.
+  momentum would be too slow for a training of a hundred steps. The variance is
+  the unbiased one, sum / (n - 1), under every backend: it is what TensorFlow's
+  fused operation gives, and what the networks of a population see. Weights are
+  those of `keras.layers.BatchNormalization`, in the same order; exported
+  networks have that one.
   """
 
   def call(self, inputs, training=None, mask=None):
     """Normalizes `inputs`, (batch, height, width, channels)."""
     if not training:
       return super().call(inputs, training=False, mask=mask)
-    nothing = tf.constant([], tf.float32)
-    fused = tf.raw_ops.FusedBatchNormV3(
-        x=inputs,
-        scale=tf.convert_to_tensor(self.gamma),
-        offset=tf.convert_to_tensor(self.beta),
-        mean=nothing,
-        variance=nothing,
-        epsilon=self.epsilon,
-        is_training=True,
+    outputs, mean, variance = backends.current().normalize(
+        inputs,
+        # float32 in mixed precision too.
+        ops.convert_to_tensor(self.gamma),
+        ops.convert_to_tensor(self.beta),
+        self.epsilon,
     )
-    self.moving_mean.assign(fused.batch_mean)
-    self.moving_variance.assign(fused.batch_variance)
-    return fused.y
+    self.moving_mean.assign(mean)
+    self.moving_variance.assign(variance)
+    return outputs

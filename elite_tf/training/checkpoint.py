@@ -1,14 +1,17 @@
-"""A candidate's training on disk: one file, whole or not there."""
+"""A candidate's training on disk: one file, whole or not there.
+
+The one before it is kept until the next is written, should it be damaged.
+"""
 
 import dataclasses
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from elite_tf.run_folder import write_file
+from elite_tf.run_folder import previous, write_file
 from elite_tf.spec import Epoch
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -29,7 +32,7 @@ class Checkpoint:
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-  """Writes the file beside its place and moves it there.
+  """Writes the file beside its place and moves it there; durable on return.
 
   An uncompressed .npz and its SHA-256: the checksums inside a zip file cover
   the arrays, but not the directory that says which there are.
@@ -43,8 +46,10 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
   epochs = np.array(rows, np.float64).reshape(len(rows), len(_FIELDS))
   file = io.BytesIO()
   np.savez(file, epochs=epochs, **checkpoint.arrays)
-  file.write(hashlib.sha256(file.getbuffer()).digest())
-  write_file(path, file.getvalue())
+  with file.getbuffer() as body:
+    digest = hashlib.sha256(body).digest()
+  file.write(digest)
+  write_file(path, file.getbuffer(), keep=previous(path))
 
 
 def load(path: Path) -> Checkpoint | None:
@@ -68,3 +73,60 @@ def load(path: Path) -> Checkpoint | None:
       for row in arrays.pop("epochs")
   )
   return Checkpoint(arrays, epochs)
+
+
+def load_last(path: Path, warn: Callable[[str], None]) -> Checkpoint | None:
+  """Returns the last checkpoint that is whole, None if there is none.
+
+  A damaged one is removed where the one before it is whole: the next must not
+  push that out.
+
+  Args:
+    path: The checkpoint's file.
+    warn: Told in one line of a damaged one, and what is done about it.
+
+  Raises:
+    OSError: It is there and cannot be read.
+  """
+  damaged, found = [], None
+  for place in (path, previous(path)):
+    try:
+      found = load(place)
+    except ValueError as error:
+      damaged.append(str(error))
+    if found is not None:
+      break
+  if damaged:
+    if found:
+      path.unlink()
+    remedy = (
+        f"goes on from the one before it, epoch {len(found.epochs)}"
+        if found
+        else "this candidate is trained anew"
+    )
+    warn(f"{'; '.join(damaged)}; {remedy}")
+  return found
+
+
+def check_shapes(
+    path: Path,
+    checkpoint: Checkpoint,
+    expected: Mapping[str, tuple[int, ...]],
+) -> None:
+  """Checks that a checkpoint is of the network at hand.
+
+  Args:
+    path: Its file, named in the error.
+    checkpoint: As loaded.
+    expected: Shapes of the arrays by name.
+
+  Raises:
+    ValueError: An array is missing, or of another shape.
+  """
+  found = {name: array.shape for name, array in checkpoint.arrays.items()}
+  for name, shape in expected.items():
+    if found.get(name) != shape:
+      raise ValueError(
+          f"{path}: checkpoint of another network: {name} must be of shape"
+          f" {shape}. Received: {found.get(name, 'nothing')}"
+      )

@@ -1,9 +1,11 @@
 """The training recipe (paper Section 5.1), scaled to the epochs asked for."""
 
 import dataclasses
-import math
+from collections.abc import Sequence
+from fractions import Fraction
 
 PAPER_EPOCHS = 350
+CLASS_WEIGHTS = ("none", "balanced")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Recipe:
     weight_decay: Weight of half the squared weights in the loss, batch norm's
       left out as in EfficientNet.
     ema: Decay of the moving average of the weights.
+    class_weights: One of `CLASS_WEIGHTS`: how much an image of each class
+      counts in the training loss. Validation counts every image alike.
   """
 
   batch_size: int = 100
@@ -36,6 +40,7 @@ class Recipe:
   label_smoothing: float = 0.1
   weight_decay: float = 1e-5
   ema: float = 0.9999
+  class_weights: str = "none"
 
 
 def learning_rate(
@@ -50,11 +55,16 @@ def learning_rate(
     epochs: Epochs of the whole training: the paper's 350 are scaled to them.
   """
   peak = recipe.learning_rate * recipe.batch_size / 4096
-  # Where the step lies on the paper's scale of 350 epochs.
-  epoch = (step + 1) / steps_per_epoch * PAPER_EPOCHS / epochs
-  if epoch < recipe.warmup_epochs:
-    return peak * epoch / recipe.warmup_epochs
-  return peak * recipe.decay ** math.floor(epoch / recipe.decay_epochs)
+  # Where the step lies on the paper's scale of 350 epochs; exact, for a binary
+  # fraction just below a multiple of 2.4 would decay one step late.
+  epoch = Fraction((step + 1) * PAPER_EPOCHS, steps_per_epoch * epochs)
+  warmup, period = (
+      Fraction(str(length))
+      for length in (recipe.warmup_epochs, recipe.decay_epochs)
+  )
+  if epoch < warmup:
+    return peak * float(epoch / warmup)
+  return peak * recipe.decay ** (epoch // period)
 
 
 def ema_decay(recipe: Recipe, step: int) -> float:
@@ -65,3 +75,16 @@ def ema_decay(recipe: Recipe, step: int) -> float:
   tenth rather than of its first weights.
   """
   return min(recipe.ema, (1 + step) / (10 + step))
+
+
+def balanced_weights(counts: Sequence[int]) -> list[float]:
+  """Returns what an image of each class counts, so that classes weigh alike.
+
+  n / (classes * count), as scikit-learn's "balanced" has it; all images
+  together count as many as they are. A class without images counts 0.
+
+  Args:
+    counts: Training images of each class.
+  """
+  total = sum(counts)
+  return [total / (len(counts) * count) if count else 0.0 for count in counts]

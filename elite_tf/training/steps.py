@@ -3,10 +3,11 @@
 from typing import NamedTuple
 
 import keras
-import tensorflow as tf
+import numpy as np
 from keras import ops
 
 from elite_tf import preprocess
+from elite_tf.training import backends
 from elite_tf.training.functional import FunctionalModel, join
 from elite_tf.training.recipe import Recipe
 
@@ -59,7 +60,8 @@ def initial_state(function: FunctionalModel) -> State:
       # ones: from zeros the first steps would be over three times as long.
       square=ops.ones_like(weights),
       momentum=ops.zeros_like(weights),
-      average=weights,
+      # A copy: where a step may overwrite its state, no vector is there twice.
+      average=ops.copy(weights),
       statistics=join(function.statistics),
   )
 
@@ -92,32 +94,83 @@ def _correct(probabilities, labels):
   return ops.sum(ops.cast(hits, "float32"))
 
 
-def make_steps(function: FunctionalModel, recipe: Recipe, image_shape):
+def even_batch(count: int, most: int) -> int:
+  """Returns the size of the fewest batches, as even as they can be.
+
+  Args:
+    count: Images.
+    most: In a batch.
+  """
+  return -(-count // -(-count // most))
+
+
+def fill(images: np.ndarray, labels: np.ndarray, batch: int):
+  """Returns a last batch filled up with images that count for nothing.
+
+  JAX compiles anew for every shape that it is called with: all are of one.
+
+  Args:
+    images: uint8 (n, height, width, channels), n up to `batch`.
+    labels: int32 (n,).
+    batch: Images wanted.
+  """
+  missing = batch - len(labels)
+  if not missing:
+    return images, labels
+  return (
+      np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))),
+      np.pad(labels, (0, missing), constant_values=-1),
+  )
+
+
+def make_steps(
+    function: FunctionalModel,
+    recipe: Recipe,
+    image_shape: tuple[int, int, int],
+    class_weights: np.ndarray | None = None,
+):
   """Returns the compiled (train, evaluate) for a model.
 
   train(state, totals, images, labels, settings) -> (state, totals)
   evaluate(state, totals, images, labels) -> totals
 
-  Images are uint8 (batch, height, width, channels), labels int32 (batch,).
-  Each is traced at its first call, for any batch size.
+  Images are uint8 (batch, height, width, channels), labels int32 (batch,); in
+  evaluation an image whose label is -1 counts for nothing. Each is traced at
+  its first call: by TensorFlow for any batch size, by JAX for each one anew.
+  The state that was handed to `train` is not to be used again: the new one may
+  lie in its memory.
 
   Args:
     function: The network.
     recipe: Losses and optimizer.
     image_shape: (height, width, channels).
+    class_weights: float32 (classes,), by which the training loss of an image of
+      that class is multiplied, in the gradient and in the totals; None means
+      ones.
   """
+  backend = backends.current()
   decayed = function.decayed() * recipe.weight_decay
+
+  def weighted(losses, labels):
+    if class_weights is None:
+      return losses
+    return losses * ops.take(ops.convert_to_tensor(class_weights), labels)
 
   def train(state, totals, images, labels, settings):
     inputs = _input(images)
-    with tf.GradientTape() as tape:
-      tape.watch(state.weights)
+
+    def loss_of(weights):
       probabilities, statistics = function.apply(
-          state.weights, state.statistics, inputs, settings.step
+          weights, state.statistics, inputs, settings.step
       )
-      losses = _cross_entropy(probabilities, labels, recipe.label_smoothing)
-      loss = ops.mean(losses)
-    gradient = tape.gradient(loss, state.weights)
+      losses = weighted(
+          _cross_entropy(probabilities, labels, recipe.label_smoothing), labels
+      )
+      return ops.mean(losses), (losses, probabilities, statistics)
+
+    (_, (losses, probabilities, statistics)), gradient = (
+        backend.value_and_gradient(loss_of)(state.weights)
+    )
     gradient = gradient + decayed * state.weights
     new = rmsprop(state, gradient, settings.learning_rate, recipe)
     keep = settings.ema_decay
@@ -141,23 +194,16 @@ def make_steps(function: FunctionalModel, recipe: Recipe, image_shape):
         totals.correct + _correct(probabilities, labels),
     )
 
-  scalar = tf.TensorSpec((), tf.float32)
-  state = State(
-      *[tf.TensorSpec(v.shape, tf.float32) for v in initial_state(function)]
-  )
-  totals = Totals(scalar, scalar)
-  images = tf.TensorSpec((None, *image_shape), tf.uint8)
-  labels = tf.TensorSpec((None,), tf.int32)
-  settings = StepSettings(scalar, scalar, tf.TensorSpec((), tf.uint32))
+  def tensor(shape, dtype="float32"):
+    return keras.KerasTensor(shape, dtype)
+
+  state = State(*[tensor(v.shape) for v in initial_state(function)])
+  totals = Totals(tensor(()), tensor(()))
+  batch = (tensor((None, *image_shape), "uint8"), tensor((None,), "int32"))
+  settings = StepSettings(tensor(()), tensor(()), tensor((), "uint32"))
   return (
-      tf.function(
-          train,
-          autograph=False,
-          input_signature=[state, totals, images, labels, settings],
+      backend.compile_step(
+          train, (state, totals, *batch, settings), donated=(0, 1)
       ),
-      tf.function(
-          evaluate,
-          autograph=False,
-          input_signature=[state, totals, images, labels],
-      ),
+      backend.compile_step(evaluate, (state, totals, *batch), donated=(1,)),
   )

@@ -1,12 +1,19 @@
 """Data sets small enough to write for every test, in each source's format."""
 
 import gzip
+import os
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from elite_tf.errors import ConfigError
+
+TFDS_WRITER = Path(__file__).with_name("tfds_writer.py")
 
 
 def _idx_bytes(array):
@@ -20,7 +27,7 @@ def idx_bytes():
   return _idx_bytes
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_idx():
   """Writes the four files of an idx folder."""
 
@@ -64,6 +71,69 @@ def digits():
       for image in bunch.images.tolist()
   ]
   return np.array(pixels, np.uint8), bunch.target.astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def write_folder():
+  """Writes pictures into DIR/PART/CLASS/NUMBER.png, or DIR/CLASS/... ."""
+
+  def write(folder, **parts):
+    for part, (images, labels) in parts.items():
+      above = folder if part == "all" else folder / part
+      for number, (image, label) in enumerate(zip(images, labels)):
+        path = above / str(label) / f"{number:04}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    return folder
+
+  return write
+
+
+@pytest.fixture(scope="session")
+def write_tfds():
+  """Prepares a data set by TensorFlow Datasets, in a process of its own."""
+
+  def write(folder, name, names, form="png", **splits):
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {"names": np.array(names)}
+    for split, (images, labels) in splits.items():
+      arrays[f"{split}_labels"] = np.array(labels, np.int64)
+      for number, image in enumerate(images):
+        arrays[f"{split}_{number}"] = image
+    path = folder / f"{name}.npz"
+    np.savez(path, **arrays)
+    done = subprocess.run(
+        [sys.executable, TFDS_WRITER, path, name, folder, form],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    path.unlink()
+    return folder
+
+  return write
+
+
+@pytest.fixture(scope="session")
+def photographs():
+  """Cuts n different pieces of 80 to 119 pixels out of two photographs."""
+  from sklearn.datasets import load_sample_images
+
+  sources = load_sample_images().images  # A temple in China, a flower.
+
+  def cut(count, seed=0):
+    generator = np.random.default_rng(seed)
+    found = []
+    for number in range(count):
+      top, left = generator.integers(0, (300, 500)).tolist()
+      height, width = generator.integers(80, 120, 2).tolist()
+      found.append(sources[number % 2][top : top + height, left : left + width])
+    return found
+
+  return cut
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What holds for every source of the registry, and for the two doors."""
 
+import dataclasses
+import functools
 import os
 import re
 import subprocess
@@ -11,31 +13,63 @@ import pytest
 from elite_tf import datasets
 from elite_tf.datasets import base
 
-# Source -> how the test below writes the digits for it, with a test part of
-# 297 images where the format has one. A source that is added is added here.
-SPECS = {"digits": None, "idx": "folder", "npz": "file"}
+# Sources that the test below writes the digits for, with a test part of 297
+# images where the format has one. A source that is added is added here.
+WRITTEN = ("folder", "idx", "npz", "tfds")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+  """A data set through one of the sources."""
+
+  spec: str
+  store: datasets.Store
+
+  def describe(self):
+    return datasets.describe(self.spec, self.store)
+
+  def load(self, seed=0):
+    return datasets.load(self.spec, seed, self.store)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, digits, write_idx, write_folder, write_tfds):
+  """Writes the digits in a source's format, once; returns the argument."""
+  images, labels = digits
+  train, test = (images[:1500], labels[:1500]), (images[1500:], labels[1500:])
+  arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), train + test))
+
+  @functools.cache
+  def write(scheme):
+    path = tmp_path_factory.mktemp(scheme) / "My digits"
+    if scheme == "idx":
+      return write_idx(path, arrays, packed=True)
+    if scheme == "folder":
+      return write_folder(path, train=train, test=test)
+    if scheme == "tfds":
+      parts = {"train": train, "test": test}
+      parts = {p: (i[..., None], c) for p, (i, c) in parts.items()}
+      write_tfds(path.parent, "my_digits", list("0123456789"), **parts)
+      return path.with_name("my_digits")
+    path = path.with_suffix(".npz")
+    np.savez_compressed(path, **arrays)
+    return path
+
+  return write
 
 
 @pytest.fixture(params=sorted(datasets.DATASETS))
-def spec(request, tmp_path, digits, write_idx):
+def source(request, written):
   """A real data set, through each source."""
-  images, labels = digits
-  arrays = {
-      "x_train": images[:1500],
-      "y_train": labels[:1500],
-      "x_test": images[1500:],
-      "y_test": labels[1500:],
-  }
-  kind = SPECS[request.param]
-  if kind is None:
-    return request.param
-  path = tmp_path / "My digits"
-  if kind == "folder":
-    write_idx(path, arrays, packed=True)
-  else:
-    path = path.with_suffix(".npz")
-    np.savez_compressed(path, **arrays)
-  return f"{request.param}:{path}"
+  if request.param not in WRITTEN:
+    return Source(request.param, datasets.Store())
+  argument = written(request.param)
+  store = datasets.Store()
+  if request.param == "tfds":
+    # Read through TensorFlow once, and then from the cache.
+    root, argument = argument.parent, argument.name
+    store = datasets.Store(root / "cache", tfds_dir=str(root))
+  return Source(f"{request.param}:{argument}", store)
 
 
 def _pixels(split):
@@ -46,12 +80,12 @@ def test_every_source_has_its_parts():
   for scheme, source in datasets.DATASETS.items():
     assert source.USAGE.partition(":")[0] == scheme
     assert source.__doc__ and callable(source.describe)
-  assert set(SPECS) == set(datasets.DATASETS)
+  assert {"digits", *WRITTEN} == set(datasets.DATASETS)
 
 
-def test_description_says_what_is_loaded(spec):
-  description = datasets.describe(spec)
-  dataset = datasets.load(spec)
+def test_description_says_what_is_loaded(source):
+  description = source.describe()
+  dataset = source.load()
   parts = (dataset.train, dataset.val, dataset.test)
   assert isinstance(description, base.Description)
   assert dataset.description == description
@@ -63,19 +97,21 @@ def test_description_says_what_is_loaded(spec):
   assert description.class_names == tuple("0123456789")
 
 
-def test_parts_have_the_promised_form(spec):
-  dataset = datasets.load(spec)
+def test_parts_have_the_promised_form(source):
+  dataset = source.load()
   for split in (dataset.train, dataset.val, dataset.test):
-    assert split.images.dtype == np.uint8
-    assert split.images.shape == (len(split.labels), 8, 8, 1)
+    assert len(split.images) == len(split.labels)
+    for image in (split.images[0], *split.images[np.array([3, 1])]):
+      assert isinstance(image, np.ndarray) and image.dtype == np.uint8
+      assert image.shape == (8, 8, 1)
     assert split.labels.dtype == np.int32
     assert split.labels.ndim == 1
     assert sorted(set(split.labels.tolist())) == list(range(10))
 
 
-def test_no_image_is_lost_or_gets_another_label(spec, digits):
+def test_no_image_is_lost_or_gets_another_label(source, digits):
   """scikit-learn's digits are all different, so pixels identify an image."""
-  dataset = datasets.load(spec)
+  dataset = source.load()
   expected = {i.tobytes(): int(c) for i, c in zip(*digits)}
   assert len(expected) == 1797
   found = {}
@@ -86,14 +122,14 @@ def test_no_image_is_lost_or_gets_another_label(spec, digits):
   assert found == expected
 
 
-def test_same_seed_same_cut(spec):
-  one, two = datasets.load(spec, 7), datasets.load(spec, seed=7)
+def test_same_seed_same_cut(source):
+  one, two = source.load(7), source.load(seed=7)
   for part in ("train", "val", "test"):
     assert _pixels(getattr(one, part)) == _pixels(getattr(two, part))
 
 
-def test_seed_moves_validation_and_never_test(spec):
-  one, two = datasets.load(spec), datasets.load(spec, 1)
+def test_seed_moves_validation_and_never_test(source):
+  one, two = source.load(), source.load(1)
   assert _pixels(one.test) == _pixels(two.test)
   assert np.array_equal(one.test.labels, two.test.labels)
   assert set(_pixels(one.val)) != set(_pixels(two.val))
@@ -101,22 +137,31 @@ def test_seed_moves_validation_and_never_test(spec):
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, "1", None])
-def test_seed_must_be_a_seed(spec, complaint, seed):
-  line = complaint(datasets.load, spec, seed)
+def test_seed_must_be_a_seed(source, complaint, seed):
+  line = complaint(source.load, seed)
   assert line.startswith("--seed ") and line.endswith(f"Received: {seed!r}")
 
 
-def test_describing_loads_no_library_for_learning(spec):
+def test_describing_loads_no_library_for_learning(source):
   """A dry run describes the data and has a second for everything."""
   code = (
       "import sys; from elite_tf import datasets;"
-      "assert 'numpy' not in sys.modules;"
-      "datasets.describe(sys.argv[1]);"
-      "print(*sorted({'sklearn', 'tensorflow', 'keras', 'PIL', 'scipy'}"
+      "assert {'numpy', 'PIL'}.isdisjoint(sys.modules);"
+      "from pathlib import Path;"
+      "store = datasets.Store(Path(sys.argv[2]), tfds_dir=sys.argv[3]);"
+      "datasets.describe(sys.argv[1], store);"
+      "print(*sorted({'sklearn', 'tensorflow', 'keras', 'scipy'}"
       " & set(sys.modules)))"
   )
   result = subprocess.run(
-      [sys.executable, "-c", code, spec],
+      [
+          sys.executable,
+          "-c",
+          code,
+          source.spec,
+          str(source.store.root),
+          source.store.tfds_dir,
+      ],
       env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
       capture_output=True,
       text=True,
@@ -146,7 +191,7 @@ def test_unknown_scheme_names_the_known(complaint, spec):
   for function in (datasets.describe, datasets.load):
     line = complaint(function, spec)
     assert line == (
-        "--data must be one of digits, idx:DIR, npz:FILE."
+        "--data must be one of digits, idx:DIR, npz:FILE, folder:DIR, tfds:NAME."
         f" Received: {spec!r}"
     )
 
@@ -158,7 +203,7 @@ def test_spec_must_be_a_string(complaint, spec):
   assert line == f"--data must be a string. Received: {name}"
 
 
-@pytest.mark.parametrize("scheme", ["idx", "npz"])
+@pytest.mark.parametrize("scheme", WRITTEN)
 @pytest.mark.parametrize("colon", ["", ":"])
 def test_argument_must_not_be_missing(complaint, scheme, colon):
   line = complaint(datasets.describe, scheme + colon)
@@ -171,7 +216,7 @@ def test_digits_take_no_argument(complaint):
   assert line == "--data must be written digits. Received: 'digits:foo'"
 
 
-@pytest.mark.parametrize("scheme", ["idx", "npz"])
+@pytest.mark.parametrize("scheme", ["folder", "idx", "npz"])
 def test_missing_path_is_named_on_one_line(complaint, scheme, tmp_path):
   path = tmp_path / "two\nlines"
   for function in (datasets.describe, datasets.load):

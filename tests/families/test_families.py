@@ -42,17 +42,18 @@ def test_family_has_its_parts(name):
 def test_default_resolution_suits_the_data_and_the_family(name, side):
   family = get_family(name)
   size = family.default_resolution(side)
-  assert 32 <= size <= family.DEFAULT_RESOLUTION
-  assert side <= size < 2 * max(side, 32) or size == family.DEFAULT_RESOLUTION
+  assert 16 <= size <= family.DEFAULT_RESOLUTION
+  assert side <= size < 2 * max(side, 16) or size == family.DEFAULT_RESOLUTION
   assert len(make_pool(name, base_resolution=size)) % 16 == 0
 
 
 @pytest.mark.parametrize(
     ("name", "side", "size"),
     [
-        ("elite", 8, 32), ("elite", 28, 32), ("elite", 33, 64),
+        ("elite", 8, 16), ("elite", 28, 32), ("elite", 33, 48),
+        ("elite", 48, 48), ("elite", 49, 64), ("elite", 65, 96),
         ("elite", 96, 96), ("elite", 97, 128), ("elite", 224, 224),
-        ("elite", 500, 224), ("lite", 33, 64), ("lite", 500, 224), ("hf", 8, 32), ("hf", 28, 32), ("hf", 33, 64),
+        ("elite", 500, 224), ("lite", 33, 48), ("lite", 500, 224), ("hf", 8, 16), ("hf", 28, 32), ("hf", 33, 64),
         ("hf", 96, 128), ("hf", 128, 128), ("hf", 129, 256), ("hf", 500, 256),
     ],
 )  # fmt: skip

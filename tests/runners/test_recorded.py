@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from elite_tf.journal import Journal, event_to_outcome
+from elite_tf.journal import Journal, event_to_outcome, read
 from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.spec import Candidate, Epoch, Job, Outcome
 from elite_tf.tournament import Bracket, Observer, Rules, play
@@ -61,9 +61,7 @@ def test_answers_are_in_the_journal_before_they_are_given(path):
     runner = RecordedRunner(Counting(), journal)
     runner.submit(Job(candidate, 1, 1, 0, 2))
     outcome = runner.wait()
-    with contextlib.closing(Journal(path)) as other:
-      (event,) = other.of_kind("trained")
-      assert event_to_outcome(event) == outcome
+    assert [event_to_outcome(event) for event in read(path)] == [outcome]
 
 
 def test_finished_search_trains_nothing(path):

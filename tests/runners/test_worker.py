@@ -6,12 +6,13 @@ import pytest
 
 from elite_tf import datasets
 from elite_tf.datasets import Split
-from elite_tf.errors import CandidateFailed, VerificationFailed
+from elite_tf.errors import CandidateFailed, ConfigError, VerificationFailed
 from elite_tf.pool import make_pool
 from elite_tf.run_folder import RunFolder
 from elite_tf.runners import worker
 from elite_tf.runners.worker import (
     EpochDone,
+    Exhausted,
     Export,
     Exported,
     Said,
@@ -52,11 +53,11 @@ def make(tmp_path, monkeypatch, wire):
       val=Split(data.val.images[:30], data.val.labels[:30]),
   )
   monkeypatch.setattr(worker.device, "prepare", lambda threads: None)
-  monkeypatch.setattr(worker.datasets, "load", lambda spec, seed: few)
+  monkeypatch.setattr(worker.datasets, "load", lambda spec, seed, store: few)
 
   def make(**settings):
     settings = Settings(epochs=3, batch_size=30, **settings)
-    return Worker(wire, Setup(settings, RunFolder(tmp_path), 1))
+    return Worker(wire.send, Setup(settings, RunFolder(tmp_path), 1))
 
   return make
 
@@ -87,7 +88,7 @@ def _fails_with(monkeypatch, error):
         (CandidateFailed("loss became nan in epoch 2"),
          "loss became nan in epoch 2"),
         (ValueError("shapes\n  do not\tfit"), "ValueError: shapes do not fit"),
-        (MemoryError(), "MemoryError: no reason given"),
+        (RuntimeError(), "RuntimeError: no reason given"),
         (KeyError("weights"), "KeyError: 'weights'"),
     ],
 )  # fmt: skip
@@ -102,9 +103,41 @@ def test_what_a_training_raises_costs_the_candidate_alone(
   assert wire.sent == [EpochDone("a", outcome.epochs[0])]
 
 
+class ResourceExhaustedError(Exception):
+  """As TensorFlow calls it."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("9 GiB"),
+        ResourceExhaustedError("9 GiB"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 GiB"),
+    ],
+    ids=repr,
+)
+def test_memory_that_ran_out_is_the_workers_fault(make, monkeypatch, error):
+  """Another worker may do better: it is not the candidate that has lost."""
+  _fails_with(monkeypatch, error)
+  answer = make().answer(Job(CANDIDATE, 1, 1, 0, 3))
+  assert answer == Exhausted(f"{type(error).__name__}: {error}")
+  _network(monkeypatch, error)
+  assert make().answer(Export(CANDIDATE, 1)) == answer
+
+
 def test_disk_that_is_full_stops_the_search(make, monkeypatch):
   full = OSError(28, "No space left on device")
   _fails_with(monkeypatch, full)
+  assert make().answer(Job(CANDIDATE, 1, 1, 0, 3)) == Stopped(full)
+
+
+def test_cache_that_cannot_be_written_stops_the_search(make, monkeypatch):
+  full = ConfigError("--cache_dir: the disk is full")
+
+  def prepare(*_):
+    raise full
+
+  monkeypatch.setattr(worker, "prepare", prepare)
   assert make().answer(Job(CANDIDATE, 1, 1, 0, 3)) == Stopped(full)
 
 
@@ -168,6 +201,33 @@ def _network(monkeypatch, *answers):
   monkeypatch.setattr("elite_tf.training.trainer.load_trained", load_trained)
 
 
+@pytest.mark.parametrize("augment", ["none", "light"])
+def test_training_images_are_augmented_as_asked(make, monkeypatch, augment):
+  given = []
+
+  class Asked(Scripted):
+
+    def __init__(self, candidate, inputs, *arguments):
+      super().__init__()
+      given.append(inputs)
+
+    def train(self, stop, listener):
+      pass
+
+  monkeypatch.setattr("elite_tf.training.trainer.Trainer", Asked)
+  here = make(augment=augment)
+  here.answer(Job(CANDIDATE, 1, 1, 0, 3))
+  other = dataclasses.replace(CANDIDATE, d=CANDIDATE.d + 1)
+  here.answer(Job(other, 1, 1, 0, 3))
+  first, second = given
+  assert first is second, "made once for all candidates of a resolution"
+  assert first.train.shape == (16, 16, 1)
+  (plain, _), (changed, _) = (
+      next(first.train.read([slice(60)], key)) for key in ((0, 0), (0, 1))
+  )
+  assert (plain == changed).all() == (augment == "none")
+
+
 def test_champion_is_exported(make, monkeypatch, tmp_path):
   asked = []
 
@@ -193,7 +253,7 @@ def test_champion_is_exported_by_slices_where_asked_for(make, monkeypatch):
       lambda *arguments: forms.append(arguments[-1]) or {},
   )
   monkeypatch.setattr(
-      "elite_tf.export.sliced.slice_model",
+      "elite_tf.champions.slice_model",
       lambda model, layers: (model, layers[0].shape),
   )
   make(slices=True).answer(Export(CANDIDATE, 1))
@@ -209,6 +269,16 @@ def test_champion_that_cannot_be_deployed(make, monkeypatch):
   monkeypatch.setattr("elite_tf.champions.write_champion", write_champion)
   exported = make().answer(Export(CANDIDATE, 1))
   assert exported == Exported(CANDIDATE.name, None, "outputs differ")
+
+
+def test_champion_that_cannot_be_converted(make, monkeypatch):
+  def write_champion(*arguments):
+    raise ValueError("no such\noperator")
+
+  _network(monkeypatch, "network")
+  monkeypatch.setattr("elite_tf.champions.write_champion", write_champion)
+  exported = make().answer(Export(CANDIDATE, 1))
+  assert exported.error == "ValueError: no such operator"
 
 
 def test_champion_whose_checkpoint_is_damaged_is_trained_again(

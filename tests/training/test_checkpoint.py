@@ -64,10 +64,66 @@ def test_file_is_an_npz_too(path):
     assert np.array_equal(file["weights"], arrays["weights"])
 
 
-def test_new_one_takes_the_place_of_the_old(path):
+@pytest.fixture
+def two(path):
+  """Two checkpoints, one after the other."""
   checkpoint.save(path, Checkpoint(_arrays(), EPOCHS[:1]))
   checkpoint.save(path, Checkpoint(_arrays(), EPOCHS))
+  return path, path.with_name("checkpoint.previous.npz")
+
+
+def test_new_one_takes_the_place_of_the_old_which_is_kept(two):
+  path, before = two
   assert checkpoint.load(path).epochs == EPOCHS
+  assert checkpoint.load(before).epochs == EPOCHS[:1]
+  checkpoint.save(path, Checkpoint(_arrays(), ()))
+  assert checkpoint.load(path).epochs == ()
+  assert checkpoint.load(before).epochs == EPOCHS
+  assert sorted(os.listdir(path.parent)) == sorted([before.name, path.name])
+
+
+def _last(path):
+  warned = []
+  return checkpoint.load_last(path, warned.append), warned
+
+
+def test_last_one_is_taken_without_a_word(two, tmp_path):
+  found, warned = _last(two[0])
+  assert found.epochs == EPOCHS and warned == []
+  assert _last(tmp_path / "none.npz") == (None, [])
+
+
+def test_damaged_one_gives_way_to_the_one_before(two):
+  path, before = two
+  path.write_bytes(path.read_bytes()[:-50])
+  found, warned = _last(path)
+  assert found.epochs == EPOCHS[:1]
+  assert warned == [
+      f"{path}: damaged checkpoint; goes on from the one before it, epoch 1"
+  ]
+  # Nor does the damaged one push it out before the next is there.
+  checkpoint.save(path, found)
+  assert checkpoint.load(before).epochs == EPOCHS[:1]
+
+
+def test_killed_between_the_two_renames(two):
+  path, _ = two
+  path.unlink()
+  found, warned = _last(path)
+  assert found.epochs == EPOCHS[:1] and warned == []
+
+
+def test_both_damaged(two):
+  path, before = two
+  for place in two:
+    place.write_bytes(b"nothing")
+  assert _last(path) == (
+      None,
+      [
+          f"{path}: damaged checkpoint; {before}: damaged checkpoint; this"
+          " candidate is trained anew"
+      ],
+  )
 
 
 @pytest.mark.parametrize("bit", [0, 7])
@@ -112,5 +168,14 @@ def test_nothing_is_left_of_one_that_could_not_be_written(path, monkeypatch):
   monkeypatch.setattr("os.fsync", full)
   with pytest.raises(OSError, match="No space left"):
     checkpoint.save(path, Checkpoint(_arrays(), EPOCHS))
-  assert os.listdir(path.parent) == [path.name]
+  assert os.listdir(path.parent) == [path.name], "nor is the old one moved"
   assert checkpoint.load(path).epochs == EPOCHS[:1]
+
+
+def test_a_checkpoint_of_another_network_is_refused(path):
+  saved = Checkpoint(_arrays(), EPOCHS)
+  shapes = {"weights": (5,), "square": (3,), "statistics": (0,)}
+  checkpoint.check_shapes(path, saved, shapes)
+  for name, shape in (("weights", (6,)), ("average", (5,))):
+    with pytest.raises(ValueError, match=f"{path}.*{name}.*{shape[0]},"):
+      checkpoint.check_shapes(path, saved, {**shapes, name: shape})

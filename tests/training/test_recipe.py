@@ -4,10 +4,17 @@ import dataclasses
 import math
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.utils.class_weight import compute_class_weight
 
-from elite_tf.training.recipe import Recipe, ema_decay, learning_rate
+from elite_tf.training.recipe import (
+    Recipe,
+    balanced_weights,
+    ema_decay,
+    learning_rate,
+)
 
 
 def test_recipe_is_the_papers():
@@ -24,6 +31,7 @@ def test_recipe_is_the_papers():
       "label_smoothing": 0.1,
       "weight_decay": 1e-5,
       "ema": 0.9999,
+      "class_weights": "none",
   }
 
 
@@ -56,8 +64,6 @@ def test_schedule_is_scaled_to_the_epochs(epochs, steps):
   """In exact fractions: the paper's epoch is 350 / epochs of ours."""
   for step in range(epochs * steps):
     epoch = Fraction(step + 1, steps) * Fraction(350, epochs)
-    if epoch % Fraction("2.4") == 0:
-      continue  # On the boundary binary fractions may fall to either side.
     if epoch < 5:
       expected = Fraction("0.00625") * epoch / 5
     else:
@@ -65,6 +71,20 @@ def test_schedule_is_scaled_to_the_epochs(epochs, steps):
       expected = Fraction("0.00625") * Fraction("0.97") ** drops
     found = learning_rate(Recipe(), step, steps, epochs)
     assert found == pytest.approx(float(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize("drops", [85, 145])
+def test_decay_falls_due_at_its_very_step(drops):
+  """35 epochs of ten steps: each step is one of the 350 epochs.
+
+  2.4 * 85 is 204 and 2.4 * 145 is 348; in binary fractions these steps lie just
+  below.
+  """
+  step = {85: 204, 145: 348}[drops]
+  found = [learning_rate(Recipe(), step - i, 10, 35) for i in (1, 2)]
+  assert found == pytest.approx(
+      [0.00625 * 0.97**drops, 0.00625 * 0.97 ** (drops - 1)], rel=1e-12
+  )
 
 
 @pytest.mark.parametrize(("batch", "peak"), [(100, 0.00625), (4096, 0.256)])
@@ -88,3 +108,15 @@ def test_ema_decay_is_tensorflows(step):
 def test_ema_decay_by_hand():
   found = [ema_decay(Recipe(), step) for step in (0, 8, 90, 10**9)]
   assert found == pytest.approx([0.1, 0.5, 0.91, 0.9999], rel=1e-12)
+
+
+def test_balanced_weights_are_scikit_learns():
+  labels = [0] * 7 + [1] * 2 + [2]
+  expected = compute_class_weight(
+      "balanced", classes=np.arange(3), y=np.array(labels)
+  )
+  assert balanced_weights([7, 2, 1]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_class_without_images_counts_nothing():
+  assert balanced_weights([3, 0]) == [0.5, 0.0]

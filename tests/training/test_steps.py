@@ -13,6 +13,8 @@ from elite_tf.training.steps import (
     State,
     StepSettings,
     Totals,
+    even_batch,
+    fill,
     initial_state,
     make_steps,
     rmsprop,
@@ -235,3 +237,56 @@ def test_dropout_is_of_the_step(make_network, batch):
       for step in (1, 1, 2)
   ]  # fmt: skip
   assert losses[0] == losses[1] != losses[2]
+
+
+def test_class_weights_multiply_the_loss_and_its_gradient(make_network, batch):
+  """Against Keras's loss of every image, read off RMSProp's average."""
+  images, labels = batch
+  weights = np.array([2.0, 1.0, 0.5], np.float32)
+  function = FunctionalModel(make_network())
+  no_decay = dataclasses.replace(RECIPE, weight_decay=0.0)
+
+  def step(recipe, class_weights):
+    train, _ = make_steps(function, recipe, (6, 6, 1), class_weights)
+    return train(
+        initial_state(function), _no_totals(), images, labels, _settings()
+    )
+
+  model = make_network()
+  smooth = keras.losses.CategoricalCrossentropy(
+      label_smoothing=0.1, reduction=None
+  )
+  with tf.GradientTape() as tape:
+    answers = model(_scaled(images), training=True)
+    losses = smooth(_one_hot(labels), answers) * weights[labels]
+    loss = tf.reduce_mean(losses)
+  variables = [v.value for v in model.trainable_variables]
+  gradient = _flat(tape.gradient(loss, variables))
+  state, totals = step(no_decay, weights)
+  assert float(totals.loss) == pytest.approx(float(sum(losses)), rel=1e-5)
+  # From ones: 0.9 + 0.1 * gradient ** 2.
+  expected = 0.9 + 0.1 * gradient**2
+  assert state.square.numpy() == pytest.approx(expected, abs=1e-6)
+  plain, _ = step(no_decay, None)
+  assert np.abs(plain.square - state.square).max() > 1e-4
+
+
+def test_images_that_fill_up_a_batch_count_for_nothing(make_network, batch):
+  images, labels = batch
+  function = FunctionalModel(make_network())
+  _, evaluate = make_steps(function, RECIPE, (6, 6, 1))
+  state = initial_state(function)
+  filled = fill(images[:5], labels[:5], 8)
+  assert [len(part) for part in filled] == [8, 8]
+  few = evaluate(state, _no_totals(), images[:5], labels[:5])
+  found = evaluate(state, _no_totals(), *filled)
+  assert float(found.loss) == pytest.approx(float(few.loss), rel=1e-6)
+  assert float(found.correct) == float(few.correct)
+
+
+@pytest.mark.parametrize(
+    "count, most, batch", [(1, 500, 1), (500, 500, 500), (501, 500, 251),
+                           (6000, 500, 500), (1101, 500, 367)]
+)  # fmt: skip
+def test_batches_are_even(count, most, batch):
+  assert even_batch(count, most) == batch

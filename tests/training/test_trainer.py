@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import threading
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from elite_tf import preprocess
 from elite_tf.datasets import Split
 from elite_tf.errors import CandidateFailed
 from elite_tf.training import checkpoint, trainer
+from elite_tf.training.batches import prepare
 from elite_tf.training.recipe import Recipe
 from elite_tf.training.steps import Totals
 from elite_tf.training.trainer import Trainer, load_trained
@@ -71,7 +73,7 @@ def seen(make, monkeypatch):
   """What the steps of three epochs are given; they compute nothing."""
   given = {"train": [], "evaluate": []}
 
-  def make_steps(function, recipe, image_shape):
+  def make_steps(function, recipe, image_shape, class_weights):
     def train(state, totals, images, labels, settings):
       given["train"].append((images, labels, settings))
       return state, Totals(totals.loss + 50, totals.correct + 5)
@@ -142,7 +144,7 @@ def test_validation_is_done_in_parts(seen, make, monkeypatch):
   monkeypatch.setattr(trainer, "EVALUATION_BATCH", 20)
   given["evaluate"].clear()
   (epoch,) = make().train(1)
-  assert [len(labels) for _, labels in given["evaluate"]] == [20, 10]
+  assert [len(labels) for _, labels in given["evaluate"]] == [15, 15]
   assert epoch.val_accuracy == 1
 
 
@@ -189,6 +191,42 @@ def test_other_seed_other_bits(through, make, tmp_path):
   assert all(found[name] != first[name] for name in first)
 
 
+def test_augmented_training_is_repeatable_too(
+    tiny_candidate, tiny_data, through, tmp_path
+):
+  """Whatever the threads, interrupted or not; and not as without."""
+
+  def train(name, stops, threads):
+    path = tmp_path / name
+    for stop in stops:
+      inputs = prepare(tiny_data, 16, "light", threads)
+      training = Trainer(tiny_candidate, inputs, EPOCHS, 0, RECIPE, path)
+      training.train(stop)
+    return _bits(path), _measured(training.epochs)
+
+  first = train("first.npz", [2], 1)
+  assert train("again.npz", [1, 2], 3) == first
+  assert first[0] != _bits(through[1] / "2.npz")
+  # Validation is of the images as they are.
+  assert first[1][0].val_accuracy * 30 == round(first[1][0].val_accuracy * 30)
+
+
+def test_no_thread_is_left_by_a_training_that_fails(
+    tiny_candidate, tiny_data, monkeypatch
+):
+  inputs = prepare(tiny_data, 16, "light")
+  training = Trainer(tiny_candidate, inputs, EPOCHS, 0, RECIPE)
+
+  def fail(*_):
+    raise CandidateFailed("planted")
+
+  monkeypatch.setattr(training, "_train_step", fail)
+  with pytest.raises(CandidateFailed, match="planted"):
+    training.train(1)
+  names = [thread.name for thread in threading.enumerate()]
+  assert not [name for name in names if name.startswith("batches")]
+
+
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied"])
 def test_damaged_checkpoint_is_reported(through, make, tmp_path, damage):
   data = bytearray((through[1] / "2.npz").read_bytes())
@@ -204,6 +242,20 @@ def test_damaged_checkpoint_is_reported(through, make, tmp_path, damage):
   assert fresh.epochs == ()
 
 
+def test_goes_on_from_the_one_before_a_damaged_checkpoint(
+    through, make, tmp_path
+):
+  _, folder, _ = through
+  path = tmp_path / "checkpoint.npz"
+  path.write_bytes((folder / "3.npz").read_bytes()[:-1])
+  shutil.copy(folder / "2.npz", tmp_path / "checkpoint.previous.npz")
+  warned = []
+  resumed = make(path, warn=warned.append)
+  assert len(resumed.epochs) == 2 and "epoch 2" in warned[0]
+  resumed.train(EPOCHS)
+  assert _bits(path) == _bits(folder / "4.npz")
+
+
 def test_damaged_checkpoint_is_trained_anew_to_the_same_bits(
     through, make, tmp_path
 ):
@@ -214,12 +266,9 @@ def test_damaged_checkpoint_is_trained_anew_to_the_same_bits(
   assert _bits(path) == _bits(folder / "4.npz")
 
 
-def test_interrupt_between_epochs_keeps_what_was_saved(
-    through, make, tmp_path, monkeypatch
-):
-  """Ctrl-C in epoch 3, a checkpoint being due after every epoch."""
+def test_epoch_is_saved_when_it_is_told(through, make, tmp_path):
+  """Ctrl-C at the end of epoch 3, the moment that is heard of it."""
   training, folder, _ = through
-  monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
   path = tmp_path / "checkpoint.npz"
 
   def interrupt(name, epoch):
@@ -229,9 +278,9 @@ def test_interrupt_between_epochs_keeps_what_was_saved(
   interrupted = make(path)
   with pytest.raises(KeyboardInterrupt):
     interrupted.train(EPOCHS, interrupt)
-  assert _bits(path) == _bits(folder / "2.npz")
+  assert _bits(path) == _bits(folder / "3.npz")
   assert _measured(checkpoint.load(path).epochs) == _measured(
-      training.epochs[:2]
+      training.epochs[:3]
   )
 
 
@@ -247,7 +296,7 @@ def test_loss_that_is_no_number_names_the_epoch(make, tmp_path):
   }
   number = int(str(caught.value)[-1])
   assert len(failing.epochs) == number - 1
-  assert not path.exists()
+  assert path.exists() == (number > 1)
 
 
 def test_further_callbacks_are_called(through, make):

@@ -1,0 +1,79 @@
+"""What a network takes on a board, and whether the board has it."""
+
+import dataclasses
+
+from elite_tf import boards
+from elite_tf.boards import Limits, Shortfall, shortfall
+from elite_tf.errors import ConfigError
+from elite_tf.latency import estimate_seconds
+from elite_tf.memory import Memory, predict
+from elite_tf.settings import Settings
+from elite_tf.spec import Candidate, Layer
+
+
+@dataclasses.dataclass(frozen=True)
+class Needs:
+  """What a candidate will take on a board, predicted.
+
+  Attributes:
+    memory: Flash and arena, in bytes.
+    seconds: Estimated seconds an inference; None where no board was named.
+    shortfall: Bytes by which it misses the limits.
+  """
+
+  memory: Memory
+  seconds: float | None
+  shortfall: Shortfall
+
+
+def predict_needs(
+    candidate: Candidate, layers: tuple[Layer, ...], limits: Limits
+) -> Needs:
+  """Returns what a candidate will take on a board, and what it lacks there."""
+  memory = predict(layers, candidate.name)
+  return Needs(
+      memory,
+      estimate_seconds(layers, limits.board) if limits.board else None,
+      shortfall(limits, memory.flash_bytes, arena_needed(memory.arena_bytes)),
+  )
+
+
+def arena_needed(arena_bytes: int) -> int:
+  """Returns the arena to provide: the next multiple of 16 bytes."""
+  return -(-arena_bytes // 16) * 16
+
+
+def limits_of(settings: Settings) -> Limits:
+  """Returns the limits that the settings set.
+
+  Raises:
+    ConfigError: They are wrong, or contradict one another.
+  """
+  limits = boards.limits(settings.board, settings.flash, settings.sram)
+  if limits != Limits() and settings.quantize not in ("int8", "qat"):
+    raise ConfigError(
+        "--board, --flash and --sram are limits of an int8 network."
+        f" Received: --quantize={settings.quantize}"
+    )
+  return limits
+
+
+def measured_shortfall(
+    needs: Needs, limits: Limits, tflite_bytes: int, arena_bytes: int
+) -> Shortfall:
+  """Returns by how much a converted network misses the limits.
+
+  Args:
+    needs: What was predicted of it.
+    limits: Most that it may take.
+    tflite_bytes: Its file.
+    arena_bytes: The arena measured on this computer; the pointers in it are
+      smaller on a board, by what was predicted.
+  """
+  memory = needs.memory
+  pointers = memory.arena_bytes_host - memory.arena_bytes
+  return shortfall(
+      limits,
+      tflite_bytes + memory.code_bytes,
+      arena_needed(arena_bytes - pointers),
+  )

@@ -1,0 +1,265 @@
+"""Kills a search at random moments until it has ended; then looks for losses.
+
+    tools/kill_search.py [--kills=40] [--seed=0] [--work=DIR] [FLAGS...]
+
+Further flags are the search's; --program=FILE runs another search than it.
+
+Runs a small search undisturbed, then the same one again and again: every time
+the whole process group is killed (SIGKILL) at a random moment, half of the
+times while a checkpoint or the journal is being written, and started anew. When
+the search ends before all kills are done, another one is begun.
+
+Prints one JSON object: "kills", "ends" (searches that came to their end),
+"moments" (how many kills fell on what), "equal" (champions, scores and
+histories as undisturbed, all ends), "differs" (what is not), "trained_twice" (finished epochs that were
+trained again), "seconds". Exit code 1 if anything differs or was trained twice.
+"""
+
+import argparse
+import collections
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from elite_tf import journal as journals
+from elite_tf.training import checkpoint as checkpoints
+
+SEARCH = (
+    "--data=digits",
+    "--include=elite-w4-d4-*",
+    "--group_size=2",
+    "--round_epochs=2",
+    "--epochs=5",
+    "--base_resolution=16",
+    "--quantize=none",
+)
+PATIENCE = 300.0  # Seconds in which a search that is left alone has to end.
+
+
+def start(run_dir: Path, command: list[str], log) -> subprocess.Popen:
+  """Starts the search as the leader of a process group of its own."""
+  return subprocess.Popen(
+      [sys.executable, *command, f"--run_dir={run_dir}"],
+      stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+      start_new_session=True,
+  )  # fmt: skip
+
+
+def descendants(pid: int) -> list[int]:
+  """Returns the numbers of a process's children, and of theirs."""
+  parents = {}
+  for stat in Path("/proc").glob("[0-9]*/stat"):
+    try:
+      fields = stat.read_text().rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError):
+      continue
+    parents[int(stat.parent.name)] = int(fields[1])
+  found = [pid]
+  for each in found:
+    found += [child for child, parent in parents.items() if parent == each]
+  return found[1:]
+
+
+def kill(process: subprocess.Popen) -> None:
+  """Kills a search with its workers, and waits until all are gone."""
+  workers = descendants(process.pid)
+  for pid in (process.pid, *workers):
+    try:
+      os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+      pass
+  process.wait()
+  end = time.monotonic() + 30
+  while any(Path(f"/proc/{pid}").exists() for pid in workers):
+    if time.monotonic() > end:
+      raise TimeoutError(f"still there: {workers}")
+    time.sleep(0.01)
+
+
+def wait_for_a_write(
+    run_dir: Path, process: subprocess.Popen, what: str
+) -> bool:
+  """Waits until a checkpoint is half written, or the journal grows.
+
+  Args:
+    run_dir: The run folder.
+    process: The search.
+    what: "checkpoint" or "journal".
+
+  Returns:
+    Whether that was before the search ended.
+  """
+  journal = run_dir / "journal.jsonl"
+  size = journal.stat().st_size if journal.exists() else 0
+  end = time.monotonic() + PATIENCE
+  while process.poll() is None:
+    if time.monotonic() > end:
+      raise TimeoutError("nothing was written")
+    if what == "checkpoint":
+      if any(run_dir.glob("candidates/*/.checkpoint*")):
+        return True
+    elif journal.exists() and journal.stat().st_size != size:
+      return True
+    time.sleep(0.0005)
+  return False
+
+
+def durable_epochs(run_dir: Path) -> dict[str, int]:
+  """Returns how many epochs of each candidate the disk holds."""
+  found = collections.Counter()
+  for path in run_dir.glob("candidates/*/checkpoint.npz"):
+    found[path.parent.name] = len(checkpoints.load(path).epochs)
+  journal = run_dir / "journal.jsonl"
+  for event in journals.read(journal) if journal.exists() else ():
+    if event["event"] == "epoch":
+      name = event["name"]
+      found[name] = max(found[name], event["epoch"])
+  return dict(found)
+
+
+def trained(run_dir: Path) -> list[tuple[str, int]]:
+  """Returns the epochs that were trained, in order, as the journal has them."""
+  journal = run_dir / "journal.jsonl"
+  return [
+      (event["name"], event["epoch"])
+      for event in (journals.read(journal) if journal.exists() else ())
+      if event["event"] == "epoch"
+  ]
+
+
+def outcome(run_dir: Path) -> dict:
+  """Returns all that has to be the same in every run."""
+  result = json.loads((run_dir / "result.json").read_text())
+  histories = {}
+  for path in sorted(run_dir.glob("candidates/*/history.csv")):
+    with open(path, newline="", encoding="utf-8") as file:
+      rows = [dict(row) for row in csv.DictReader(file)]
+    for row in rows:
+      del row["seconds"]
+    histories[path.parent.name] = rows
+  keys = ("name", "val_accuracy", "test_accuracy_float", "tflite_bytes")
+  return {
+      "groups": result["groups"],
+      "champions": [{k: c[k] for k in keys} for c in result["champions"]],
+      "candidate_epochs": result["candidate_epochs"],
+      "histories": histories,
+      "checkpoints": sorted(
+          path.parent.name
+          for path in run_dir.glob("candidates/*/checkpoint.npz")
+      ),
+      "left": [path.name for path in run_dir.rglob(".*")],
+  }
+
+
+class Killer:
+  """Runs searches to their end, killing them on the way."""
+
+  def __init__(self, work: Path, command: list[str], kills: int, seed: int):
+    self.work, self.command, self.kills = work, command, kills
+    self.random = random.Random(seed)
+    self.moments = collections.Counter()
+    self.twice = []
+    self.span = 1.0  # Seconds of an undisturbed search.
+
+  @property
+  def done(self) -> int:
+    """Kills so far."""
+    return sum(self.moments.values())
+
+  def undisturbed(self) -> dict:
+    """Returns what a search comes to that nobody kills."""
+    run_dir = self.work / "undisturbed"
+    begun = time.monotonic()
+    with open(self.work / "undisturbed.log", "w", encoding="utf-8") as log:
+      code = start(run_dir, self.command, log).wait(PATIENCE)
+    if code:
+      raise RuntimeError((self.work / "undisturbed.log").read_text())
+    self.span = time.monotonic() - begun
+    return outcome(run_dir)
+
+  def disturbed(self, number: int) -> dict:
+    """Returns what a search comes to that is killed as often as is left."""
+    run_dir = self.work / f"run{number}"
+    with open(self.work / f"run{number}.log", "w", encoding="utf-8") as log:
+      while not (run_dir / "result.json").exists():
+        before = durable_epochs(run_dir)
+        told = len(trained(run_dir))
+        process = start(run_dir, self.command, log)
+        if self.done < self.kills:
+          self._disturb(process, run_dir)
+        else:
+          process.wait(PATIENCE)
+        if process.returncode not in (0, -signal.SIGKILL):
+          raise RuntimeError((self.work / f"run{number}.log").read_text())
+        self.twice += [
+            (name, epoch)
+            for name, epoch in trained(run_dir)[told:]
+            if epoch <= before.get(name, 0)
+        ]
+    return outcome(run_dir)
+
+  def _disturb(self, process: subprocess.Popen, run_dir: Path) -> None:
+    moment = self.random.choice(["any", "any", "checkpoint", "journal"])
+    if moment != "any":
+      for _ in range(self.random.randrange(1, 7)):  # Not always the first one.
+        wait_for_a_write(run_dir, process, moment)
+      time.sleep(self.random.random() * 0.01)
+    else:
+      try:
+        process.wait(self.random.random() * self.span)
+      except subprocess.TimeoutExpired:
+        pass
+    if process.poll() is None:
+      kill(process)
+      self.moments[moment] += 1
+
+
+def main() -> int:
+  """Prints the findings; returns the exit code."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--kills", type=int, default=40)
+  parser.add_argument("--seed", type=int, default=0)
+  parser.add_argument("--work", type=Path, help="kept; default: removed")
+  parser.add_argument("--program", default="", help="another search")
+  options, flags = parser.parse_known_args()
+  program = [options.program] if options.program else ["-m", "elite_tf.search"]
+  begun = time.monotonic()
+  with tempfile.TemporaryDirectory() as temporary:
+    work = options.work or Path(temporary)
+    work.mkdir(parents=True, exist_ok=True)
+    killer = Killer(
+        work, [*program, *SEARCH, *flags], options.kills, options.seed
+    )
+    expected = killer.undisturbed()
+    found = []
+    while killer.done < options.kills:
+      found.append(killer.disturbed(len(found)))
+  differs = sorted(
+      {key for each in found for key in expected if each[key] != expected[key]}
+  )
+  print(
+      json.dumps(
+          {
+              "kills": killer.done,
+              "ends": len(found),
+              "moments": dict(killer.moments),
+              "equal": not differs,
+              "differs": differs,
+              "trained_twice": killer.twice,
+              "epochs": expected["candidate_epochs"],
+              "seconds": round(time.monotonic() - begun, 1),
+          }
+      )
+  )
+  return 0 if not differs and not killer.twice else 1
+
+
+if __name__ == "__main__":
+  sys.exit(main())

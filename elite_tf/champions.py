@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from elite_tf import device, metrics, preprocess
+from elite_tf.calibration import material
 from elite_tf.datasets import Dataset, Split
 from elite_tf.export import tflite
 from elite_tf.export.inspect import inspect
@@ -18,7 +19,7 @@ from elite_tf.export.logistic import align
 from elite_tf.export.sliced import slice_model
 from elite_tf.families import get_family
 from elite_tf.interpreters.operators import require_operators
-from elite_tf.quantize import METHODS, Material, Options
+from elite_tf.quantize import METHODS, Options
 from elite_tf.spec import Candidate
 from elite_tf.verify import Verification, compare, require_equal
 
@@ -47,41 +48,6 @@ class Conversion:
   model: bytes
   verification: Verification
   quantization: dict | None = None
-
-
-def calibration_images(
-    train: Split,
-    resolution: int,
-    count: int,
-    seed: int,
-    crop: bool = False,
-    balance: bool = False,
-) -> np.ndarray:
-  """Returns float32 images of the training split, drawn by the seed.
-
-  Args:
-    train: The training split; no other calibrates.
-    resolution: The network's, in pixels.
-    count: Images wanted; all there are if fewer.
-    seed: Decides which.
-    crop: As `elite_tf.preprocess.central_square` has it.
-    balance: Whether every class has the same share, as far as its images go.
-  """
-  order = np.random.default_rng([seed, len(train.labels)]).permutation(
-      len(train.labels)
-  )
-  if balance:
-    order = order[_rank_in_class(train.labels[order]).argsort(kind="stable")]
-  return preprocess.preprocess(train.images[order[:count]], resolution, crop)
-
-
-def _rank_in_class(labels: np.ndarray) -> np.ndarray:
-  """Returns for each label how many of the same come before it."""
-  ranks = np.empty(len(labels), np.int64)
-  for label in np.unique(labels):
-    where = np.flatnonzero(labels == label)
-    ranks[where] = np.arange(len(where))
-  return ranks
 
 
 def convert(
@@ -175,32 +141,6 @@ def _compare_others(
   for split in (data.val, data.train):
     images = preprocess.resize(split.images[:LEAST_IMAGES], resolution, crop)
     require_equal(compare(model, images, split.labels[: len(images)]))
-
-
-def material(
-    data: Dataset, resolution: int, count: int, seed: int, options: Options
-) -> Material:
-  """Returns what a method of quantization works with.
-
-  Args:
-    data: Calibrates and trains (train split) and decides (val split).
-    resolution: The network's, in pixels.
-    count: Training images that calibrate.
-    seed: Decides which, and the order in which images train.
-    options: What was chosen.
-  """
-  crop = preprocess.crops(data.description)
-
-  def resized(split: Split) -> Split:
-    images = preprocess.Resized(split.images, resolution, crop)
-    return Split(images, split.labels)
-
-  calibration = calibration_images(
-      data.train, resolution, count, seed, crop, options.calibration_balance
-  )
-  return Material(
-      calibration, resized(data.val), lambda: resized(data.train), options, seed
-  )
 
 
 def keras_confusion(

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from elite_tf import (  # noqa: E402
+    calibration,
     champions,
     convert,
     datasets,
@@ -72,7 +73,7 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
   model = convert.load_model(path)
   convert.check_model(path, model, data.description)
   options = Options(qat_epochs=arguments.qat_epochs)
-  material = champions.material(
+  material = calibration.material(
       data, model.input_shape[1], arguments.calibration_images,
       arguments.seed, options,
   )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from elite_tf.errors import ConfigError
 from elite_tf.quantize import aware, measured
 from elite_tf.quantize.material import Material, Quantized
 
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
   import keras
 
 # The cheapest first, for a person and for the board.
-LADDER = (measured.int8, aware.qat, measured.int16x8)
+LADDER = (
+    ("int8", measured.int8),
+    ("qat", aware.qat),
+    ("int16x8", measured.int16x8),
+)
 
 
 def auto(model: keras.Model, material: Material) -> Quantized:
@@ -23,15 +28,23 @@ def auto(model: keras.Model, material: Material) -> Quantized:
     material: Its options say how much accuracy may be lost.
 
   Returns:
-    The first that loses no more; where all of them do, the most accurate.
+    The first that loses no more; where all of them do, the most accurate. A
+    method that cannot quantize the network is skipped, the first excepted.
 
   Raises:
     ConfigError: As the methods have it.
     VerificationFailed: Likewise.
   """
   found: list[Quantized] = []
-  for method in LADDER:
-    found.append(method(model, material))
+  skipped: dict[str, str] = {}
+  for name, method in LADDER:
+    try:
+      found.append(method(model, material))
+    except ConfigError as error:
+      if not found:
+        raise
+      skipped[name] = str(error)
+      continue
     if found[-1].drop <= material.options.max_drop:
       best = found[-1]
       break
@@ -40,6 +53,7 @@ def auto(model: keras.Model, material: Material) -> Quantized:
   return dataclasses.replace(
       best,
       tried=tuple(quantized.taken for quantized in found),
+      skipped=skipped,
       # Where plain integers lost it.
       noise=found[0].noise,
   )

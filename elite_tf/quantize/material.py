@@ -104,6 +104,7 @@ class Quantized:
     tried: Every method tried, in order; none means the one taken alone.
     noise: Rows of `elite_tf.quantize.noise.layer_noise`, the worst first;
       empty where too little was lost to ask why.
+    skipped: Why methods could not be tried, by name.
   """
 
   model: bytes
@@ -111,6 +112,7 @@ class Quantized:
   taken: Trial
   tried: tuple[Trial, ...] = ()
   noise: tuple[dict[str, typing.Any], ...] = ()
+  skipped: dict[str, str] = dataclasses.field(default_factory=dict)
 
   @property
   def kind(self) -> str:
@@ -132,5 +134,6 @@ class Quantized:
         "tried": [
             dataclasses.asdict(trial) for trial in self.tried or (self.taken,)
         ],
+        "skipped": self.skipped,
         "noise": list(self.noise),
     }

@@ -27,6 +27,7 @@ def summary(quantization: Mapping[str, Any]) -> str:
         f" {trial['arena_bytes']:9,} {trial['seconds']:7.1f}"
         f" {trial['details'].get('measures', '')}".rstrip()
     )
+  lines += [f"{n}: {why}" for n, why in quantization["skipped"].items()]
   if quantization["noise"]:
     lines += ["", noise_table(quantization["noise"])]
   return "\n".join(lines)

@@ -177,6 +177,24 @@ def test_noise_by_hand(network, tails):
   assert stem["sqnr_db"] == pytest.approx(expected, abs=0.01)
 
 
+def test_auto_goes_on_where_a_method_cannot(monkeypatch):
+  def cannot(network, given):
+    raise ConfigError("no 16 bits for HARD_SWISH")
+
+  def poor(network, given):
+    return material.Quantized(b"poor", 0.9, _trial("int8", 0.5))
+
+  given = material.Material(None, None, None)
+  monkeypatch.setattr(auto, "LADDER", (("int8", poor), ("int16x8", cannot)))
+  found = auto.auto(None, given)
+  assert found.model == b"poor"
+  assert found.skipped == {"int16x8": "no 16 bits for HARD_SWISH"}
+  assert "int16x8: no 16 bits" in report.summary(found.report())
+  monkeypatch.setattr(auto, "LADDER", (("int8", cannot), ("int16x8", poor)))
+  with pytest.raises(ConfigError, match="HARD_SWISH"):
+    auto.auto(None, given)
+
+
 def _trial(method, accuracy):
   return material.Trial(method, "int8", accuracy, 1000, 2000, 1.5, {})
 
@@ -196,7 +214,7 @@ def test_auto_takes_the_first_that_keeps_the_accuracy(
         name.encode(), 0.9, _trial(name, value), noise=({"of": name},)
     )
 
-  ladder = tuple(method(n, a) for n, a in zip(names, accuracies))
+  ladder = tuple((n, method(n, a)) for n, a in zip(names, accuracies))
   monkeypatch.setattr(auto, "LADDER", ladder)
   given = material.Material(None, None, None, material.Options(max_drop=1.0))
   found = auto.auto(None, given)

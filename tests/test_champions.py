@@ -120,13 +120,15 @@ def test_accuracy_and_calibration_are_of_the_image_that_training_sees(
   )
   data = Dataset(description, split, split, split)
   seen = []
-  monkeypatch.setitem(
-      champions.METHODS,
-      "spy",
-      lambda model, images: seen.append(images) or tflite.float32(model),
-  )
+
+  def method(model, material):
+    seen.extend([material.calibration, material.val.images[:]])
+    return Quantized(tflite.float32(model), 1.0, TRIAL)
+
+  monkeypatch.setitem(champions.METHODS, "spy", method)
   conversions = champions.convert(network, data, "spy", 30, 0)
   assert np.array_equal(np.sort(seen[0].ravel()), np.sort(centre.ravel()))
+  assert np.array_equal(preprocess.scale(seen[1]), centre)
   right = network.predict(centre, verbose=0).argmax(-1) == split.labels
   assert conversions["spy"].verification.accuracy == pytest.approx(right.mean())
   metrics = champions.metrics_of(network, data, conversions)

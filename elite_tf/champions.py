@@ -11,18 +11,25 @@ from pathlib import Path
 import numpy as np
 
 from elite_tf import device, metrics, preprocess
+from elite_tf.calibration import material
 from elite_tf.datasets import Dataset, Split
 from elite_tf.export import tflite
+from elite_tf.export.inspect import inspect
 from elite_tf.export.logistic import align
 from elite_tf.export.sliced import slice_model
 from elite_tf.families import get_family
-from elite_tf.quantize import METHODS
+from elite_tf.interpreters.operators import require_operators
+from elite_tf.quantize import METHODS, Options
 from elite_tf.spec import Candidate
 from elite_tf.verify import Verification, compare, require_equal
 
 # Reference and micro kernels in floating point run as slowly as they are
 # simple; these images tell whether they agree.
 FLOAT_IMAGES = 64
+
+# A quantized network is compared on so many images at least, those of the
+# other parts if the test split has fewer.
+LEAST_IMAGES = 256
 
 EVALUATION_BATCH = 500
 
@@ -34,28 +41,13 @@ class Conversion:
   Attributes:
     model: The .tflite file.
     verification: Reference kernels against TensorFlow Lite Micro.
+    quantization: `elite_tf.quantize.Quantized.report`; None where it computes
+      in floating point.
   """
 
   model: bytes
   verification: Verification
-
-
-def calibration_images(
-    train: Split, resolution: int, count: int, seed: int, crop: bool = False
-) -> np.ndarray:
-  """Returns float32 images of the training split, drawn by the seed.
-
-  Args:
-    train: The training split; no other calibrates.
-    resolution: The network's, in pixels.
-    count: Images wanted; all there are if fewer.
-    seed: Decides which.
-    crop: As `elite_tf.preprocess.central_square` has it.
-  """
-  order = np.random.default_rng([seed, len(train.labels)]).permutation(
-      len(train.labels)
-  )
-  return preprocess.preprocess(train.images[order[:count]], resolution, crop)
+  quantization: dict | None = None
 
 
 def convert(
@@ -64,6 +56,7 @@ def convert(
     quantize: str,
     calibration_count: int,
     seed: int,
+    options: Options = Options(),
 ) -> dict[str, Conversion]:
   """Converts a network and runs each conversion over the test split.
 
@@ -73,10 +66,12 @@ def convert(
     quantize: Name in `elite_tf.quantize.METHODS`, or `none`.
     calibration_count: Training images that calibrate.
     seed: Decides which.
+    options: How they are chosen, and more that `quantize` leaves open.
 
   Returns:
-    The conversions by name: `float`, and `quantize` unless it is `none`. The
-    quantized one is verified on every test image, the float one on 64.
+    The conversions by name: `float`, and `int8` or `int16x8` by what became of
+    `quantize`, unless that is `none`. The quantized one is verified on every
+    test image, the float one on 64.
 
   Raises:
     VerificationFailed: TensorFlow Lite Micro differs from the reference
@@ -88,24 +83,64 @@ def convert(
   labels = data.test.labels
   models = {"float": tflite.float32(model)}
   counts = {"float": FLOAT_IMAGES}
+  reports = {}
   if quantize != "none":
-    calibration = calibration_images(
-        data.train, resolution, calibration_count, seed, crop
+    quantized = METHODS[quantize](
+        model, material(data, resolution, calibration_count, seed, options)
     )
-    models[quantize] = METHODS[quantize](model, calibration)
-    counts[quantize] = len(labels)
+    models[quantized.kind] = quantized.model
+    counts[quantized.kind] = len(labels)
+    reports[quantized.kind] = quantized.report()
   conversions = {}
   for name, bytes_ in models.items():
     count = counts[name]
     part = images if count == len(labels) else images[:count]
-    verification = compare(bytes_, part, labels[:count])
-    if not verification.equal:
-      # Rare, and a minute's work: only where the difference has been seen.
-      bytes_ = align(bytes_)
-      verification = compare(bytes_, part, labels[:count])
-    require_equal(verification)
-    conversions[name] = Conversion(bytes_, verification)
+    bytes_, verification = verified(bytes_, part, labels[:count])
+    if count < LEAST_IMAGES and name != "float":
+      _compare_others(bytes_, data, resolution, crop)
+    conversions[name] = Conversion(bytes_, verification, reports.get(name))
   return conversions
+
+
+def verified(
+    model: bytes, images: np.ndarray, labels: np.ndarray
+) -> tuple[bytes, Verification]:
+  """Returns a network that computes on a board what it does here.
+
+  Args:
+    model: The .tflite file.
+    images: uint8 (n, height, width, channels), of the network's size.
+    labels: Whole numbers (n,), the classes.
+
+  Returns:
+    The .tflite file, changed where kernels would round otherwise, and how
+    TensorFlow Lite Micro compares to the reference kernels.
+
+  Raises:
+    VerificationFailed: TensorFlow Lite Micro lacks an operator, differs or
+      cannot run the network.
+  """
+  require_operators(inspect(model).operators)
+  verification = compare(model, images, labels)
+  if not verification.equal:
+    # Rare, and a minute's work: only where the difference has been seen.
+    model = align(model)
+    verification = compare(model, images, labels)
+  require_equal(verification)
+  return model, verification
+
+
+def _compare_others(
+    model: bytes, data: Dataset, resolution: int, crop: bool
+) -> None:
+  """Compares the kernels on images of the other parts.
+
+  Raises:
+    VerificationFailed: They differ.
+  """
+  for split in (data.val, data.train):
+    images = preprocess.resize(split.images[:LEAST_IMAGES], resolution, crop)
+    require_equal(compare(model, images, split.labels[: len(images)]))
 
 
 def keras_confusion(
@@ -150,26 +185,32 @@ def metrics_of(
               "tflite_bytes": len(conversion.model),
               **dataclasses.asdict(conversion.verification),
               **metrics.report(conversion.verification.confusion, names),
+              **(
+                  {"quantization": conversion.quantization}
+                  if conversion.quantization
+                  else {}
+              ),
           }
           for name, conversion in conversions.items()
       },
   }
 
 
-def measured(found: dict, quantize: str) -> dict:
+def measured(found: dict) -> dict:
   """Returns what result.json says of a champion's test and files.
 
   Args:
     found: Its metrics, as metrics.json has them.
-    quantize: How it was to be quantized, or `none`.
 
   Returns:
     {"test_accuracy_float", "test_accuracy_int8",
     "test_balanced_accuracy_float", "test_balanced_accuracy_int8",
-    "tflite_bytes", "arena_bytes"}, None where nothing was converted.
+    "tflite_bytes", "arena_bytes", "kind"}, None where nothing was converted;
+    `int8` stands for whole numbers, `kind` says which: int8 or int16x8.
   """
   conversions = found["conversions"]
-  quantized = conversions.get(quantize) or {}
+  kind = next((name for name in conversions if name != "float"), None)
+  quantized = conversions.get(kind) or {}
   exported = quantized or conversions.get("float") or {}
   return {
       "test_accuracy_float": found["test_accuracy_float"],
@@ -178,6 +219,7 @@ def measured(found: dict, quantize: str) -> dict:
       "test_balanced_accuracy_int8": quantized.get("balanced_accuracy"),
       "tflite_bytes": exported.get("tflite_bytes"),
       "arena_bytes": exported.get("arena_bytes"),
+      "kind": kind,
   }
 
 
@@ -202,6 +244,7 @@ def write_champion(
     calibration_count: int,
     seed: int,
     form: Callable = lambda model: model,
+    options: Options = Options(),
 ) -> dict:
   """Converts, verifies and writes a champion; all of its files or none.
 
@@ -217,6 +260,7 @@ def write_champion(
     seed: Decides which.
     form: Function from the model to the one that is converted and computes the
       same; model.keras stays as it is.
+    options: As `convert` has them.
 
   Returns:
     The metrics, as metrics.json has them.
@@ -228,7 +272,9 @@ def write_champion(
   began = time.monotonic()
   conversions = {}
   if device.converts():
-    conversions = convert(form(model), data, quantize, calibration_count, seed)
+    conversions = convert(
+        form(model), data, quantize, calibration_count, seed, options
+    )
   beside = folder.with_name(f".{folder.name}.{os.getpid()}")
   beside.mkdir(parents=True)
   try:

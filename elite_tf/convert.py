@@ -16,7 +16,8 @@ from pathlib import Path
 from elite_tf import device, finished
 from elite_tf.command import given_flags, run
 from elite_tf.errors import ConfigError
-from elite_tf.quantize import check_method
+from elite_tf.quantize import Options, check_method, report
+from elite_tf.rows import read_rows
 from elite_tf.run_folder import RunFolder, store_of, write_file
 from elite_tf.settings import Settings
 
@@ -48,12 +49,31 @@ def define_flags() -> None:
       "download", False, "Let TensorFlow Datasets fetch data not there."
   )
   flags.DEFINE_string(
-      "quantize", defaults.quantize, "How to quantize: int8, or none (float)."
+      "quantize",
+      defaults.quantize,
+      "How to quantize: int8 (after training), qat (quantization-aware"
+      " training), int16x8 (16-bit activations), auto (the first of these that"
+      " loses no more than --max_drop) or none (float).",
   )
   flags.DEFINE_integer(
       "calibration_images",
       defaults.calibration_images,
       "Training images that calibrate the quantization.",
+  )
+  flags.DEFINE_bool(
+      "calibration_balance",
+      defaults.calibration_balance,
+      "The same number of them from every class.",
+  )
+  flags.DEFINE_float(
+      "max_drop",
+      defaults.max_drop,
+      "Percentage points of validation accuracy that int8 may lose (auto).",
+  )
+  flags.DEFINE_integer(
+      "qat_epochs",
+      defaults.qat_epochs,
+      "Epochs of quantization-aware training, at most.",
   )
   flags.DEFINE_integer("seed", 0, "Decides which images calibrate.")
   flags.DEFINE_string(
@@ -158,6 +178,10 @@ def check_model(path: Path, model, description) -> None:
         f"--model={path} must have an output for each of the"
         f" {description.classes} classes of --data. Received: output {outputs}"
     )
+  try:
+    read_rows(model)
+  except ConfigError as error:
+    raise ConfigError(f"--model={path}: {error}") from error
 
 
 def _say(line: str) -> None:
@@ -178,6 +202,7 @@ def main() -> int:
     return _finish(values)
   out = check_output(values.out, values.overwrite)
   check_method(values.quantize)
+  options = Options.of(values)
   if values.calibration_images < 1:
     raise ConfigError(
         "--calibration_images must be at least 1."
@@ -212,9 +237,14 @@ def main() -> int:
   for note in data.notes:
     _say(note)
   conversions = champions.convert(
-      model, data, values.quantize, values.calibration_images, values.seed
+      model,
+      data,
+      values.quantize,
+      values.calibration_images,
+      values.seed,
+      options,
   )
-  name = "float" if values.quantize == "none" else values.quantize
+  *_, name = conversions  # The quantized one, if there is one.
   write_file(out, conversions[name].model)
   metrics = champions.metrics_of(model, data, conversions)
   if values.format == "json":
@@ -228,6 +258,8 @@ def main() -> int:
         f" {100 * metrics['test_accuracy_float']:.2f} %), equal to TensorFlow"
         f" Lite Micro on {verified.images:,} images"
     )
+    if conversions[name].quantization:
+      print(report.summary(conversions[name].quantization))
   return 0
 
 
@@ -236,7 +268,8 @@ def _finish(values) -> int:
   find_champion(folder, values.champion)
   config = json.loads(folder.config.read_text())
   given = given_flags(
-      ("run_dir", "data", "quantize", "calibration_images", "seed",
+      ("run_dir", "data", "quantize", "calibration_images",
+       "calibration_balance", "max_drop", "qat_epochs", "seed",
        "cache_dir", "tfds_dir", "download")
   )  # fmt: skip
   settings = dataclasses.replace(Settings(**config["settings"]), **given)

@@ -8,6 +8,7 @@ import keras
 
 from elite_tf import champions, datasets, fitting, planning
 from elite_tf.datasets import Description
+from elite_tf.quantize import Options
 from elite_tf.run_folder import RunFolder, store_of, write_file
 from elite_tf.settings import Settings
 
@@ -64,10 +65,11 @@ def finish(
         settings.calibration_images,
         settings.seed,
         champions.exported_form(plan.candidates[position], settings.slices),
+        Options.of(settings),
     )
     result = folder.read_result()
     (row,) = [r for r in result["champions"] if r["name"] == name]
-    row |= champions.measured(metrics, settings.quantize)
+    row |= champions.measured(metrics)
     row["files"] = folder.champion_files(name)
     result["convert_seconds"] += metrics["seconds"]
     write_file(folder.result, json.dumps(result, indent=2) + "\n")

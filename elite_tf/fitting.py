@@ -50,7 +50,7 @@ def limits_of(settings: Settings) -> Limits:
     ConfigError: They are wrong, or contradict one another.
   """
   limits = boards.limits(settings.board, settings.flash, settings.sram)
-  if limits != Limits() and settings.quantize != "int8":
+  if limits != Limits() and settings.quantize not in ("int8", "qat"):
     raise ConfigError(
         "--board, --flash and --sram are limits of an int8 network."
         f" Received: --quantize={settings.quantize}"

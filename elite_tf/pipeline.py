@@ -278,7 +278,7 @@ def _champion(
       "params": cost.params,
       "macs": cost.macs,
       "val_accuracy": bracket.histories[name][-1].val_accuracy,
-      **measured(metrics, settings.quantize),
+      **measured(metrics),
       "estimated_seconds": needs.seconds if needs else None,
       "files": folder.champion_files(name),
   }

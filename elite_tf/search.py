@@ -80,8 +80,15 @@ _HELP = {
         "Compute the widest maps by slices of channels: the same numbers, a"
         " smaller arena, some percent more operators."
     ),
-    "quantize": "How champions are quantized: int8, or none.",
+    "quantize": (
+        "How champions are quantized: int8 (after training), qat"
+        " (quantization-aware training), int16x8 (16-bit activations), auto (the"
+        " first of these that loses no more than --max_drop) or none."
+    ),
     "calibration_images": "Training images that calibrate the quantization.",
+    "calibration_balance": "The same number of them from every class.",
+    "max_drop": "Percentage points of validation accuracy int8 may lose (auto).",
+    "qat_epochs": "Epochs of quantization-aware training, at most.",
     "runner": (
         "Where candidates train: local, in processes on this machine, or ray,"
         " on a cluster."

@@ -45,6 +45,10 @@ class Settings:
       slices of channels: the same numbers, a smaller arena.
     quantize: How champions are quantized, or `none`.
     calibration_images: Training images that calibrate the quantization.
+    calibration_balance: Whether every class has the same share of them.
+    max_drop: Percentage points of validation accuracy that `auto` lets int8
+      lose.
+    qat_epochs: Epochs of quantization-aware training, at most.
     runner: Where candidates train.
     workers: How many train at a time; 0 means one a core, fewer where memory is
       short, or with Ray as many as the cluster has room for.
@@ -83,6 +87,9 @@ class Settings:
   slices: bool = False
   quantize: str = "int8"
   calibration_images: int = 256
+  calibration_balance: bool = False
+  max_drop: float = 1.0
+  qat_epochs: int = 4
   runner: str = "local"
   workers: int = 0
   ray_address: str = ""
@@ -133,6 +140,8 @@ _AT_LEAST = {
     "epochs": 1,
     "batch_size": 2,
     "calibration_images": 1,
+    "max_drop": 0,
+    "qat_epochs": 1,
     "workers": 0,
     "cpus_per_candidate": 0.01,
     "gpus_per_candidate": 0,
@@ -143,6 +152,7 @@ _AT_LEAST = {
 _AT_MOST = {
     "cpus_per_candidate": 1024,  # NaN is not.
     "gpus_per_candidate": 1024,
+    "max_drop": 100,
     "stem_stride": 2,
     "seed": 2**32 - 1,  # What NumPy's and Keras's generators take.
 }

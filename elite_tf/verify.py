@@ -20,8 +20,8 @@ from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.export.inspect import Tensor, inspect, require_softmax
 from elite_tf.interpreters.micro import TIMEOUT_SECONDS, run_micro
 from elite_tf.interpreters.reference import run_reference
-from elite_tf.interpreters.tensors import form
-from elite_tf.preprocess import Resized, quantize_input, scale
+from elite_tf.interpreters.tensors import form, input_table
+from elite_tf.preprocess import Resized
 
 # Bytes of input tensors made at a time: `compare` takes any number of images.
 CHUNK_BYTES = 1 << 28
@@ -88,7 +88,7 @@ def compare(
   _check_images(tensor, images, labels)
   require_softmax(inspection)
   different, first, answers, values = 0, None, [], set()
-  table = _input_table(tensor)
+  table = input_table(tensor)
   bytes_ = math.prod(images.shape[1:]) * table.itemsize
   rows = max(1, CHUNK_BYTES // bytes_)
   for start in range(0, len(images), rows):
@@ -136,14 +136,6 @@ def require_equal(verification: Verification) -> None:
         f" {verification.different} of {verification.images} images, the first"
         f" of them image {verification.first_difference}"
     )
-
-
-def _input_table(tensor: Tensor) -> np.ndarray:
-  """Returns what each of the 256 values of a pixel becomes as an input."""
-  scaled = scale(np.arange(256, dtype=np.uint8).reshape(256, 1, 1, 1)).ravel()
-  if np.dtype(tensor.dtype).kind == "f":
-    return scaled
-  return quantize_input(scaled, tensor.scale, tensor.zero_point, tensor.dtype)
 
 
 def _differs(micro: np.ndarray, reference: np.ndarray) -> np.ndarray:

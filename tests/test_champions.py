@@ -6,10 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from elite_tf import champions, metrics, preprocess
+from elite_tf import calibration, champions, metrics, preprocess
 from elite_tf.datasets import Dataset, Description, Split
 from elite_tf.errors import VerificationFailed
 from elite_tf.export import tflite
+from elite_tf.quantize.material import Quantized, Trial
+
+TRIAL = Trial("spy", "spy", 0.5, 1, 2, 3.0, {})
 
 
 def _data(count=30):
@@ -36,7 +39,7 @@ def network():
 
 def test_calibration_images_are_of_the_training_split_and_all_different():
   data = _data()
-  chosen = champions.calibration_images(data.train, 8, 10, seed=0)
+  chosen = calibration.calibration_images(data.train, 8, 10, seed=0)
   assert chosen.shape == (10, 8, 8, 1)
   train = preprocess.scale(data.train.images)
   found = [
@@ -48,10 +51,28 @@ def test_calibration_images_are_of_the_training_split_and_all_different():
 
 def test_calibration_images_depend_on_the_seed_and_end_where_the_split_does():
   data = _data()
-  draw = [champions.calibration_images(data.train, 8, 10, s) for s in (0, 0, 1)]
+  draw = [
+      calibration.calibration_images(data.train, 8, 10, s) for s in (0, 0, 1)
+  ]
   assert np.array_equal(draw[0], draw[1])
   assert not np.array_equal(draw[0], draw[2])
-  assert len(champions.calibration_images(data.train, 8, 99, 0)) == 30
+  assert len(calibration.calibration_images(data.train, 8, 99, 0)) == 30
+
+
+def test_balanced_calibration_has_the_same_share_of_every_class():
+  labels = np.array([0] * 20 + [1] * 7 + [2] * 3, np.int32)
+  # The pixels say which class it is.
+  images = np.repeat(labels.astype(np.uint8), 64).reshape(30, 8, 8, 1)
+  train = Split(images, labels)
+
+  def classes(count, balance):
+    chosen = calibration.calibration_images(train, 8, count, 0, balance=balance)
+    return np.bincount((chosen[:, 0, 0, 0] * 128 + 128).astype(int)).tolist()
+
+  assert classes(9, True) == [3, 3, 3]
+  assert classes(15, True) == [6, 6, 3], "all three there are of the last"
+  assert classes(30, True) == classes(30, False) == [20, 7, 3]
+  assert classes(9, False) != [3, 3, 3]
 
 
 def test_conversion_calibrates_on_train_and_measures_on_test(
@@ -60,9 +81,10 @@ def test_conversion_calibrates_on_train_and_measures_on_test(
   data = _data()
   seen = {}
 
-  def method(model, calibration):
-    seen["calibration"] = calibration
-    return champions.tflite.float32(model)
+  def method(model, material):
+    seen["calibration"] = material.calibration
+    seen["val"], seen["train"] = material.val, material.train()
+    return Quantized(champions.tflite.float32(model), 1.0, TRIAL)
 
   monkeypatch.setitem(champions.METHODS, "spy", method)
   conversions = champions.convert(network, data, "spy", 30, 0)
@@ -72,6 +94,8 @@ def test_conversion_calibrates_on_train_and_measures_on_test(
       np.sort(seen["calibration"].ravel()),
       np.sort(preprocess.scale(data.train.images).ravel()),
   )
+  assert np.array_equal(seen["val"].images[:], data.val.images)
+  assert np.array_equal(seen["train"].labels, data.train.labels)
   answers = network.predict(
       preprocess.scale(data.test.images), verbose=0
   ).argmax(-1)
@@ -96,13 +120,15 @@ def test_accuracy_and_calibration_are_of_the_image_that_training_sees(
   )
   data = Dataset(description, split, split, split)
   seen = []
-  monkeypatch.setitem(
-      champions.METHODS,
-      "spy",
-      lambda model, images: seen.append(images) or tflite.float32(model),
-  )
+
+  def method(model, material):
+    seen.extend([material.calibration, material.val.images[:]])
+    return Quantized(tflite.float32(model), 1.0, TRIAL)
+
+  monkeypatch.setitem(champions.METHODS, "spy", method)
   conversions = champions.convert(network, data, "spy", 30, 0)
   assert np.array_equal(np.sort(seen[0].ravel()), np.sort(centre.ravel()))
+  assert np.array_equal(preprocess.scale(seen[1]), centre)
   right = network.predict(centre, verbose=0).argmax(-1) == split.labels
   assert conversions["spy"].verification.accuracy == pytest.approx(right.mean())
   metrics = champions.metrics_of(network, data, conversions)

@@ -97,6 +97,14 @@ BAD = [
     ),
     (("--out=x.tflite", "--run_dir=nowhere"), ["--run_dir=nowhere"]),
     (
+        ("--out=x.tflite", "--model=m", "--data=digits", "--max_drop=-1"),
+        ["--max_drop", "-1"],
+    ),
+    (
+        ("--out=x.tflite", "--model=m", "--data=digits", "--qat_epochs=0"),
+        ["--qat_epochs", "0"],
+    ),
+    (
         ("--out=x.tflite", "--model=m", "--data=d", "--calibration_images=0"),
         ["--calibration_images", "0"],
     ),
@@ -130,6 +138,34 @@ def test_a_model_for_other_data_is_refused():
     network = model.build(make_pool("hf", classes, channels, 32)[-1])
     with pytest.raises(ConfigError, match="--data"):
       convert.check_model(Path("m.keras"), network, description)
+
+
+def test_a_model_of_another_architecture_is_refused():
+  image = keras.Input((32, 32, 1))
+  x = keras.layers.MaxPooling2D(name="pooled")(image)
+  x = keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(x))
+  network = keras.Model(image, x, name="other")
+  with pytest.raises(ConfigError) as error:
+    convert.check_model(Path("m.keras"), network, datasets.describe("digits"))
+  line = str(error.value)
+  assert "\n" not in line
+  for part in ("--model=m.keras", "other", "'pooled'", "MaxPooling2D"):
+    assert part in line
+
+
+def test_what_was_tried_is_told(trained, tmp_path):
+  """Of int16x8, whose file is converted and verified like int8's."""
+  out = tmp_path / "wide.tflite"
+  done = _run(
+      f"--model={trained}", "--data=digits", f"--out={out}",
+      "--quantize=int16x8", "--calibration_images=20", "--calibration_balance",
+  )  # fmt: skip
+  assert done.returncode == 0, done.stderr
+  assert inspect(out.read_bytes()).input.dtype == "int16"
+  head, tried = done.stdout.splitlines()[1:3]
+  assert head.split()[:3] == ["tried", "val", "%"]
+  assert tried.split()[0] == "int16x8"
+  assert f"{out.stat().st_size:,}" in tried
 
 
 def _finished(tmp_path, champions):

@@ -63,7 +63,7 @@ def test_every_criterion_can_be_chosen(criterion):
     [
         ("levels", 1), ("base_resolution", 0), ("stem_stride", 0), ("group_size", 1),
         ("round_epochs", 1), ("epochs", 1), ("batch_size", 2),
-        ("calibration_images", 1), ("workers", 0), ("epoch_timeout", 0), ("seed", 0),
+        ("calibration_images", 1), ("qat_epochs", 1), ("workers", 0), ("epoch_timeout", 0), ("seed", 0),
     ],
 )  # fmt: skip
 def test_numbers_out_of_range(name, least):

@@ -21,7 +21,7 @@ from elite_tf.export import tflite
 from elite_tf.export.inspect import inspect
 from elite_tf.interpreters import micro
 from elite_tf.preprocess import scale
-from elite_tf.quantize import METHODS
+from elite_tf.quantize import post_training
 
 SIZE = 8
 CLASSES = 6
@@ -56,7 +56,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def quantized(network, images):
-  return METHODS["int8"](network, scale(images))
+  return post_training.int8(network, scale(images))
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +232,7 @@ def test_compare_takes_float_networks(network, floating, images):
 
 def test_inputs_are_made_with_the_tensors_scale(network, images):
   # Dark images calibrate: the scale is another one, and so are the inputs.
-  dark = METHODS["int8"](network, scale(images // 2 + 10))
+  dark = post_training.int8(network, scale(images // 2 + 10))
   tensor = inspect(dark).input
   assert tensor.scale != 1 / 128
   exact = (images / 128.0 - 1) / np.float32(tensor.scale)
@@ -247,7 +247,7 @@ def test_ties_go_to_the_lowest_class(images):
   model = keras.Model(
       image, keras.layers.Dense(4, kernel_initializer="ones")(x)
   )
-  tied = METHODS["int8"](model, scale(images))
+  tied = post_training.int8(model, scale(images))
   found = verify.compare(tied, images, np.zeros(40, int))
   assert found.accuracy == 1.0
 
@@ -336,7 +336,7 @@ def test_softmax_over_many_classes_alike_ends_a_child(images, inputs):
   x = keras.layers.GlobalAveragePooling2D()(image)
   for classes, dies in (511, False), (512, True):
     dense = keras.layers.Dense(classes, "softmax", kernel_initializer="ones")
-    model = METHODS["int8"](keras.Model(image, dense(x)), scale(images))
+    model = post_training.int8(keras.Model(image, dense(x)), scale(images))
     if dies:
       line = _complaint(VerificationFailed, verify.run_micro, model, inputs[:2])
       assert "SIGABRT" in line and "512 classes" in line

@@ -111,6 +111,20 @@ def run_micro(
   )
 
 
+def arena_bytes(model: bytes) -> int:
+  """Returns the arena that a network takes on this machine.
+
+  Args:
+    model: The .tflite file.
+
+  Raises:
+    VerificationFailed: A child died, hung or refused the network.
+  """
+  tensor = inspect(model).input
+  image = np.zeros((1, *tensor.shape[1:]), tensor.dtype)
+  return run_micro(model, image, processes=1).arena_bytes
+
+
 @dataclasses.dataclass(eq=False)
 class _Child:
   """A worker at work.

@@ -6,6 +6,7 @@ import numpy as np
 
 from elite_tf.errors import ConfigError
 from elite_tf.export.inspect import Tensor
+from elite_tf.preprocess import quantize_input, scale
 
 
 def check_inputs(tensor: Tensor, inputs: np.ndarray) -> None:
@@ -29,6 +30,18 @@ def check_inputs(tensor: Tensor, inputs: np.ndarray) -> None:
         f"Inputs must be {tensor.dtype} of shape {('n', *tensor.shape[1:])},"
         f" at least one. Received: {form(inputs)}"
     )
+
+
+def input_table(tensor: Tensor) -> np.ndarray:
+  """Returns what each of the 256 values of a pixel becomes as an input.
+
+  Args:
+    tensor: The network's input.
+  """
+  scaled = scale(np.arange(256, dtype=np.uint8).reshape(256, 1, 1, 1)).ravel()
+  if np.dtype(tensor.dtype).kind == "f":
+    return scaled
+  return quantize_input(scaled, tensor.scale, tensor.zero_point, tensor.dtype)
 
 
 def form(value: object) -> str:

@@ -1,8 +1,9 @@
 """Quantization: the registry of methods.
 
-A method is a function (model: keras.Model, calibration) -> .tflite bytes, where
-`calibration` holds float32 images (n, height, width, channels) of the training
-split, preprocessed. To add one: one file, and one line in `METHODS`.
+A method is a function (model: keras.Model, material: Material) -> Quantized:
+it is given the images that calibrate, train and decide, and returns a .tflite
+file and what it tried on the way. To add one: one file, and one line in
+`METHODS`.
 
 Importing this package loads no TensorFlow: a dry run knows the names.
 """
@@ -10,10 +11,17 @@ Importing this package loads no TensorFlow: a dry run knows the names.
 from collections.abc import Callable
 
 from elite_tf.errors import ConfigError
-from elite_tf.quantize import post_training
+from elite_tf.quantize import aware, measured
+from elite_tf.quantize.auto import auto as _auto
+from elite_tf.quantize.material import Material, Options, Quantized
 
-METHODS: dict[str, Callable[..., bytes]] = {
-    "int8": post_training.int8,
+__all__ = ["METHODS", "Material", "Options", "Quantized", "check_method"]
+
+METHODS: dict[str, Callable[..., Quantized]] = {
+    "int8": measured.int8,
+    "qat": aware.qat,
+    "int16x8": measured.int16x8,
+    "auto": _auto,
 }
 
 

@@ -197,6 +197,7 @@ class Worker:
     """
     # pylint: disable=g-import-not-at-top
     from elite_tf.champions import exported_form, write_champion
+    from elite_tf.quantize import Options
     from elite_tf.training.trainer import load_trained
 
     name = request.candidate.name
@@ -217,6 +218,7 @@ class Worker:
           self._settings.calibration_images,
           self._settings.seed,
           exported_form(request.candidate, self._settings.slices),
+          Options.of(self._settings),
       )
     except EliteError as error:
       return Exported(name, None, str(error))

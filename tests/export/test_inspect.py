@@ -15,7 +15,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.export import inspect as inspecting
 from elite_tf.export import tflite
-from elite_tf.quantize import METHODS
+from elite_tf.quantize import post_training
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def floating(network):
 def quantized(network):
   random = np.random.default_rng(0)
   images = random.uniform(-1, 1, (8, 6, 6, 1)).astype(np.float32)
-  return METHODS["int8"](network, images)
+  return post_training.int8(network, images)
 
 
 def _interpreter(model):

@@ -7,7 +7,7 @@ import pytest
 from tflite_micro.python.tflite_micro import runtime
 
 from elite_tf.export import logistic
-from elite_tf.quantize import METHODS
+from elite_tf.quantize import post_training
 from elite_tf.verify import compare
 
 # Found in a trained network: at code 79 the sigmoid is 165.50 of 256.
@@ -22,7 +22,7 @@ def network():
   model = keras.Model(image, keras.layers.Activation("sigmoid")(x))
   model.set_weights([np.full((1, 1, 1, 1), 0.9), np.zeros(1)])
   pixels = np.linspace(-1, 1, 256, dtype=np.float32).reshape(1, 16, 16, 1)
-  root = _unpack(METHODS["int8"](model, pixels))
+  root = _unpack(post_training.int8(model, pixels))
   graph = root.subgraphs[0]
   source = graph.tensors[_logistic(root).inputs[0]]
   source.quantization.scale = [SCALE]

@@ -13,7 +13,7 @@ import pytest
 from tflite_micro.python.tflite_micro import runtime
 
 from elite_tf.interpreters import micro_worker
-from elite_tf.quantize import METHODS
+from elite_tf.quantize import post_training
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def model():
   for weight in network.weights:
     weight.assign(random.normal(size=weight.shape))
   images = random.uniform(-1, 1, (8, 6, 6, 1)).astype(np.float32)
-  return METHODS["int8"](network, images)
+  return post_training.int8(network, images)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from elite_tf import quantize
 from elite_tf.errors import ConfigError, VerificationFailed
+from elite_tf.quantize import post_training
 
 SHAPE = (8, 8, 3)
 
@@ -52,7 +52,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def converted(network):
-  return quantize.METHODS["int8"](network, _images(32))
+  return post_training.int8(network, _images(32))
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_the_input_is_the_pixel_less_128(interpreter):
 
 
 def test_the_range_is_what_calibration_reaches(network):
-  converted = quantize.METHODS["int8"](network, _images(4, -0.5, 0.25))
+  converted = post_training.int8(network, _images(4, -0.5, 0.25))
   with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     interpreter = tf.lite.Interpreter(model_content=converted)
@@ -132,11 +132,11 @@ def test_the_range_is_what_calibration_reaches(network):
 
 
 def test_the_same_model_makes_the_same_bytes(network, converted):
-  assert quantize.METHODS["int8"](network, _images(32)) == converted
+  assert post_training.int8(network, _images(32)) == converted
 
 
 def test_nothing_is_printed(network, capfd):
-  quantize.METHODS["int8"](network, _images(2))
+  post_training.int8(network, _images(2))
   assert capfd.readouterr() == ("", "")
 
 
@@ -154,7 +154,7 @@ def test_nothing_is_printed(network, capfd):
 def test_calibration_that_does_not_suit_is_refused(
     network, calibration, received
 ):
-  line = _complaint(ConfigError, quantize.METHODS["int8"], network, calibration)
+  line = _complaint(ConfigError, post_training.int8, network, calibration)
   assert received in line
   assert "8, 8, 3" in line or "finite" in line, "does not say what it wants"
 
@@ -163,21 +163,14 @@ def test_weights_that_are_no_numbers_are_refused():
   model = _network()
   bias = model.get_layer("classes").bias
   bias.assign(np.full(5, np.nan))
-  line = _complaint(ConfigError, quantize.METHODS["int8"], model, _images(2))
+  line = _complaint(ConfigError, post_training.int8, model, _images(2))
   assert "classes/bias" in line
 
 
 def test_logits_near_zero_are_refused():
   model = _network(logits=1e-9)
-  line = _complaint(
-      VerificationFailed, quantize.METHODS["int8"], model, _images(8)
-  )
+  line = _complaint(VerificationFailed, post_training.int8, model, _images(8))
   assert "learned nothing" in line
-
-
-@pytest.mark.parametrize("name", quantize.METHODS)
-def test_methods_take_a_model_and_images_and_return_a_file(name, network):
-  assert quantize.METHODS[name](network, _images(2))[4:8] == b"TFL3"
 
 
 def test_the_registry_loads_no_machine_learning_library():

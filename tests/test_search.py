@@ -306,7 +306,7 @@ def test_a_group_that_fails_as_a_whole_ends_with_an_error(tmp_path):
 BAD = [
     ("--pool=resnet", ["--pool", "elite, hf", "resnet"]),
     ("--data=mnist", ["--data", "digits", "idx:DIR", "npz:FILE", "mnist"]),
-    ("--criterion=best", ["--criterion", "average, current", "best"]),
+    ("--criterion=luck", ["--criterion", "average, best", "luck"]),
     ("--preset=fast", ["--preset", "quick", "fast"]),
     ("--quantize=int4", ["--quantize", "int8", "int4"]),
     ("--runner=cloud", ["--runner", "local", "cloud"]),

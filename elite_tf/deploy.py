@@ -143,10 +143,13 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
     shutil.rmtree(beside, ignore_errors=True)
 
 
-def make_project(source: Source, count: int, tflm_root: str) -> Project:
-  """Makes what is the same for every target.
+def make_project(
+    target: Target, source: Source, count: int, tflm_root: str
+) -> Project:
+  """Makes what is the network's, and what it is checked with.
 
   Args:
+    target: What the sources are for.
     source: The network and its images.
     count: Images to classify.
     tflm_root: As the flag has it.
@@ -165,7 +168,7 @@ def make_project(source: Source, count: int, tflm_root: str) -> Project:
     pictures = vectors.Pictures(
         data.test.images, data.test.labels, crops(data.description)
     )
-  generated = generate(
+  generated = (target.generate or generate)(
       model,
       source.labels,
       origin=f"Made by elite_tf of {source.model.name}. Do not edit.",
@@ -249,7 +252,9 @@ def require_equal(figures: Figures) -> None:
     )
 
 
-def check_flags(target: Target, images: int, runs: bool) -> None:
+def check_flags(
+    target: Target, images: int, runs: bool, tflm_root: str = ""
+) -> None:
   """Refuses flags that do not go together.
 
   Raises:
@@ -262,7 +267,7 @@ def check_flags(target: Target, images: int, runs: bool) -> None:
   if runs and target.run is None:
     raise ConfigError(f"--run: --target={target.name} has nothing to run on")
   if runs:
-    target.require()
+    target.require(tflm_root)
 
 
 def main() -> int:
@@ -278,10 +283,10 @@ def main() -> int:
       values.model, values.run_dir, values.champion, values.data
   )
   out = check_out(values.out)
-  check_flags(target, values.images, values.run)
+  check_flags(target, values.images, values.run, values.tflm_root)
   if values.images and not source.data:
     raise ConfigError("--images needs --data, where they come from")
-  project = make_project(source, values.images, values.tflm_root)
+  project = make_project(target, source, values.images, values.tflm_root)
   target.check(project)
   write_folder(out, target.files(project))
   if not values.run:
@@ -313,7 +318,7 @@ def _say(form: str, out, target, project: Project, figures) -> None:
     return
   print(
       f"{out}: {target.name}; constants {project.constant_bytes:,} bytes, buffer"
-      f" {project.buffer_bytes:,} bytes; make check runs it"
+      f" {project.buffer_bytes:,} bytes; {target.hint}"
   )
   for line in report(project, figures) if figures else ():
     print(line)

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,15 +72,20 @@ class Target:
     title: A line about it.
     files: Project -> all files of the folder, by path.
     check: Project -> nothing; raises ConfigError where it does not fit.
-    require: Raises ConfigError where a tool that a run needs is not installed;
-      None if the target cannot be run.
+    require: What `--tflm_root` has -> nothing; raises ConfigError where a tool
+      that a run needs is not there; None if the target cannot be run.
     run: Folder, project and what to call with the number of each image done
       -> what the run measured; None if the target cannot be run.
+    generate: As `elite_tf.firmware.generate.generate`, which None stands for:
+      makes what is the network's of the folder.
+    hint: How to go on with the folder.
   """
 
   name: str
   title: str
   files: Callable[[Project], dict[str, bytes]]
   check: Callable[[Project], None] = lambda project: None
-  require: Callable[[], None] | None = None
+  require: Callable[[str], None] | None = None
   run: Callable[[Path, Project, Callable[[int], None]], Figures] | None = None
+  generate: Callable[..., Any] | None = None
+  hint: str = "make check runs it"

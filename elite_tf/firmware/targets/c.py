@@ -6,28 +6,21 @@ import re
 import shutil
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.firmware import sources
+from elite_tf.firmware.targets import program
 from elite_tf.firmware.targets.base import Figures, Project, Target
 
-# Seconds that a compilation, and a run without images, may take.
+# Seconds that a compilation may take.
 BUILD_SECONDS = 300
-RUN_SECONDS = 600
-
-# Seconds more for every image: the emulator computes some 10^8 instructions a
-# second, and the largest networks take 10^9 for an image.
-IMAGE_SECONDS = 30
 
 # What a small program takes besides the network's constants.
 _CODE_BYTES = 24 * 1024
 
 _STACK_BYTES = 16 * 1024  # As in the linker scripts.
-
-_LINE = re.compile(r"elite (\S+) (\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,12 +129,16 @@ def _settings(machine: Machine, platform: str) -> Iterator[str]:
   )
 
 
-def emulation(machine: Machine, program: str) -> list[str]:
+def _command(machine: Machine, name: str) -> list[str]:
+  return emulation(machine, name) if machine.emulator else [f"./{name}"]
+
+
+def emulation(machine: Machine, name: str) -> list[str]:
   """Returns the command that has the emulator run a program."""
   return [
       "qemu-system-arm", "-M", machine.emulator, "-nographic", "-monitor",
       "none", "-serial", "none", "-icount", "shift=0", "-semihosting-config",
-      "enable=on,target=native", "-kernel", program,
+      "enable=on,target=native", "-kernel", name,
   ]  # fmt: skip
 
 
@@ -159,7 +156,8 @@ def _check(name: str, machine: Machine, project: Project) -> None:
       )
 
 
-def _require(machine: Machine) -> None:
+def _require(machine: Machine, tflm_root: str = "") -> None:
+  del tflm_root  # Not used by plain C.
   tools = {machine.compiler: machine.package, "make": "make"}
   if machine.emulator:
     tools["qemu-system-arm"] = "qemu-system-arm"
@@ -184,10 +182,12 @@ def _run(
     shutil.copytree(folder, build)
     programs = ["check.elf"] + ["profile.elf"] * bool(machine.emulator)
     _make(build, programs)
-    said = _execute(machine, build, "check.elf", on_image)
+    said = program.execute(_command(machine, "check.elf"), build, on_image)
     layers = {}
     if machine.emulator:
-      profile = _execute(machine, build, "profile.elf", lambda _: None)
+      profile = program.execute(
+          _command(machine, "profile.elf"), build, lambda _: None
+      )
       # Of all vectors: per pass, for every one takes the same instructions.
       layers = {
           name: profile[name] // profile["vectors"] for name in project.layers
@@ -231,57 +231,6 @@ def _make(build: Path, programs: list[str]) -> None:
   raise VerificationFailed(
       "the sources cannot be compiled: " + " ".join(done.stderr.split())[:400]
   )
-
-
-def _execute(
-    machine: Machine,
-    build: Path,
-    program: str,
-    on_image: Callable[[int], None],
-) -> dict[str, int]:
-  """Runs a program and returns the figures that it prints."""
-  command = [f"./{program}"]
-  if machine.emulator:
-    command = emulation(machine, program)
-  process = subprocess.Popen(
-      command,
-      cwd=build,
-      stdin=subprocess.DEVNULL,
-      stdout=subprocess.PIPE,
-      stderr=subprocess.STDOUT,
-      text=True,
-      errors="replace",
-  )
-  images = (build / "images.bin").exists()
-  limit = RUN_SECONDS
-  if images:
-    count = int.from_bytes((build / "images.bin").read_bytes()[4:8], "little")
-    limit += IMAGE_SECONDS * count
-  said: dict[str, int] = {}
-  other = []
-  timer = threading.Timer(limit, process.kill)
-  timer.start()
-  try:
-    for line in process.stdout:
-      found = _LINE.fullmatch(line.strip())
-      if found:
-        said[found[1]] = int(found[2])
-        if found[1] == "image":
-          on_image(int(found[2]))
-      else:
-        other.append(line.strip())
-    process.wait()
-  finally:
-    timer.cancel()
-    process.kill()
-    process.wait()
-    process.stdout.close()
-  if "vectors" not in said or process.returncode not in (0, 1):
-    raise VerificationFailed(
-        f"{program} ended without a result, exit code {process.returncode}."
-        f" The last it said: {' '.join(other[-2:]) or 'nothing'}"
-    )
-  return said
 
 
 def _sizes(build: Path) -> dict[str, int]:

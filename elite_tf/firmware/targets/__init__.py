@@ -9,9 +9,12 @@ import difflib
 
 from elite_tf.errors import ConfigError
 from elite_tf.firmware.targets import c, tflm
-from elite_tf.firmware.targets.base import Figures, Project, Target
+from elite_tf.firmware.targets.base import Figures, Project, Target, require_fit
 
-__all__ = ("TARGETS", "Figures", "Project", "Target", "describe", "get_target")
+__all__ = (
+    "TARGETS", "Figures", "Project", "Target", "describe", "get_target",
+    "require_fit",
+)  # fmt: skip
 
 _FAMILIES = (c, tflm)
 

@@ -9,18 +9,23 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from elite_tf.boards import Board
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.firmware import sources
 from elite_tf.firmware.targets import program
-from elite_tf.firmware.targets.base import Figures, Project, Target
+from elite_tf.firmware.targets.base import Figures, Project, Target, require_fit
 
 # Seconds that a compilation may take.
 BUILD_SECONDS = 300
 
 # What a small program takes besides the network's constants.
-_CODE_BYTES = 24 * 1024
+CODE_BYTES = 24 * 1024
 
-_STACK_BYTES = 16 * 1024  # As in the linker scripts.
+
+_LINK = (
+    "LINK = --specs=nano.specs --specs=nosys.specs -nostartfiles -L. -T{}"
+    " -Wl,--gc-sections"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,8 +128,7 @@ def _settings(machine: Machine, platform: str) -> Iterator[str]:
   yield f"MACHINE = {machine.flags}\n"
   yield (
       f"MACHINE += -DELITE_CLOCK_HZ={machine.clock_hz}\n"
-      f"LINK = --specs=nano.specs --specs=nosys.specs -nostartfiles -L."
-      f" -T{machine.script} -Wl,--gc-sections\n"
+      f"{_LINK.format(machine.script)}\n"
       f"RUN = {' '.join(emulation(machine, 'check.elf'))}\n"
   )
 
@@ -144,16 +148,13 @@ def emulation(machine: Machine, name: str) -> list[str]:
 
 def _check(name: str, machine: Machine, project: Project) -> None:
   """Refuses a network that is larger than the board."""
-  needs = (
-      ("flash", project.constant_bytes + _CODE_BYTES, machine.flash_bytes),
-      ("RAM", project.buffer_bytes + _STACK_BYTES, machine.ram_bytes),
+  require_fit(
+      f"--target={name}",
+      project,
+      CODE_BYTES,
+      machine.flash_bytes,
+      machine.ram_bytes,
   )
-  for what, needed, there in needs:
-    if there and needed > there:
-      raise ConfigError(
-          f"--target={name}: the network needs about {needed:,} bytes of"
-          f" {what}, {needed - there:,} more than the {there:,} there are"
-      )
 
 
 def _require(machine: Machine, tflm_root: str = "") -> None:
@@ -258,8 +259,49 @@ def _sizes(build: Path) -> dict[str, int]:
   }
 
 
-def _target(name: str, title: str, machine: Machine, runs: bool) -> Target:
+def board_files(board: Board) -> dict[str, bytes]:
+  """Returns a linker script and the compiler's flags for a board's core.
+
+  Start-up code is the board's own kit's; the script is for a program without
+  one. A board whose core or addresses are not known gets none.
+  """
+  if not board.core:
+    return {}
+  flags = f"-mcpu={board.core} -mthumb"
+  if board.fpu:
+    flags += f" -mfpu={board.fpu} -mfloat-abi=hard"
+  about = f"{board.title or board.name}. {board.caveats}".replace("*/", "* /")
+  script = f"""\
+/* {about}
+ *
+ * For a program without the board's own kit; without a bootloader. */
+MEMORY {{
+  flash (rx) : ORIGIN = {board.flash_origin:#010x}, LENGTH = {board.flash_bytes}
+  ram (rwx) : ORIGIN = {board.sram_origin:#010x}, LENGTH = {board.sram_bytes}
+}}
+REGION_ALIAS("constants", flash)
+STACK_BYTES = 16K;
+INCLUDE sections.ld
+"""
+  settings = f"""\
+# The compiler for {board.title or board.name}: include this file after
+# target.mk. main.c and its platform are for computers and emulators.
+CC = arm-none-eabi-gcc
+MACHINE = {flags}
+{_LINK.format("board.ld")}
+"""
+  return {
+      **sources.read("boards/sections.ld"),
+      "board.ld": script.encode(),
+      "board.mk": settings.encode(),
+  }
+
+
+def _target(
+    name: str, title: str, machine: Machine, runs: bool, board=None
+) -> Target:
   return Target(
+      board=board,
       name=name,
       title=title,
       files=functools.partial(_files, machine),
@@ -275,6 +317,7 @@ TARGETS = (
         "plain C11 sources for any compiler and board, with a check program",
         dataclasses.replace(_HOST, compiler="cc"),
         False,
+        board_files,
     ),
     _target("c-host", "the same, compiled and run here", _HOST, True),
     *(

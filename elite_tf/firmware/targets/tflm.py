@@ -17,6 +17,7 @@ from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.firmware import sources
 from elite_tf.firmware.targets import program
 from elite_tf.firmware.targets.base import Figures, Project, Target
+from elite_tf.memory import CODE_BYTES
 
 # Seconds that a configuration and a compilation may take.
 BUILD_SECONDS = 300
@@ -154,6 +155,8 @@ def _target(
       run=_run if runs else None,
       generate=_generate,
       hint=hint,
+      code_bytes=CODE_BYTES,
+      board=lambda board: {},  # Their kits know the boards.
   )
 
 

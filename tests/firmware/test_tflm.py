@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from elite_tf import deploy
 from elite_tf.errors import ConfigError, VerificationFailed
@@ -166,6 +167,49 @@ def test_sources_are_clean(compiler, standard, project, tmp_path):
   )  # fmt: skip
 
 
+CAMERA = """
+#include <stdio.h>
+
+#include "model.h"
+
+static const uint8_t pixels[][64] = {%s};
+
+int main() {
+  if (elite_classify(pixels[0], 8, 8, nullptr) != ELITE_NOT_SET_UP) return 1;
+  if (elite_input() || elite_setup() || !elite_input()) return 2;
+  for (const uint8_t *picture : pixels) {
+    printf("%%d\\n", (int)elite_classify(picture, 8, 8, nullptr));
+  }
+  return 0;
+}
+"""
+
+
+def test_pictures_are_classified(model, project, library, tmp_path):
+  """From pixels to the class that TensorFlow Lite Micro has for them."""
+  random = np.random.default_rng(1)
+  images = random.integers(0, 256, (6, 8, 8, 1), dtype=np.uint8)
+  pictures = vectors.Pictures(images, np.zeros(6, int), False)
+  data = vectors.vectors(model, pictures, 6)
+  expected = [
+      int(np.frombuffer(data[8:], np.int8).reshape(12, 74)[i, 64:].argmax())
+      for i in range(6)
+  ]
+  folder = _write("cmake", project, tmp_path / "p")
+  (folder / "vectors.bin").write_bytes(data)
+  rows = ("{%s}" % ",".join(map(str, image.ravel())) for image in images)
+  (folder / "camera.cc").write_text(CAMERA % ",".join(rows))
+  _call("gcc", *STRICT, "-c", "preprocess.c", cwd=folder)
+  _call(
+      "g++", *CXX, f"-I{LIBRARY}", "-o", "camera", "camera.cc",
+      "interpreter.cc", "model_data.cc", "preprocess.o",
+      library / "lib/libtensorflow-microlite.a", cwd=folder,
+  )  # fmt: skip
+  said = _call("./camera", cwd=folder)
+  assert list(map(int, said.split())) == expected
+  assert len(set(expected)) > 1
+
+
 def _run(root, project, folder):
   target = get_target("tflm-cmake")
   project = Project(
@@ -285,7 +329,6 @@ def test_arduino_library_has_the_fields_of_the_specification(project):
 
 
 def test_manifests_are_in_order(project):
-  yaml = pytest.importorskip("yaml")
   files = get_target("tflm-esp-idf").files(project)
   place = "components/elite_model/idf_component.yml"
   manifest = yaml.safe_load(files[place])

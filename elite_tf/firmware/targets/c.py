@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -271,6 +272,7 @@ def board_files(board: Board) -> dict[str, bytes]:
   if board.fpu:
     flags += f" -mfpu={board.fpu} -mfloat-abi=hard"
   about = f"{board.title or board.name}. {board.caveats}".replace("*/", "* /")
+  about = "\n * ".join(textwrap.wrap(about, 76))
   script = f"""\
 /* {about}
  *

@@ -20,7 +20,8 @@ DATA = Path(__file__).parent / "data" / "boards.csv"
 REQUIRED = ("name", "clock_hz", "vector", "flash_bytes", "sram_bytes")
 OPTIONAL = (
     "title", "processor", "clock_source", "flash_source", "sram_source",
-    "date", "caveats",
+    "date", "caveats", "core", "fpu", "flash_origin", "sram_origin",
+    "map_source",
 )  # fmt: skip
 
 # What kernels can vectorize with: nothing (Cortex-M0+), the DSP instructions of
@@ -55,6 +56,12 @@ class Board:
     sram_source: Where the banks of memory are stated.
     date: When the sources were read (YYYY-MM-DD).
     caveats: What the figures do not say.
+    core: Cortex-M core as a compiler calls it (cortex-m4); empty if it is none,
+      or its addresses are not known.
+    fpu: Its floating-point unit, as a compiler calls it; empty for none.
+    flash_origin: Address of the flash.
+    sram_origin: Address of that memory.
+    map_source: Where the addresses are stated.
   """
 
   name: str
@@ -69,6 +76,11 @@ class Board:
   sram_source: str = ""
   date: str = ""
   caveats: str = ""
+  core: str = ""
+  fpu: str = ""
+  flash_origin: int = 0
+  sram_origin: int = 0
+  map_source: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,6 +178,11 @@ def _board(row: dict, place: str) -> Board:
     )
   for field in ("clock_hz", "flash_bytes", "sram_bytes"):
     values[field] = _whole(values[field], field, place)
+  if values.get("core"):
+    for field in ("flash_origin", "sram_origin"):
+      values[field] = _address(values.get(field, ""), field, place)
+  else:
+    values |= {"flash_origin": 0, "sram_origin": 0}
   return Board(**values)
 
 
@@ -176,6 +193,15 @@ def _whole(text: str, field: str, place: str) -> int:
         f" Received: {text!r}"
     )
   return int(text)
+
+
+def _address(text: str, field: str, place: str) -> int:
+  if not re.fullmatch("0x[0-9A-Fa-f]{1,8}", text):
+    raise ConfigError(
+        f"{place}: field {field!r} must be an address such as 0x20000000, where"
+        f" there is a core. Received: {text!r}"
+    )
+  return int(text, 16)
 
 
 def get_board(name: str) -> Board:

@@ -6,22 +6,24 @@ python -m elite_tf.deploy --run_dir=runs/digits-elite --target=c-mps2-an386 \
 
 import contextlib
 import dataclasses
-import json
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from elite_tf.boards import Board, get_board
 from elite_tf.command import run
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.finished import data_settings, find_champion
+from elite_tf.firmware import result
 from elite_tf.firmware.targets import (
     Figures,
     Project,
     Target,
     describe,
     get_target,
+    require_fit,
 )
 from elite_tf.run_folder import RunFolder, store_of
 from elite_tf.settings import Settings
@@ -57,6 +59,12 @@ def define_flags() -> None:
   )
   flags.DEFINE_string(
       "target", "c", "What to make sources for; list explains the targets."
+  )
+  flags.DEFINE_string(
+      "board",
+      "",
+      "A board, as in the search's --board: the network must fit it, and"
+      " --target=c adds a linker script and the compiler's flags.",
   )
   flags.DEFINE_string("out", "", "Folder to write, new or empty.")
   flags.DEFINE_string(
@@ -143,10 +151,13 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
     shutil.rmtree(beside, ignore_errors=True)
 
 
-def make_project(source: Source, count: int, tflm_root: str) -> Project:
-  """Makes what is the same for every target.
+def make_project(
+    target: Target, source: Source, count: int, tflm_root: str
+) -> Project:
+  """Makes what is the network's, and what it is checked with.
 
   Args:
+    target: What the sources are for.
     source: The network and its images.
     count: Images to classify.
     tflm_root: As the flag has it.
@@ -165,7 +176,7 @@ def make_project(source: Source, count: int, tflm_root: str) -> Project:
     pictures = vectors.Pictures(
         data.test.images, data.test.labels, crops(data.description)
     )
-  generated = generate(
+  generated = (target.generate or generate)(
       model,
       source.labels,
       origin=f"Made by elite_tf of {source.model.name}. Do not edit.",
@@ -204,36 +215,6 @@ def progress(count: int) -> Iterator[Callable[[int], None]]:
     yield lambda done: bar.update(task, completed=done)
 
 
-def report(project: Project, figures: Figures) -> Iterator[str]:
-  """Returns what was measured, line by line."""
-  yield (
-      f"{figures.equal} of {figures.vectors} outputs are TensorFlow Lite"
-      " Micro's to the last byte"
-  )
-  if figures.images:
-    share = 100 * figures.images_right / figures.images
-    yield (
-        f"{figures.images_right} of {figures.images} test images right:"
-        f" {share:.2f} %; {figures.images_equal} outputs equal"
-    )
-  for name, value in (
-      ("flash", figures.flash_bytes),
-      ("  of it constants of the network", project.constant_bytes),
-      ("  of it code", figures.code_bytes),
-      ("static RAM", figures.static_ram_bytes),
-      ("  of it the network's buffer", project.buffer_bytes),
-      ("stack", figures.stack_bytes),
-  ):
-    if value is not None:
-      yield f"{name:34}{value:12,} bytes"
-  if figures.instructions:
-    yield f"{'instructions':34}{figures.instructions:12,}"
-  if figures.preprocess_instructions:
-    yield f"{'  to preprocess':34}{figures.preprocess_instructions:12,}"
-  for name, count in figures.layers.items():
-    yield f"  {name:32}{count:12,}"
-
-
 def require_equal(figures: Figures) -> None:
   """Refuses firmware that computes something else than the host.
 
@@ -249,7 +230,9 @@ def require_equal(figures: Figures) -> None:
     )
 
 
-def check_flags(target: Target, images: int, runs: bool) -> None:
+def check_flags(
+    target: Target, images: int, runs: bool, tflm_root: str = ""
+) -> None:
   """Refuses flags that do not go together.
 
   Raises:
@@ -262,7 +245,23 @@ def check_flags(target: Target, images: int, runs: bool) -> None:
   if runs and target.run is None:
     raise ConfigError(f"--run: --target={target.name} has nothing to run on")
   if runs:
-    target.require()
+    target.require(tflm_root)
+
+
+def find_board(name: str, target: Target) -> Board | None:
+  """Returns the board to fit; None if none was named.
+
+  Raises:
+    ConfigError: There is none of that name, or the target is a board itself.
+  """
+  if not name:
+    return None
+  if target.board is None:
+    raise ConfigError(
+        f"--board={name}: --target={target.name} is made for a machine of its"
+        " own"
+    )
+  return get_board(name)
 
 
 def main() -> int:
@@ -274,49 +273,37 @@ def main() -> int:
     print(describe())
     return 0
   target = get_target(values.target)
+  board = find_board(values.board, target)
   source = find_source(
       values.model, values.run_dir, values.champion, values.data
   )
   out = check_out(values.out)
-  check_flags(target, values.images, values.run)
+  check_flags(target, values.images, values.run, values.tflm_root)
   if values.images and not source.data:
     raise ConfigError("--images needs --data, where they come from")
-  project = make_project(source, values.images, values.tflm_root)
+  project = make_project(target, source, values.images, values.tflm_root)
   target.check(project)
-  write_folder(out, target.files(project))
+  files = target.files(project)
+  if board:
+    require_fit(
+        f"--board={board.name}",
+        project,
+        target.code_bytes,
+        board.flash_bytes,
+        board.sram_bytes,
+    )
+    files |= target.board(board)
+  write_folder(out, files)
   if not values.run:
-    _say(values.format, out, target, project, None)
+    result.say(values.format, out, target, project, None)
     return 0
   # There may be fewer than were asked for.
   head = project.files.get("images.bin", bytes(8))[4:8]
   with progress(int.from_bytes(head, "little")) as on_image:
     figures = target.run(out, project, on_image)
-  _say(values.format, out, target, project, figures)
+  result.say(values.format, out, target, project, figures)
   require_equal(figures)
   return 0
-
-
-def _say(form: str, out, target, project: Project, figures) -> None:
-  if form == "json":
-    measured = dataclasses.asdict(figures) if figures else {}
-    print(
-        json.dumps(
-            {
-                "out": str(out),
-                "target": target.name,
-                "constant_bytes": project.constant_bytes,
-                "buffer_bytes": project.buffer_bytes,
-                **measured,
-            }
-        )
-    )
-    return
-  print(
-      f"{out}: {target.name}; constants {project.constant_bytes:,} bytes, buffer"
-      f" {project.buffer_bytes:,} bytes; make check runs it"
-  )
-  for line in report(project, figures) if figures else ():
-    print(line)
 
 
 def console() -> None:

@@ -45,7 +45,10 @@ def test_every_row_is_valid_sourced_and_dated(row):
   assert re.fullmatch("[a-z0-9]+", board.name)
   assert board.title and board.processor and board.caveats
   assert board.vector in boards.VECTORS
-  for source in (board.clock_source, board.flash_source, board.sram_source):
+  assert bool(board.core) == bool(board.map_source)
+  assert bool(board.core) or not board.fpu
+  sources = (board.clock_source, board.flash_source, board.sram_source)
+  for source in (*sources, *[board.map_source] * bool(board.core)):
     # An address and a place in it, or what was probed and when.
     assert re.match(
         r"[a-z.]+[.](com|io|org|cc)/\S+|probed on \S+|doc[.]", source

@@ -168,8 +168,8 @@ def test_runs_on_emulated_boards(name, model, tmp_path):
 PROJECT = Project(b"", {"model.c": b""}, (), 1000, 1000)
 
 
-@pytest.mark.parametrize("name", sorted(TARGETS))
-def test_every_target_makes_a_folder(name, tmp_path):
+@pytest.mark.parametrize("name", [n for n in TARGETS if n[:2] == "c-"] + ["c"])
+def test_every_target_of_plain_c_makes_a_folder(name, tmp_path):
   target = get_target(name)
   files = target.files(PROJECT)
   assert {"model.c", "Makefile", "main.c", "target.mk"} <= set(files)
@@ -193,7 +193,7 @@ def test_networks_larger_than_the_board_are_refused(name):
 def test_missing_tools_are_named(monkeypatch):
   monkeypatch.setenv("PATH", "/nowhere")
   with pytest.raises(ConfigError, match="apt-get install gcc"):
-    get_target("c-mps2-an386").require()
+    get_target("c-mps2-an386").require("")
 
 
 def test_different_outputs_are_an_error():

@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> int:
   parser.add_argument("--format", choices=("text", "json"), default="text")
   flags = parser.parse_args(arguments)
   table = sys.stderr if flags.format == "json" else sys.stdout
-  get_target(flags.target).require()
+  get_target(flags.target).require("")
   print(" " * 10 + "".join(f"{c:>26}" for c in COLUMNS), file=table)
   rows = []
   for name in flags.networks.split(","):

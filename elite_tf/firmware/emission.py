@@ -50,7 +50,7 @@ def sources(
   return {
       "model.h": "".join(_header(program, layout, description)),
       "model.c": "".join(_model(program, layout, description)),
-      "labels.h": _labels(description.labels),
+      "labels.h": labels_header(description.labels),
   }
 
 
@@ -306,7 +306,8 @@ def _lines(numbers: list[str]) -> Iterable[str]:
     yield ",".join(numbers[start : start + _NUMBERS_A_LINE])
 
 
-def _labels(labels: tuple[str, ...]) -> str:
+def labels_header(labels: tuple[str, ...]) -> str:
+  """Returns the header with the names of the classes."""
   names = "".join(f"    {_literal(label)},\n" for label in labels)
   return f"""\
 /* Names of the classes, in the order of the outputs. */

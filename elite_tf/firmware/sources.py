@@ -44,3 +44,13 @@ def read(*paths: str) -> dict[str, bytes]:
     for file in sorted(place.iterdir()) if place.is_dir() else [place]:
       found[file.name] = file.read_bytes()
   return found
+
+
+def tree(path: str) -> dict[str, bytes]:
+  """Returns all files below a folder, by their paths in it."""
+  top = folder() / path
+  return {
+      file.relative_to(top).as_posix(): file.read_bytes()
+      for file in sorted(top.rglob("*"))
+      if file.is_file()
+  }

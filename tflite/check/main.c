@@ -123,6 +123,12 @@ static int check_images(void) {
 }
 
 int main(void) {
+#ifdef ELITE_SET_UP /* In TensorFlow Lite Micro's interpreter. */
+  if (elite_setup() != 0) {
+    platform_print("elite_setup: the library refuses the network\n");
+    return 1;
+  }
+#endif
   int good = check_vectors();
 #ifdef ELITE_PROFILE
   for (int32_t i = 0; i < ELITE_LAYERS; ++i) {

@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Bytes of memory that elite_preprocess needs for pictures of this size; 0 if
  * they need none. */
 size_t elite_preprocess_bytes(int32_t height, int32_t width);
@@ -23,5 +27,9 @@ size_t elite_preprocess_bytes(int32_t height, int32_t width);
  */
 void elite_preprocess(const uint8_t *pixels, int32_t height, int32_t width,
                       void *memory, int8_t *input);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,12 +8,15 @@ neither NumPy nor TensorFlow.
 import difflib
 
 from elite_tf.errors import ConfigError
-from elite_tf.firmware.targets import c
-from elite_tf.firmware.targets.base import Figures, Project, Target
+from elite_tf.firmware.targets import c, tflm
+from elite_tf.firmware.targets.base import Figures, Project, Target, require_fit
 
-__all__ = ("TARGETS", "Figures", "Project", "Target", "describe", "get_target")
+__all__ = (
+    "TARGETS", "Figures", "Project", "Target", "describe", "get_target",
+    "require_fit",
+)  # fmt: skip
 
-_FAMILIES = (c,)
+_FAMILIES = (c, tflm)
 
 TARGETS: dict[str, Target] = {
     target.name: target for family in _FAMILIES for target in family.TARGETS

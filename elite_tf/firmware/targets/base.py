@@ -3,6 +3,12 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from elite_tf.boards import Board
+from elite_tf.errors import ConfigError
+
+STACK_BYTES = 16 * 1024  # As in the linker scripts.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,15 +77,56 @@ class Target:
     title: A line about it.
     files: Project -> all files of the folder, by path.
     check: Project -> nothing; raises ConfigError where it does not fit.
-    require: Raises ConfigError where a tool that a run needs is not installed;
-      None if the target cannot be run.
+    require: What `--tflm_root` has -> nothing; raises ConfigError where a tool
+      that a run needs is not there; None if the target cannot be run.
     run: Folder, project and what to call with the number of each image done
       -> what the run measured; None if the target cannot be run.
+    generate: As `elite_tf.firmware.generate.generate`, which None stands for:
+      makes what is the network's of the folder.
+    hint: How to go on with the folder.
+    code_bytes: About what a program takes of flash besides the constants.
+    board: A real board -> files that are added for it; None if the target is
+      made for a board already.
   """
 
   name: str
   title: str
   files: Callable[[Project], dict[str, bytes]]
   check: Callable[[Project], None] = lambda project: None
-  require: Callable[[], None] | None = None
+  require: Callable[[str], None] | None = None
   run: Callable[[Path, Project, Callable[[int], None]], Figures] | None = None
+  generate: Callable[..., Any] | None = None
+  hint: str = "make check runs it"
+  code_bytes: int = 24 * 1024
+  board: Callable[[Board], dict[str, bytes]] | None = None
+
+
+def require_fit(
+    what: str,
+    project: Project,
+    code_bytes: int,
+    flash_bytes: int,
+    ram_bytes: int,
+) -> None:
+  """Refuses a network that is larger than a board.
+
+  Args:
+    what: The flag and its value, for the error.
+    project: The network.
+    code_bytes: What the program takes of flash besides the constants.
+    flash_bytes: Of the board; 0 for no limit.
+    ram_bytes: Of the board; 0 for no limit.
+
+  Raises:
+    ConfigError: It is; says by how much.
+  """
+  needs = (
+      ("flash", project.constant_bytes + code_bytes, flash_bytes),
+      ("RAM", project.buffer_bytes + STACK_BYTES, ram_bytes),
+  )
+  for kind, needed, there in needs:
+    if there and needed > there:
+      raise ConfigError(
+          f"{what}: the network needs about {needed:,} bytes of {kind},"
+          f" {needed - there:,} more than the {there:,} there are"
+      )

@@ -6,28 +6,27 @@ import re
 import shutil
 import subprocess
 import tempfile
-import threading
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from elite_tf.boards import Board
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.firmware import sources
-from elite_tf.firmware.targets.base import Figures, Project, Target
+from elite_tf.firmware.targets import program
+from elite_tf.firmware.targets.base import Figures, Project, Target, require_fit
 
-# Seconds that a compilation, and a run without images, may take.
+# Seconds that a compilation may take.
 BUILD_SECONDS = 300
-RUN_SECONDS = 600
-
-# Seconds more for every image: the emulator computes some 10^8 instructions a
-# second, and the largest networks take 10^9 for an image.
-IMAGE_SECONDS = 30
 
 # What a small program takes besides the network's constants.
-_CODE_BYTES = 24 * 1024
+CODE_BYTES = 24 * 1024
 
-_STACK_BYTES = 16 * 1024  # As in the linker scripts.
 
-_LINE = re.compile(r"elite (\S+) (\d+)")
+_LINK = (
+    "LINK = --specs=nano.specs --specs=nosys.specs -nostartfiles -L. -T{}"
+    " -Wl,--gc-sections"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,36 +129,37 @@ def _settings(machine: Machine, platform: str) -> Iterator[str]:
   yield f"MACHINE = {machine.flags}\n"
   yield (
       f"MACHINE += -DELITE_CLOCK_HZ={machine.clock_hz}\n"
-      f"LINK = --specs=nano.specs --specs=nosys.specs -nostartfiles -L."
-      f" -T{machine.script} -Wl,--gc-sections\n"
+      f"{_LINK.format(machine.script)}\n"
       f"RUN = {' '.join(emulation(machine, 'check.elf'))}\n"
   )
 
 
-def emulation(machine: Machine, program: str) -> list[str]:
+def _command(machine: Machine, name: str) -> list[str]:
+  return emulation(machine, name) if machine.emulator else [f"./{name}"]
+
+
+def emulation(machine: Machine, name: str) -> list[str]:
   """Returns the command that has the emulator run a program."""
   return [
       "qemu-system-arm", "-M", machine.emulator, "-nographic", "-monitor",
       "none", "-serial", "none", "-icount", "shift=0", "-semihosting-config",
-      "enable=on,target=native", "-kernel", program,
+      "enable=on,target=native", "-kernel", name,
   ]  # fmt: skip
 
 
 def _check(name: str, machine: Machine, project: Project) -> None:
   """Refuses a network that is larger than the board."""
-  needs = (
-      ("flash", project.constant_bytes + _CODE_BYTES, machine.flash_bytes),
-      ("RAM", project.buffer_bytes + _STACK_BYTES, machine.ram_bytes),
+  require_fit(
+      f"--target={name}",
+      project,
+      CODE_BYTES,
+      machine.flash_bytes,
+      machine.ram_bytes,
   )
-  for what, needed, there in needs:
-    if there and needed > there:
-      raise ConfigError(
-          f"--target={name}: the network needs about {needed:,} bytes of"
-          f" {what}, {needed - there:,} more than the {there:,} there are"
-      )
 
 
-def _require(machine: Machine) -> None:
+def _require(machine: Machine, tflm_root: str = "") -> None:
+  del tflm_root  # Not used by plain C.
   tools = {machine.compiler: machine.package, "make": "make"}
   if machine.emulator:
     tools["qemu-system-arm"] = "qemu-system-arm"
@@ -184,10 +184,12 @@ def _run(
     shutil.copytree(folder, build)
     programs = ["check.elf"] + ["profile.elf"] * bool(machine.emulator)
     _make(build, programs)
-    said = _execute(machine, build, "check.elf", on_image)
+    said = program.execute(_command(machine, "check.elf"), build, on_image)
     layers = {}
     if machine.emulator:
-      profile = _execute(machine, build, "profile.elf", lambda _: None)
+      profile = program.execute(
+          _command(machine, "profile.elf"), build, lambda _: None
+      )
       # Of all vectors: per pass, for every one takes the same instructions.
       layers = {
           name: profile[name] // profile["vectors"] for name in project.layers
@@ -233,57 +235,6 @@ def _make(build: Path, programs: list[str]) -> None:
   )
 
 
-def _execute(
-    machine: Machine,
-    build: Path,
-    program: str,
-    on_image: Callable[[int], None],
-) -> dict[str, int]:
-  """Runs a program and returns the figures that it prints."""
-  command = [f"./{program}"]
-  if machine.emulator:
-    command = emulation(machine, program)
-  process = subprocess.Popen(
-      command,
-      cwd=build,
-      stdin=subprocess.DEVNULL,
-      stdout=subprocess.PIPE,
-      stderr=subprocess.STDOUT,
-      text=True,
-      errors="replace",
-  )
-  images = (build / "images.bin").exists()
-  limit = RUN_SECONDS
-  if images:
-    count = int.from_bytes((build / "images.bin").read_bytes()[4:8], "little")
-    limit += IMAGE_SECONDS * count
-  said: dict[str, int] = {}
-  other = []
-  timer = threading.Timer(limit, process.kill)
-  timer.start()
-  try:
-    for line in process.stdout:
-      found = _LINE.fullmatch(line.strip())
-      if found:
-        said[found[1]] = int(found[2])
-        if found[1] == "image":
-          on_image(int(found[2]))
-      else:
-        other.append(line.strip())
-    process.wait()
-  finally:
-    timer.cancel()
-    process.kill()
-    process.wait()
-    process.stdout.close()
-  if "vectors" not in said or process.returncode not in (0, 1):
-    raise VerificationFailed(
-        f"{program} ended without a result, exit code {process.returncode}."
-        f" The last it said: {' '.join(other[-2:]) or 'nothing'}"
-    )
-  return said
-
-
 def _sizes(build: Path) -> dict[str, int]:
   """Returns the bytes of flash and of static RAM of the program."""
   done = subprocess.run(
@@ -309,8 +260,50 @@ def _sizes(build: Path) -> dict[str, int]:
   }
 
 
-def _target(name: str, title: str, machine: Machine, runs: bool) -> Target:
+def board_files(board: Board) -> dict[str, bytes]:
+  """Returns a linker script and the compiler's flags for a board's core.
+
+  Start-up code is the board's own kit's; the script is for a program without
+  one. A board whose core or addresses are not known gets none.
+  """
+  if not board.core:
+    return {}
+  flags = f"-mcpu={board.core} -mthumb"
+  if board.fpu:
+    flags += f" -mfpu={board.fpu} -mfloat-abi=hard"
+  about = f"{board.title or board.name}. {board.caveats}".replace("*/", "* /")
+  about = "\n * ".join(textwrap.wrap(about, 76))
+  script = f"""\
+/* {about}
+ *
+ * For a program without the board's own kit; without a bootloader. */
+MEMORY {{
+  flash (rx) : ORIGIN = {board.flash_origin:#010x}, LENGTH = {board.flash_bytes}
+  ram (rwx) : ORIGIN = {board.sram_origin:#010x}, LENGTH = {board.sram_bytes}
+}}
+REGION_ALIAS("constants", flash)
+STACK_BYTES = 16K;
+INCLUDE sections.ld
+"""
+  settings = f"""\
+# The compiler for {board.title or board.name}: include this file after
+# target.mk. main.c and its platform are for computers and emulators.
+CC = arm-none-eabi-gcc
+MACHINE = {flags}
+{_LINK.format("board.ld")}
+"""
+  return {
+      **sources.read("boards/sections.ld"),
+      "board.ld": script.encode(),
+      "board.mk": settings.encode(),
+  }
+
+
+def _target(
+    name: str, title: str, machine: Machine, runs: bool, board=None
+) -> Target:
   return Target(
+      board=board,
       name=name,
       title=title,
       files=functools.partial(_files, machine),
@@ -326,6 +319,7 @@ TARGETS = (
         "plain C11 sources for any compiler and board, with a check program",
         dataclasses.replace(_HOST, compiler="cc"),
         False,
+        board_files,
     ),
     _target("c-host", "the same, compiled and run here", _HOST, True),
     *(

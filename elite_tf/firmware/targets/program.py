@@ -1,0 +1,73 @@
+"""A check program that is run, and the figures that it prints."""
+
+import re
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from elite_tf.errors import VerificationFailed
+
+# Seconds that a run without images may take.
+RUN_SECONDS = 600
+
+# Seconds more for every image: the emulator computes some 10^8 instructions a
+# second, and the largest networks take 10^9 for an image.
+IMAGE_SECONDS = 30
+
+_LINE = re.compile(r"elite (\S+) (\d+)")
+
+
+def execute(
+    command: list[str], folder: Path, on_image: Callable[[int], None]
+) -> dict[str, int]:
+  """Runs a check program and returns the figures that it prints.
+
+  Args:
+    command: That starts it; its last word is the program.
+    folder: Where it is run, and finds vectors and images.
+    on_image: Called with the number of each image done.
+
+  Raises:
+    VerificationFailed: It ended without a result.
+  """
+  process = subprocess.Popen(
+      command,
+      cwd=folder,
+      stdin=subprocess.DEVNULL,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+      text=True,
+      errors="replace",
+  )
+  images = folder / "images.bin"
+  limit = RUN_SECONDS
+  if images.exists():
+    count = int.from_bytes(images.read_bytes()[4:8], "little")
+    limit += IMAGE_SECONDS * count
+  said: dict[str, int] = {}
+  other = []
+  timer = threading.Timer(limit, process.kill)
+  timer.start()
+  try:
+    for line in process.stdout:
+      found = _LINE.fullmatch(line.strip())
+      if found:
+        said[found[1]] = int(found[2])
+        if found[1] == "image":
+          on_image(int(found[2]))
+      else:
+        other.append(line.strip())
+    process.wait()
+  finally:
+    timer.cancel()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+  if "vectors" not in said or process.returncode not in (0, 1):
+    raise VerificationFailed(
+        f"{Path(command[-1]).name} ended without a result, exit code"
+        f" {process.returncode}. The last it said:"
+        f" {' '.join(other[-2:]) or 'nothing'}"
+    )
+  return said

@@ -126,7 +126,7 @@ class Progress(Observer):
     self._running.add(request.candidate.name)
     if isinstance(request, Export):
       self.say(
-          f"group {request.group}: {request.candidate.name} is"
+          f"group {request.group}: {request.candidate.name} is being"
           f" {'converted and verified' if device.converts() else 'written'}"
       )
 

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import dataclasses
+import errno
 import io
 import json
 import os
@@ -261,7 +262,10 @@ def check_run(settings: Settings, needed_bytes: int) -> RunFolder:
       raise ConfigError(
           f"--run_dir={folder.path} is not empty and holds no search"
       )
-    free = shutil.disk_usage(_nearest_existing(folder.path)).free
+    place = _nearest_existing(folder.path)
+    if not place.is_dir():
+      raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    free = shutil.disk_usage(place).free
     if free < needed_bytes:
       raise ConfigError(
           f"--run_dir={folder.path}: the search needs {needed_bytes >> 20} MiB"

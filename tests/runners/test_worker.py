@@ -8,6 +8,7 @@ from elite_tf import datasets
 from elite_tf.datasets import Split
 from elite_tf.errors import CandidateFailed, ConfigError, VerificationFailed
 from elite_tf.pool import make_pool
+from elite_tf.quantize import Options
 from elite_tf.run_folder import RunFolder
 from elite_tf.runners import worker
 from elite_tf.runners.worker import (
@@ -239,10 +240,11 @@ def test_champion_is_exported(make, monkeypatch, tmp_path):
   monkeypatch.setattr("elite_tf.champions.write_champion", write_champion)
   exported = make().answer(Export(CANDIDATE, 1))
   assert exported == Exported(CANDIDATE.name, {"name": "a"})
-  ((folder, network, _, *settings, form),) = asked
+  ((folder, network, _, *settings, form, options),) = asked
   assert folder == tmp_path / "champions" / CANDIDATE.name
   assert network == "network" and settings == ["int8", 256, 0]
   assert form("network") == "network"
+  assert options == Options()
 
 
 def test_champion_is_exported_by_slices_where_asked_for(make, monkeypatch):
@@ -250,7 +252,7 @@ def test_champion_is_exported_by_slices_where_asked_for(make, monkeypatch):
   _network(monkeypatch, "network")
   monkeypatch.setattr(
       "elite_tf.champions.write_champion",
-      lambda *arguments: forms.append(arguments[-1]) or {},
+      lambda *arguments: forms.append(arguments[-2]) or {},
   )
   monkeypatch.setattr(
       "elite_tf.champions.slice_model",

@@ -208,7 +208,7 @@ def test_search_trains_without_tensorflow_and_convert_finishes_it(
   after = json.loads((folder / "metrics.json").read_text())
   assert after["test_accuracy_float"] == before["test_accuracy_float"]
   int8 = after["conversions"]["int8"]
-  assert int8["equal"] and sum(map(sum, int8["confusion"])) == 24
+  assert int8["equal"] and sum(map(sum, int8["confusion"])) == 20
   size = (folder / "model_int8.tflite").stat().st_size
   assert row["tflite_bytes"] == int8["tflite_bytes"] == size
   assert row["test_accuracy_int8"] == int8["accuracy"]

@@ -109,16 +109,14 @@ def data_settings(values) -> Settings:
   Args:
     values: The command's flags; of a finished search, if they name one.
   """
-  there = {}
+  there = Settings()
   if values.run_dir:
-    config = RunFolder(Path(values.run_dir)).config
-    there = json.loads(config.read_text())["settings"]
-  return Settings(
-      run_dir=values.run_dir,
-      cache_dir=values.cache_dir or there.get("cache_dir", ""),
-      tfds_dir=values.tfds_dir or there.get("tfds_dir", ""),
+    there = finished.data_settings(RunFolder(Path(values.run_dir)))
+  return dataclasses.replace(
+      there,
+      cache_dir=values.cache_dir or there.cache_dir,
+      tfds_dir=values.tfds_dir or there.tfds_dir,
       download=values.download,
-      base_resolution=there.get("base_resolution", 0),
   )
 
 

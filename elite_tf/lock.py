@@ -52,7 +52,7 @@ def _take(path: Path) -> int:
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
       _acquire(file, path)
-      if _is_still(file, path):
+      if is_still(file, path):
         os.ftruncate(file, 0)
         os.pwrite(file, _who_am_i(), 0)
         return file
@@ -75,7 +75,13 @@ def _acquire(file: int, path: Path) -> None:
       raise _refusal(path, holder) from None
 
 
-def _is_still(file: int, path: Path) -> bool:
+def is_still(file: int, path: Path) -> bool:
+  """Returns whether an open file is the one at a path: it may be removed.
+
+  Args:
+    file: Its descriptor.
+    path: Where it was opened.
+  """
   try:
     return os.path.samestat(os.fstat(file), os.stat(path))
   except FileNotFoundError:

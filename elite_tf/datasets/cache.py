@@ -26,8 +26,8 @@ from pathlib import Path
 
 import numpy as np
 
-from elite_tf.datasets import keep, pictures
-from elite_tf.datasets.base import Description, Split, Store
+from elite_tf.datasets import keep, pictures, splits
+from elite_tf.datasets.base import Dataset, Description, Split, Store
 from elite_tf.datasets.ragged import Pixels, Ragged
 from elite_tf.errors import ConfigError
 
@@ -79,6 +79,24 @@ class Decoded:
   parts: dict[str, Split]
   notes: tuple[str, ...]
   folder: Path
+
+  def divide(self, seed: int) -> Dataset:
+    """Cuts the parts that the source does not have.
+
+    Args:
+      seed: Of the validation cut.
+
+    Raises:
+      ConfigError: A class cannot be in each part, or the seed is no seed.
+    """
+    return splits.divide(
+        self.description,
+        self.parts["train"],
+        self.parts.get("test"),
+        seed,
+        val=self.parts.get("val"),
+        notes=self.notes,
+    )
 
 
 def decoded(

@@ -73,7 +73,7 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
       the pictures cannot be read.
   """
   # Here, for a dry run describes the data without numpy.
-  from elite_tf.datasets import cache, splits
+  from elite_tf.datasets import cache
 
   scan = layout.scan(os.path.expanduser(argument))
   description = _description(scan)
@@ -97,14 +97,7 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
         {name: counts[i] for i, name in enumerate(scan.class_names)},
         "that can be read",
     )
-  return splits.divide(
-      found.description,
-      found.parts["train"],
-      found.parts.get("test"),
-      seed,
-      val=found.parts.get("val"),
-      notes=found.notes,
-  )
+  return found.divide(seed)
 
 
 def _description(scan: Layout) -> Description:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from elite_tf import lock
 from elite_tf.errors import ConfigError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -102,20 +103,13 @@ def _locked(path: Path) -> Iterator[None]:
       fcntl.flock(file, fcntl.LOCK_EX)
       # Whoever held the lock before has removed the file: then it is another,
       # or none, that processes which come now lock.
-      if not _same(path, file.fileno()):
+      if not lock.is_still(file.fileno(), path):
         continue
       try:
         yield
       finally:
         path.unlink(missing_ok=True)
       return
-
-
-def _same(path: Path, descriptor: int) -> bool:
-  try:
-    return os.path.samestat(os.stat(path), os.fstat(descriptor))
-  except FileNotFoundError:
-    return False
 
 
 def _sync(path: Path) -> None:

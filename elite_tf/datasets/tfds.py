@@ -58,7 +58,7 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
   Raises:
     ConfigError: If it is unknown, not there, or holds no labelled pictures.
   """
-  from elite_tf.datasets import cache, splits, tfds_child
+  from elite_tf.datasets import cache, tfds_child
 
   with contextlib.ExitStack() as stack:
     # Started if it is needed, once.
@@ -75,14 +75,7 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
         lambda: child().parts(),
         _fingerprint(argument, store),
     )
-  return splits.divide(
-      found.description,
-      found.parts["train"],
-      found.parts.get("test"),
-      seed,
-      val=found.parts.get("val"),
-      notes=found.notes,
-  )
+  return found.divide(seed)
 
 
 def _described(name: str, store: Store) -> Description | None:

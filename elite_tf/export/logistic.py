@@ -10,6 +10,7 @@ parts in ten thousand moves the results away from the middle.
 import numpy as np
 
 from elite_tf.errors import VerificationFailed
+from elite_tf.export import flatbuffer
 from elite_tf.interpreters.micro import run_micro
 from elite_tf.interpreters.reference import run_reference
 
@@ -30,30 +31,27 @@ def align(model: bytes) -> bytes:
   Raises:
     VerificationFailed: No scale nearby was found.
   """
-  from tflite_micro.python.tflite_micro import runtime
-
-  schema = runtime.schema_fb
-  root = _unpack(schema, model)
+  root = flatbuffer.unpack(model)
   graph = root.subgraphs[0]
   agreed: dict[tuple[float, int], float] = {}
   for operator in graph.operators:
     tensor = graph.tensors[operator.inputs[0]]
-    if not _is_logistic(schema, root, operator, tensor):
+    if not _is_logistic(root, operator, tensor):
       continue
     scale = float(tensor.quantization.scale[0])
     zero_point = int(tensor.quantization.zeroPoint[0])
     if (scale, zero_point) not in agreed:
-      agreed[scale, zero_point] = _nearest_scale(schema, model, operator, scale)
+      agreed[scale, zero_point] = _nearest_scale(model, operator, scale)
     # The tensor's producer and readers take its scale from here: the network
     # stays consistent, and its range is wider by as much.
     tensor.quantization.scale = [agreed[scale, zero_point]]
-  return _pack(root)
+  return flatbuffer.pack(root)
 
 
-def _nearest_scale(schema, model: bytes, operator, scale: float) -> float:
+def _nearest_scale(model: bytes, operator, scale: float) -> float:
   for step in range(STEPS):
     wider = float(np.float32(scale * (1 + step * STEP)))
-    probe = _probe(schema, model, operator, wider)
+    probe = _probe(model, operator, wider)
     micro = run_micro(probe, CODES, processes=1).outputs
     if np.array_equal(micro, run_reference(probe, CODES, threads=1)):
       return wider
@@ -63,9 +61,9 @@ def _nearest_scale(schema, model: bytes, operator, scale: float) -> float:
   )
 
 
-def _probe(schema, model: bytes, operator, scale: float) -> bytes:
+def _probe(model: bytes, operator, scale: float) -> bytes:
   """Returns a network of one LOGISTIC that takes all 256 codes."""
-  root = _unpack(schema, model)
+  root = flatbuffer.unpack(model)
   graph = root.subgraphs[0]
   source, target = operator.inputs[0], operator.outputs[0]
   graph.operators = [operator]
@@ -74,25 +72,11 @@ def _probe(schema, model: bytes, operator, scale: float) -> bytes:
   for tensor in (graph.tensors[source], graph.tensors[target]):
     tensor.shape, tensor.shapeSignature = [1, CODES.size], None
   graph.tensors[source].quantization.scale = [scale]
-  return _pack(root)
+  return flatbuffer.pack(root)
 
 
-def _is_logistic(schema, root, operator, tensor) -> bool:
-  code = root.operatorCodes[operator.opcodeIndex]
+def _is_logistic(root, operator, tensor) -> bool:
   return (
-      max(code.builtinCode, code.deprecatedBuiltinCode)
-      == schema.BuiltinOperator.LOGISTIC
-      and tensor.type == schema.TensorType.INT8
+      flatbuffer.operator_name(root, operator) == "LOGISTIC"
+      and tensor.type == flatbuffer.schema().TensorType.INT8
   )
-
-
-def _unpack(schema, model: bytes):
-  return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
-
-
-def _pack(root) -> bytes:
-  import flatbuffers
-
-  builder = flatbuffers.Builder(1024)
-  builder.Finish(root.Pack(builder), b"TFL3")
-  return bytes(builder.Output())

@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from elite_tf.errors import ConfigError
+from elite_tf.export import products
 
 INT32_MAX = 2**31 - 1
 
@@ -40,10 +41,7 @@ def quantize_factor(
     )
   if real == 0:
     return 0, 0
-  fraction, shift = math.frexp(real)
-  multiplier = math.floor(fraction * 2**31 + 0.5)
-  if multiplier == 2**31:
-    multiplier, shift = 2**30, shift + 1
+  multiplier, shift = products.multiplier(real)
   if shift < -31:
     return 0, 0
   if shift > most_shift:

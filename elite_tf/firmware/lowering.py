@@ -10,6 +10,7 @@ What comes of it that is less than the operators:
   - PAD is part of the convolution after it, if nothing else takes its output.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -44,24 +45,17 @@ def lower(graph: Graph) -> Program:
   return fuse(builder.program())
 
 
-def _convolution(builder: Builder, operator: Operator) -> None:
+def _windowed(
+    kernel: str, compute: Callable, builder: Builder, operator: Operator
+) -> None:
+  """Lowers an operator whose kernel goes over the map."""
   source, target = builder.source(operator), builder.target(operator)
   weights = builder.tensor(operator, 1)
   builder.constant(operator, 1)
-  fields, arrays, rows = weighted.convolution(
+  fields, arrays, rows = compute(
       operator, source, weights, builder.tensor(operator, 2), target
   )
-  builder.add(operator, "convolution", fields, arrays, rows)
-
-
-def _depthwise(builder: Builder, operator: Operator) -> None:
-  source, target = builder.source(operator), builder.target(operator)
-  weights = builder.tensor(operator, 1)
-  builder.constant(operator, 1)
-  fields, arrays, rows = weighted.depthwise(
-      operator, source, weights, builder.tensor(operator, 2), target
-  )
-  builder.add(operator, "depthwise", fields, arrays, rows)
+  builder.add(operator, kernel, fields, arrays, rows)
 
 
 def _fully_connected(builder: Builder, operator: Operator) -> None:
@@ -189,8 +183,12 @@ _OPERATORS = {
     "ADD": _sum,
     "AVERAGE_POOL_2D": _average_pool,
     "CONCATENATION": _concatenation,
-    "CONV_2D": _convolution,
-    "DEPTHWISE_CONV_2D": _depthwise,
+    "CONV_2D": functools.partial(
+        _windowed, "convolution", weighted.convolution
+    ),
+    "DEPTHWISE_CONV_2D": functools.partial(
+        _windowed, "depthwise", weighted.depthwise
+    ),
     "FULLY_CONNECTED": _fully_connected,
     "HARD_SWISH": _function(tables.hard_swish),
     "LOGISTIC": _logistic,

@@ -8,7 +8,6 @@ send a candidate back to the worker that has traced it.
 
 import contextlib
 import dataclasses
-import math
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from elite_tf import processes
 from elite_tf.datasets import Description
 from elite_tf.planning import Plan
 from elite_tf.run_folder import RunFolder
-from elite_tf.runners.capacity import Loads, free_bytes, size
+from elite_tf.runners.capacity import Loads, default_workers, free_bytes, size
 from elite_tf.runners.machine import Gpu, gpus, least_used
 from elite_tf.runners.pool import Lost, PoolRunner, PoolWorker
 from elite_tf.runners.worker import Export, Setup
@@ -49,7 +48,8 @@ def open_runner(
   """
   free, cards = free_bytes(), gpus()
   workers, threads, loads = size(settings, plan, description, free, cards)
-  wanted, *_ = size(settings, plan, description, math.inf, cards)
+  heaviest = max(map(sum, loads.needs.values()))
+  wanted, _ = default_workers(len(plan.candidates), cards, heaviest)
   if workers < wanted and not settings.workers:
     say(
         f"{free / 2**30:.1f} GiB of memory are free: {workers} instead of"

@@ -163,12 +163,7 @@ def _require(machine: Machine, tflm_root: str = "") -> None:
   tools = {machine.compiler: machine.package, "make": "make"}
   if machine.emulator:
     tools["qemu-system-arm"] = "qemu-system-arm"
-  for tool, package in tools.items():
-    if shutil.which(tool) is None:
-      raise ConfigError(
-          f"--run needs {tool}, which is not installed: on Debian,"
-          f" apt-get install {package}"
-      )
+  program.require_tools(tools)
 
 
 def _run(

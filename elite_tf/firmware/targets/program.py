@@ -1,12 +1,13 @@
 """A check program that is run, and the figures that it prints."""
 
 import re
+import shutil
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from elite_tf.errors import VerificationFailed
+from elite_tf.errors import ConfigError, VerificationFailed
 
 # Seconds that a run without images may take.
 RUN_SECONDS = 600
@@ -16,6 +17,23 @@ RUN_SECONDS = 600
 IMAGE_SECONDS = 30
 
 _LINE = re.compile(r"elite (\S+) (\d+)")
+
+
+def require_tools(tools: Mapping[str, str]) -> None:
+  """Checks that the programs which a run needs are installed.
+
+  Args:
+    tools: Their names, and Debian's packages that hold them.
+
+  Raises:
+    ConfigError: One is not.
+  """
+  for tool, package in tools.items():
+    if shutil.which(tool) is None:
+      raise ConfigError(
+          f"--run needs {tool}, which is not installed: on Debian,"
+          f" apt-get install {package}"
+      )
 
 
 def execute(

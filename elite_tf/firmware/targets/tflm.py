@@ -6,7 +6,6 @@ for each, which is copied as it is.
 """
 
 import functools
-import shutil
 import struct
 import subprocess
 import tempfile
@@ -95,12 +94,7 @@ def _require(tflm_root: str) -> None:
     )
   if not Path(tflm_root).is_dir():
     raise ConfigError(f"--tflm_root={tflm_root}: no such folder")
-  for tool, package in _TOOLS.items():
-    if shutil.which(tool) is None:
-      raise ConfigError(
-          f"--run needs {tool}, which is not installed: on Debian, apt-get"
-          f" install {package}"
-      )
+  program.require_tools(_TOOLS)
 
 
 def _run(

@@ -125,7 +125,7 @@ def _play_to_the_end(
             folder,
             brackets,
             lambda: recorded.fresh,
-            journal.last,
+            journal,
             settings.keep_checkpoints,
         )
         observer = Observers(progress, housekeeping)
@@ -277,7 +277,7 @@ def _champion(
       "group": bracket.group,
       "params": cost.params,
       "macs": cost.macs,
-      "val_accuracy": bracket.histories[name][-1].val_accuracy,
+      "val_accuracy": bracket.histories[name].val_accuracy[-1],
       **measured(metrics),
       "estimated_seconds": needs.seconds if needs else None,
       "files": folder.champion_files(name),
@@ -292,11 +292,8 @@ def _result(
     workers: int,
     first_step_seconds: float,
 ) -> dict:
-  epochs = [
-      epoch
-      for bracket in brackets
-      for history in bracket.histories.values()
-      for epoch in history
+  histories = [
+      history for bracket in brackets for history in bracket.histories.values()
   ]
   return {
       "groups": [
@@ -315,9 +312,9 @@ def _result(
       "unverified": unverified,
       "seconds": journal.seconds(),
       "training_seconds": journal.seconds(("epoch", "trained")),
-      "step_seconds": sum(epoch.seconds for epoch in epochs),
+      "step_seconds": sum(sum(history.seconds) for history in histories),
       "first_step_seconds": first_step_seconds,
       "convert_seconds": sum(event["seconds"] for event in journal.champions),
-      "candidate_epochs": len(epochs),
+      "candidate_epochs": sum(map(len, histories)),
       "workers": workers,
   }

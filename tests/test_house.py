@@ -146,7 +146,8 @@ def test_tournament_knows_no_runner_and_no_training():
   assert known == {
       f"elite_tf{name}"
       for name in (
-          "", ".tournament", ".elimination", ".noise", ".errors", ".spec"
+          "", ".tournament", ".elimination", ".history", ".noise", ".errors",
+          ".spec",
       )  # fmt: skip
   }
 

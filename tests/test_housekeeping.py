@@ -65,7 +65,7 @@ def _play(folder, new=1000, **options):
         Runner(folder), journal, lambda: keeper.catch_up()
     )
     keeper = Housekeeping(
-        folder, brackets, lambda: recorded.fresh, journal.last, **options
+        folder, brackets, lambda: recorded.fresh, journal, **options
     )
     killer = KillAt(new + len(folder.journal.read_text().splitlines()))
     with contextlib.suppress(Killed):

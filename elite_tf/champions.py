@@ -184,6 +184,7 @@ def metrics_of(
       "conversions": {
           name: {
               "tflite_bytes": len(conversion.model),
+              "per_channel_dense": inspect(conversion.model).per_channel_dense,
               **dataclasses.asdict(conversion.verification),
               **metrics.report(conversion.verification.confusion, names),
               **(

@@ -16,6 +16,7 @@ from pathlib import Path
 from elite_tf import device, finished
 from elite_tf.command import given_flags, run
 from elite_tf.errors import ConfigError
+from elite_tf.export.inspect import dense_note, inspect
 from elite_tf.quantize import Options, check_method, report
 from elite_tf.rows import read_rows
 from elite_tf.run_folder import RunFolder, store_of, write_file
@@ -256,6 +257,9 @@ def main() -> int:
         f" {100 * metrics['test_accuracy_float']:.2f} %), equal to TensorFlow"
         f" Lite Micro on {verified.images:,} images"
     )
+    note = dense_note(inspect(conversions[name].model))
+    if note:
+      print(note)
     if conversions[name].quantization:
       print(report.summary(conversions[name].quantization))
   return 0

@@ -144,10 +144,14 @@ class RunFolder:
       file.unlink(missing_ok=True)
 
   def tidy(self) -> None:
-    """Removes what processes that were killed left half written."""
-    for file in self.path.rglob(".*"):
-      if file.is_file() and file.suffix[1:].isdecimal():
-        file.unlink(missing_ok=True)
+    """Removes files and folders that killed processes left half written."""
+    for path in list(self.path.rglob(".*")):
+      if not path.suffix[1:].isdecimal():
+        continue
+      if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+      else:
+        path.unlink(missing_ok=True)
 
   def read_histories(self) -> dict[str, tuple[Epoch, ...]]:
     """Returns the epochs of every candidate that has any, by name.

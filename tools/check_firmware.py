@@ -47,8 +47,7 @@ def deploy(source: list[str], target: str, images: int) -> dict:
   figures = json.loads(done.stdout) if done.stdout else {}
   figures.pop("layers", None)
   return {
-      "network": source[1].partition("=")[2] or source[0],
-      "from": source[0].partition("=")[2],
+      "network": " ".join(source),
       "target": target,
       "ok": done.returncode == 0,
       "error": done.stderr.strip().rpartition("\n")[2] * bool(done.returncode),

@@ -16,6 +16,7 @@ from pathlib import Path
 from elite_tf import device, finished
 from elite_tf.command import given_flags, run
 from elite_tf.errors import ConfigError
+from elite_tf.families import is_own
 from elite_tf.quantize import Options, check_method, report
 from elite_tf.rows import read_rows
 from elite_tf.run_folder import RunFolder, store_of, write_file
@@ -27,7 +28,7 @@ def define_flags() -> None:
   from absl import flags  # pylint: disable=g-import-not-at-top
 
   defaults = Settings()
-  flags.DEFINE_string("model", "", "A .keras file of one of the families.")
+  flags.DEFINE_string("model", "", "A .keras file of any network of images.")
   flags.DEFINE_string(
       "run_dir", "", "A finished search, instead of --model and --data."
   )
@@ -136,8 +137,13 @@ def check_output(path: str, overwrite: bool) -> Path:
   return out
 
 
-def load_model(path: Path):
+def load_model(path: Path, pool: str = ""):
   """Returns the keras.Model of a .keras file.
+
+  Args:
+    path: The file.
+    pool: Family of the search that made it; the module of the user's own may
+      hold layers that the file names.
 
   Raises:
     ConfigError: It is missing or no .keras file.
@@ -146,6 +152,10 @@ def load_model(path: Path):
 
   if not path.is_file():
     raise ConfigError(f"--model={path}: no such file")
+  if is_own(pool):
+    from elite_tf import own_model  # pylint: disable=g-import-not-at-top
+
+    own_model.load(pool)
   try:
     return keras.saving.load_model(path, compile=False)
   except Exception as error:  # pylint: disable=broad-except
@@ -154,11 +164,12 @@ def load_model(path: Path):
     raise ConfigError(f"--model={path} cannot be loaded ({reason})") from error
 
 
-def check_model(path: Path, model, description) -> None:
-  """Checks that a model suits a data set.
+def check_model(path: Path, model, description, quantize: str) -> None:
+  """Checks that a model suits a data set and how it is to be quantized.
 
   Raises:
-    ConfigError: Its input or its classes are not those of the data.
+    ConfigError: Its input or its classes are not those of the data, or it has
+      to have the families' layers and has others.
   """
   shape, outputs = model.input_shape, model.output_shape
   if (
@@ -176,10 +187,12 @@ def check_model(path: Path, model, description) -> None:
         f"--model={path} must have an output for each of the"
         f" {description.classes} classes of --data. Received: output {outputs}"
     )
+  if quantize != "qat":
+    return
   try:
     read_rows(model)
   except ConfigError as error:
-    raise ConfigError(f"--model={path}: {error}") from error
+    raise ConfigError(f"--quantize=qat, --model={path}: {error}") from error
 
 
 def _say(line: str) -> None:
@@ -224,8 +237,8 @@ def main() -> int:
   device.prepare()
   from elite_tf import champions
 
-  model = load_model(path)
-  check_model(path, model, description)
+  model = load_model(path, settings.pool)
+  check_model(path, model, description, values.quantize)
   if not settings.base_resolution:
     settings = dataclasses.replace(
         settings, base_resolution=model.input_shape[1]
@@ -276,8 +289,8 @@ def _finish(values) -> int:
   from elite_tf import finishing  # pylint: disable=g-import-not-at-top
 
   def load(path: Path, description):
-    model = load_model(path)
-    check_model(path, model, description)
+    model = load_model(path, settings.pool)
+    check_model(path, model, description, settings.quantize)
     return model
 
   names = finishing.unfinished(folder, values.champion)

@@ -137,19 +137,22 @@ def test_a_model_for_other_data_is_refused():
   for classes, channels in ((7, 1), (10, 3)):
     network = model.build(make_pool("hf", classes, channels, 32)[-1])
     with pytest.raises(ConfigError, match="--data"):
-      convert.check_model(Path("m.keras"), network, description)
+      convert.check_model(Path("m.keras"), network, description, "int8")
 
 
-def test_a_model_of_another_architecture_is_refused():
+def test_a_model_of_another_architecture_is_refused_by_qat_alone():
   image = keras.Input((32, 32, 1))
   x = keras.layers.MaxPooling2D(name="pooled")(image)
   x = keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(x))
   network = keras.Model(image, x, name="other")
+  description = datasets.describe("digits")
+  for quantize in ("int8", "int16x8", "auto", "none"):
+    convert.check_model(Path("m.keras"), network, description, quantize)
   with pytest.raises(ConfigError) as error:
-    convert.check_model(Path("m.keras"), network, datasets.describe("digits"))
+    convert.check_model(Path("m.keras"), network, description, "qat")
   line = str(error.value)
   assert "\n" not in line
-  for part in ("--model=m.keras", "other", "'pooled'", "MaxPooling2D"):
+  for part in ("--quantize=qat", "--model=m.keras", "other", "'pooled'", "MaxPooling2D"):
     assert part in line
 
 

@@ -3,7 +3,23 @@
 import keras
 from keras import ops
 
+from elite_tf.keras_cost import every_layer
 from elite_tf.training import backends
+
+
+def forget_averages(model: keras.Model) -> keras.Model:
+  """Has Keras's own batch norms leave the batch's statistics in training.
+
+  By a momentum of 0: then they are averaged as those of `BatchStatistics` are,
+  by the recipe and once. The variance is the batch's own, sum / n.
+
+  Args:
+    model: A network in training; one that is exported keeps its momentum.
+  """
+  for layer in every_layer(model):
+    if isinstance(layer, keras.layers.BatchNormalization):
+      layer.momentum = 0.0
+  return model
 
 
 class BatchStatistics(keras.layers.BatchNormalization):

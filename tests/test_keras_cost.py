@@ -39,7 +39,7 @@ def test_published_networks(name):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_planned_networks(family):
   """The plan's figures, and its size in training, of networks as built."""
-  candidate = make_pool(family, 10, 1, 32)[-2]
+  candidate = make_pool(family, 10, 1, 32, levels=6)[-2]
   rows = FAMILIES[family].plan(candidate)
   cost, size = count(model.build(candidate))
   assert cost == network_cost(rows)

@@ -16,7 +16,7 @@ from elite_tf.families import is_own
 from elite_tf.spec import Candidate, Epoch
 from elite_tf.training import checkpoint as checkpoints
 from elite_tf.training import first_weights
-from elite_tf.training.batch_norm import BatchStatistics, forget_averages
+from elite_tf.training.batch_norm import BatchStatistics, leave_averaging
 from elite_tf.training.batches import Inputs, prepare
 from elite_tf.training.checkpoint import Checkpoint
 from elite_tf.training.functional import FunctionalModel
@@ -102,7 +102,9 @@ class Trainer:
     own = is_own(candidate.family)
     with precision("float32" if own else best_precision()):
       network = first_weights.build(candidate, BUILDERS, seed)
-    self._function = FunctionalModel(forget_averages(network))
+    self._function = FunctionalModel(
+        leave_averaging(network) if own else network
+    )
     self._state = initial_state(self._function)
     self._train_step, self._evaluate_step = make_steps(
         self._function,

@@ -8,6 +8,7 @@ The last one finishes a search that was made without TensorFlow: afterwards its
 folder is as if made with it.
 """
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -155,7 +156,8 @@ def load_model(path: Path, pool: str = ""):
   if is_own(pool):
     from elite_tf import own_model  # pylint: disable=g-import-not-at-top
 
-    own_model.load(pool)
+    with contextlib.suppress(ConfigError):  # Keras's layers need no module.
+      own_model.load(pool)
   try:
     return keras.saving.load_model(path, compile=False)
   except Exception as error:  # pylint: disable=broad-except

@@ -102,7 +102,8 @@ FREE = (
 
 def every_layer(model: keras.layers.Layer) -> list[keras.layers.Layer]:
   """Returns the layers of a model, and those inside of them, each once."""
-  return model._flatten_layers(include_self=False)  # pylint: disable=protected-access
+  # pylint: disable-next=protected-access
+  return model._flatten_layers(include_self=False)
 
 
 def count(model: keras.Model) -> tuple[Cost, Size]:

@@ -76,7 +76,8 @@ def build(candidate: Candidate) -> keras.Model:
     with contextlib.redirect_stdout(sys.stderr):
       model = function(*arguments, **named)
   except (Exception, SystemExit) as error:  # pylint: disable=broad-except
-    call = ", ".join([*map(str, arguments), *(f"{k}={v}" for k, v in named.items())])
+    named_too = (f"{name}={value}" for name, value in named.items())
+    call = ", ".join([*map(str, arguments), *named_too])
     raise ConfigError(
         f"--pool={pool} fails for ({call}): {_reason(error)}"
     ) from error

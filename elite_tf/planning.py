@@ -321,7 +321,8 @@ def plan(
   """Returns the plan of a search as a plain dictionary, without TensorFlow.
 
   Args:
-    pool: Family that the candidates are drawn from.
+    pool: Family that the candidates are drawn from; `module:function` of one's
+      own builds its networks in another process.
     classes: Number of classes, at least two.
     channels: Channels of the images, 1 or 3.
     base_resolution: Input size at r = 1, in pixels; None means the family's

@@ -83,8 +83,9 @@ def prices(request: Request) -> Iterator[Source | Price]:
     except Exception as error:  # pylint: disable=broad-except
       # Of a layer of the user's own that cannot be called, whatever it raises.
       line = " ".join(str(error).split())
-      kind = "" if isinstance(error, ConfigError) else f"{type(error).__name__}: "
-      raise ConfigError(f"--pool={pool}: {kind}{line}") from error
+      if not isinstance(error, ConfigError):
+        line = f"{type(error).__name__}: {line}"
+      raise ConfigError(f"--pool={pool}: {line}") from error
     yield price
     keras.backend.clear_session()
 

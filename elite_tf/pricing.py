@@ -31,10 +31,12 @@ class Prices:
   """What the candidates of a user's own family cost.
 
   Attributes:
+    key: What else decides them: pool, classes and channels.
     source: The file of the function's module.
     found: Price by candidate's name.
   """
 
+  key: str
   source: Source
   found: dict[str, Price]
 
@@ -48,6 +50,7 @@ class Prices:
     try:
       read = json.loads(path.read_text("utf-8"))
       return cls(
+          read["key"],
           Source(**read["source"]),
           {
               name: Price(Cost(**price["cost"]), Size(**price["size"]))
@@ -85,6 +88,8 @@ def price(
         f"--slices is for the built-in families. Received: --pool={pool}"
     )
   names = [candidate.name for candidate in candidates]
+  if known and known.key != _key(candidates[0]):
+    known = None
   if known and known.found.keys() >= set(names):
     if digest(known.source.path) == known.source.digest != "":
       return known
@@ -94,12 +99,16 @@ def price(
     before, now = known.found.get(name), found.found[name]
     if before not in (None, now):
       raise ConfigError(
-          f"--pool={pool} must build the networks that this search began with:"
-          f" {name} had {before.cost.params} parameters and"
+          f"--pool={pool} must build the networks with which the search in this"
+          f" --run_dir began: {name} had {before.cost.params} parameters and"
           f" {before.cost.macs} multiply-accumulates. Received:"
           f" {now.cost.params} and {now.cost.macs}"
       )
   return found
+
+
+def _key(one: Candidate) -> str:
+  return f"{one.family}, {one.classes} classes, {one.channels} channels"
 
 
 def _ask(request: Request, patience: float) -> Prices:
@@ -112,6 +121,7 @@ def _ask(request: Request, patience: float) -> Prices:
           "elite_tf.pricer",
           str(theirs.fileno()),
           pass_fds=(theirs.fileno(),),
+          stdout=2,  # What is printed there is no result.
           # It hardly computes: an accelerator's memory is for the workers.
           env={"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"},
       )
@@ -136,6 +146,7 @@ def _ask(request: Request, patience: float) -> Prices:
       connection.send(request)
       source = receive("the module's import")
       return Prices(
+          _key(request.candidates[0]),
           source,
           {c.name: receive(f"building {c.name}") for c in request.candidates},
       )

@@ -152,8 +152,8 @@ def test_a_model_of_another_architecture_is_refused_by_qat_alone():
     convert.check_model(Path("m.keras"), network, description, "qat")
   line = str(error.value)
   assert "\n" not in line
-  for part in ("--quantize=qat", "--model=m.keras", "other", "'pooled'", "MaxPooling2D"):
-    assert part in line
+  assert line.startswith("--quantize=qat, --model=m.keras: other")
+  assert "'pooled'" in line and "MaxPooling2D" in line
 
 
 def test_what_was_tried_is_told(trained, tmp_path):

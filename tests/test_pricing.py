@@ -95,6 +95,12 @@ def test_what_is_known_is_not_built_again(child, tmp_path):
   assert pricing.Prices.read(path) is None
 
 
+def test_other_classes_are_other_networks(child):
+  known = _plan().prices
+  other = planning.make_plan(_settings(), 7, 1, 32, known)
+  assert len(child) == 2 and other.prices.key != known.key
+
+
 def test_the_run_folder_is_where_prices_are_found(child, tmp_path):
   settings = _settings(run_dir=str(tmp_path / "run"), data="digits")
   said = []
@@ -120,9 +126,9 @@ def test_a_changed_file_is_priced_anew_and_must_cost_the_same(
   with pytest.raises(ConfigError) as caught:
     _plan(known)
   assert str(caught.value) == (
-      "--pool=nets:mine must build the networks that this search began with:"
-      " mine-w4-d1-r32 had 32000 parameters and 228 multiply-accumulates."
-      " Received: 64000 and 228"
+      "--pool=nets:mine must build the networks with which the search in this"
+      " --run_dir began: mine-w4-d1-r32 had 32000 parameters and 228"
+      " multiply-accumulates. Received: 64000 and 228"
   )
 
 

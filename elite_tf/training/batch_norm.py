@@ -40,8 +40,8 @@ def leave_averaging(model: keras.Model) -> keras.Model:
 
   Then the recipe averages them, and it alone. Those of four axes become
   `BatchStatistics`, whose fused operation saves a fifth of the steps and a
-  third of the tracing; the others get a momentum of 0, which leaves the same but for
-  the variance, there sum / n.
+  third of the tracing; the others get a momentum of 0, which leaves the same
+  but for the variance, there sum / n.
 
   Args:
     model: A network in training; one that is exported is built anew.

@@ -109,7 +109,8 @@ class FunctionalModel:
 def split(flat, variables) -> list:
   """Returns the parts of a flat vector in the shapes of the variables."""
   ends = np.cumsum([int(np.prod(v.shape)) for v in variables])
-  parts = ops.split(flat, [int(end) for end in ends[:-1]])
+  cuts = [int(end) for end in ends[:-1]]
+  parts = ops.split(flat, cuts) if cuts else [flat]
   return [ops.reshape(part, v.shape) for part, v in zip(parts, variables)]
 
 

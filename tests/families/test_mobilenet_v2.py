@@ -1,7 +1,6 @@
 """MobileNetV2 against the published one, and Keras's."""
 
 import dataclasses
-import math
 
 import keras
 import pytest
@@ -10,7 +9,6 @@ from elite_tf.cost import network_cost
 from elite_tf.families import mobilenet_v2
 from elite_tf.model import build
 from elite_tf.pool import make_pool
-from elite_tf.spec import Cost
 
 
 def _candidate(**changes):
@@ -77,7 +75,10 @@ def test_network_by_hand_at_one_pixel_a_stage():
   # The bottleneck is linear, and is added as it is.
   assert rows["block3b_add"].inputs[1] == "block3a_project_bn"
   assert rows["head_conv"].shape == (1, 1, 1280)
-  repeats = [sum(f"block{n}{c}_dwconv" in rows for c in "abcd") for n in range(2, 9)]
+  repeats = [
+      sum(f"block{number}{letter}_dwconv" in rows for letter in "abcd")
+      for number in range(2, 9)
+  ]
   assert repeats == [1, 2, 3, 4, 3, 3, 1]
   assert {x.kernel for x in rows.values() if x.op == "depthwise"} == {3}
 

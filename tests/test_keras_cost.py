@@ -108,11 +108,10 @@ def test_every_rule_is_tested():
 
 def test_attention_by_hand():
   """12 queries of 8 numbers, 5 keys, 2 heads of 3 and values of 4."""
-  query, value = keras.Input((12, 8)), layers.Dense(7)
   image = keras.Input((17, 8))
-  query, other = image[:, :12], image[:, 12:]
+  query, value = image[:, :12], layers.Dense(7)(image[:, 12:])
   attend = layers.MultiHeadAttention(2, 3, value_dim=4)
-  cost, _ = count(keras.Model(image, attend(query, value(other))))
+  cost, _ = count(keras.Model(image, attend(query, value)))
   projections = 12 * 8 * 6 + 5 * 7 * 6 + 5 * 7 * 8 + 12 * 8 * 8
   assert cost.macs == 5 * 8 * 7 + projections + 12 * 5 * 2 * (3 + 4)
 

@@ -137,17 +137,15 @@ def test_a_changed_file_is_priced_anew_and_must_cost_the_same(
     [
         ("os._exit(3)", "building mine-w4-d1-r32 ended with exit code 3"),
         ("os.abort()", "building mine-w4-d1-r32 died of SIGABRT"),
-        (
-            "number and time.sleep(99)",
-            "building mine-w4-d1-r29 has not come back after 12 s",
-        ),
+        # On a busy machine it may not even have begun.
+        ("number and time.sleep(99)", "has not come back after 2 s"),
         ("connection.send(ConfigError('--pool=x: no'))", "--pool=x: no"),
     ],
 )
 def test_whatever_the_child_does_is_one_line(child, monkeypatch, instead, said):
   monkeypatch.setenv("INSTEAD", instead)
   candidates = [c for c in make_pool(POOL, 10, 1, 32) if c.w == 4]
-  patience = 12.0 if "sleep" in instead else pricing.PATIENCE
+  patience = 2.0 if "sleep" in instead else pricing.PATIENCE
   with pytest.raises(ConfigError) as caught:
     pricing.price(candidates, _settings(), patience=patience)
   line = str(caught.value)

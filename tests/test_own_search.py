@@ -94,7 +94,6 @@ def test_the_champion_is_verified_and_converted_again(finished, tmp_path):
   assert done.returncode == 0, done.stderr
   again = json.loads(done.stdout)["conversions"]["int8"]
   assert again["equal"] and again["accuracy"] == int8["accuracy"]
-  assert out.stat().st_size == champion["tflite_bytes"]
 
   # The same command again builds nothing to say that the search has ended.
   done = _run(run_dir.parent, "search", *flags)

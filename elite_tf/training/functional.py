@@ -63,9 +63,7 @@ class FunctionalModel:
     for number, variable in enumerate(self.seeds):
       # Two dropout layers never share a generator, nor do two steps.
       key = ops.cast(number, "uint32")
-      values[id(variable)] = ops.stack(
-          [key, 0 * key if step is None else step]
-      )
+      values[id(variable)] = ops.stack([key, 0 * key if step is None else step])
     probabilities, updated = self.model.stateless_call(
         split(weights, self.weights),
         [values[key] for key in self._order],

@@ -10,6 +10,7 @@ import shutil
 from rich.console import Console
 
 from elite_tf import datasets, device, lock
+from elite_tf.boards import Limits
 from elite_tf.champions import measured
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
@@ -76,6 +77,8 @@ def run_search(
     return _checked(result, folder)
   with lock.hold(folder.lock):
     open_run(settings, versions, 0)  # Part of the room is taken by now.
+    if plan.prices is not None:
+      write_file(folder.prices, plan.prices.to_json())
     folder.tidy()
     try:
       result = _play_to_the_end(settings, plan, description, folder, console)
@@ -181,7 +184,7 @@ def _announce(
       f" {description.classes} classes; {len(plan.candidates)} candidates in"
       f" {len(plan.grouping.groups)} groups, {plan.candidate_epochs} epochs"
   )
-  for note in description.notes:
+  for note in (*description.notes, *plan.notes):
     progress.say(note)
   progress.say(f"augmentation of the training images: {settings.augment}")
   if not device.converts():
@@ -247,7 +250,7 @@ def _replace_misfits(
   jobs, all_fit = [], True
   for champion in champions:
     needs = plan.needs[plan.position(champion["name"])]
-    if needs is None or champion["tflite_bytes"] is None:
+    if limits == Limits() or champion["tflite_bytes"] is None:
       continue
     missing = measured_shortfall(
         needs, limits, champion["tflite_bytes"], champion["arena_bytes"]

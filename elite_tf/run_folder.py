@@ -91,6 +91,11 @@ class RunFolder:
     return self.path / "search.flags"
 
   @property
+  def prices(self) -> Path:
+    """What the networks of a user's own family cost."""
+    return self.path / "prices.json"
+
+  @property
   def journal(self) -> Path:
     """Append-only record of the search."""
     return self.path / "journal.jsonl"

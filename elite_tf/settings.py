@@ -21,7 +21,8 @@ class Settings:
     tfds_dir: Where TensorFlow Datasets' data lie; empty means its default.
     download: Whether data of `tfds:` that are not there may be fetched.
     run_dir: Folder of the run; empty means `runs/<data>-<pool>`.
-    pool: Family that the candidates are drawn from.
+    pool: Family that the candidates are drawn from, or `module:function` of the
+      user's own (`elite_tf.own_model`).
     levels: Coefficients per axis.
     base_resolution: Input size at r = 1, in pixels; 0 means by the data.
     activation: Activation of stem, blocks and head; empty means the family's.

@@ -273,7 +273,9 @@ def _finish(values) -> int:
   settings = dataclasses.replace(Settings(**config["settings"]), **given)
   check_method(settings.quantize)
   device.prepare()
-  from elite_tf import finishing  # pylint: disable=g-import-not-at-top
+  # pylint: disable=g-import-not-at-top
+  from elite_tf import finishing
+  from elite_tf import report as report_page
 
   def load(path: Path, description):
     model = load_model(path)
@@ -282,6 +284,8 @@ def _finish(values) -> int:
 
   names = finishing.unfinished(folder, values.champion)
   finishing.finish(folder, names, settings, load, _say)
+  if names:
+    report_page.write_or_say(folder, _say)
   if not names:
     _say(
         f"{folder.path}: every champion has its .tflite files already; --out"

@@ -9,7 +9,7 @@ import shutil
 
 from rich.console import Console
 
-from elite_tf import datasets, device, lock
+from elite_tf import datasets, device, lock, planning, report
 from elite_tf.champions import measured
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
@@ -31,6 +31,7 @@ from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.runners.worker import Export
 from elite_tf.settings import Settings
 from elite_tf.spec import Epoch, Job
+from elite_tf.tensorboard import open_board
 from elite_tf.tournament import Bracket, Rules, Runner, play
 
 
@@ -76,12 +77,18 @@ def run_search(
     return _checked(result, folder)
   with lock.hold(folder.lock):
     open_run(settings, versions, 0)  # Part of the room is taken by now.
+    write_file(folder.plan, planning.plan_of_run(plan, description))
     folder.tidy()
+    stopped = "interrupted"
     try:
       result = _play_to_the_end(settings, plan, description, folder, console)
+      write_file(folder.result, json.dumps(result, indent=2) + "\n")
+    except Exception as error:
+      stopped = str(error)
+      raise
     finally:
       folder.tidy()  # Workers are killed in the midst of what they write.
-    write_file(folder.result, json.dumps(result, indent=2) + "\n")
+      report.write_or_say(folder, say, stopped)
   return _checked(result, folder)
 
 
@@ -106,8 +113,11 @@ def _play_to_the_end(
       def on_epoch(name: str, epoch: Epoch) -> None:
         journal.append(epoch_to_event(name, epoch))
         progress.on_epoch(name, epoch)
+        board.on_epoch(name, epoch)
 
-      with get_runner(settings.runner).open_runner(
+      with open_board(settings, folder, plan) as board, get_runner(
+          settings.runner
+      ).open_runner(
           settings,
           folder,
           plan,
@@ -128,7 +138,7 @@ def _play_to_the_end(
             journal.last,
             settings.keep_checkpoints,
         )
-        observer = Observers(progress, housekeeping)
+        observer = Observers(progress, housekeeping, board)
         play(brackets, recorded, observer)
         while True:
           champions, unverified = _write_champions(

@@ -1,6 +1,7 @@
 """The plan of a search: who competes with whom, and what it will take."""
 
 import dataclasses
+import json
 import os
 
 from elite_tf import datasets
@@ -250,6 +251,17 @@ def plan_to_json(plan: Plan) -> dict:
       "candidate_epochs": plan.candidate_epochs,
       "disk_bytes": plan.disk_bytes,
   }
+
+
+def plan_of_run(plan_: Plan, description: Description) -> str:
+  """Returns what plan.json of a run folder holds: the plan and its data.
+
+  It outlives the data, a board's file and the version that made it.
+  """
+  known = plan_to_json(plan_)
+  known["base_resolution"] = plan_.base_resolution
+  known["data"] = dataclasses.asdict(description)
+  return json.dumps(known, indent=1) + "\n"
 
 
 def plan(

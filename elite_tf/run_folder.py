@@ -91,6 +91,11 @@ class RunFolder:
     return self.path / "search.flags"
 
   @property
+  def plan(self) -> Path:
+    """Who competes with whom, and on what data."""
+    return self.path / "plan.json"
+
+  @property
   def journal(self) -> Path:
     """Append-only record of the search."""
     return self.path / "journal.jsonl"

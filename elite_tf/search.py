@@ -18,6 +18,7 @@ from elite_tf.quantize import check_method
 from elite_tf.run_folder import RunFolder, default_run_dir
 from elite_tf.runners import check_runner
 from elite_tf.settings import PRESETS, Settings, resolve
+from elite_tf.tensorboard import check_tensorboard
 
 _HELP = {
     "data": (
@@ -110,6 +111,10 @@ _HELP = {
         " tracing) after which a worker is taken to hang; 0 means never."
     ),
     "keep_checkpoints": "Keep the checkpoints of eliminated candidates.",
+    "tensorboard": (
+        "Write curves and scores for TensorBoard, too: tensorboard --logdir"
+        " RUN_DIR."
+    ),
     "seed": "Decides first weights, order of images, dropout and the val split.",
 }
 
@@ -146,6 +151,7 @@ def prepare(settings: Settings):
   device.backend()
   check_method(settings.quantize)
   check_runner(settings.runner)
+  check_tensorboard(settings)
   plan, description = planning.plan_for_data(settings)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
   settings = dataclasses.replace(

@@ -5,10 +5,10 @@ from elite_tf.report.facts import Group
 
 # Pixels that a candidate and a round take.
 ROW = 22
-COLUMN = 122
+COLUMN = 128
 
 # Where a score ends and the way to the next round begins, in columns.
-SCORE = 0.8
+SCORE = 0.83
 
 
 def standings(group: Group) -> list[list[tuple[str, float | None]]]:
@@ -42,9 +42,8 @@ def draw_bracket(group: Group, prefix: str) -> str:
   if group.rounds and last:
     columns.append(last)
   rows = max(map(len, columns))
-  drawn = Drawing(COLUMN * max(3, len(columns)), ROW * (rows + 1.4))
-  axes = drawn.axes[0]
-  axes.set_axis_off()
+  drawn = Drawing(COLUMN * max(3, len(columns)), ROW * (rows + 1.2), bare=True)
+  axes = drawn.axes
   axes.set_xlim(0, max(3, len(columns)))
   axes.set_ylim(rows + 0.2, -1)
   places = [{name: row for row, (name, _) in enumerate(c)} for c in columns]
@@ -92,8 +91,8 @@ def _connect(axes, number, row, places, name) -> None:
     return
   there = places[number + 1][name]
   axes.plot(
-      [number + SCORE + 0.03, number + SCORE + 0.08,
-       number + 0.93, number + 0.98],
+      [number + SCORE + 0.025, number + SCORE + 0.065,
+       number + 0.945, number + 0.985],
       [row, row, there, there],
       color=ACCENT if len(places[number + 1]) == 1 else GRID,
       linewidth=1.6,

@@ -110,7 +110,7 @@ def _draw(cost: Cost, all_: list[Point], champions: list[Point]) -> str:
   drawn = Drawing()
   _scatter(drawn, all_, MUTED, 30, ":")
   _scatter(drawn, champions, ACCENT, 64, "-", marker="D")
-  axes = drawn.axes[0]
+  axes = drawn.axes
   axes.locator_params(axis="x", nbins=5)
   axes.set_xlabel(cost.label)
   axes.set_ylabel("validation accuracy, %")
@@ -132,7 +132,7 @@ def _scatter(
   """Draws points and the Pareto front among them."""
   if not points:
     return
-  axes = drawn.axes[0]
+  axes = drawn.axes
   best = [
       points[n] for n in front([(p.cost, p.accuracy) for p in points])
   ]
@@ -210,7 +210,7 @@ def _draw_published(run: Run, cost: Cost) -> str:
       for c in run.champions
   ]
   _scatter(drawn, points, ACCENT, 64, "-", "D")
-  axes = drawn.axes[0]
+  axes = drawn.axes
   axes.set_xlabel(cost.label)
   axes.set_ylabel("top-1, %")
   label = f"Champions' test accuracy against {cost.label}, among published ones."

@@ -26,7 +26,7 @@ BY_ROUND = (
 def draw_curves(run: Run, group: Group) -> str:
   """Returns the picture of a group's validation accuracy by epoch."""
   drawn = Drawing()
-  axes = drawn.axes[0]
+  axes = drawn.axes
   longest = 1
   for name in group.candidates:
     history = run.histories.get(name, ())

@@ -54,7 +54,7 @@ _STYLE = {
     "figure.facecolor": "none",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # Comes with matplotlib.
-    "font.size": 10.5,
+    "font.size": 11.5,
     "grid.color": GRID,
     "grid.linewidth": 0.6,
     "legend.frameon": False,
@@ -86,30 +86,29 @@ class Drawing:
 
   Attributes:
     figure: matplotlib's.
-    axes: Its axes, row by row.
+    axes: Its axes.
   """
 
   def __init__(
       self,
       width: float = WIDTH,
       height: float = HEIGHT,
-      rows: int = 1,
-      columns: int = 1,
-      **options,
+      bare: bool = False,
   ):
     """Makes an empty figure; to be used within `style`.
 
     Args:
       width: In pixels.
       height: In pixels.
-      rows: Of axes.
-      columns: Of axes.
-      **options: Of matplotlib's `Figure.subplots`.
+      bare: Whether there is nothing but what is drawn: no axes about it.
     """
-    self.figure = Figure(figsize=(width / 72, height / 72), layout="tight")
+    size = (width / 72, height / 72)
+    self.figure = Figure(figsize=size, layout=None if bare else "tight")
     FigureCanvasSVG(self.figure)
-    axes = self.figure.subplots(rows, columns, squeeze=False, **options)
-    self.axes: list[Axes] = list(axes.ravel())
+    self.axes: Axes = self.figure.subplots()
+    if bare:
+      self.figure.subplots_adjust(0, 0, 1, 1)
+      self.axes.set_axis_off()
     self._titles: list[Sequence[str]] = []
 
   def tell(self, artist: Artist, titles: Sequence[str]) -> None:

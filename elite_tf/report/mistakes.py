@@ -106,7 +106,7 @@ def draw_confusion(champion: Champion, name: str) -> str | None:
     return None
   written = classes <= MOST_WRITTEN
   drawn = Drawing(360 if classes <= 20 else 520, 340 if classes <= 20 else 500)
-  axes = drawn.axes[0]
+  axes = drawn.axes
   axes.set_xlim(0, classes)
   axes.set_ylim(classes, 0)
   axes.set_aspect("equal")
@@ -126,12 +126,12 @@ def draw_confusion(champion: Champion, name: str) -> str | None:
 
 
 def _cell(drawn, champion, truth, answer, count, images, written) -> None:
-  axes, share = drawn.axes[0], count / images
+  axes, share = drawn.axes, count / images
   right = truth == answer
   cell = Rectangle(
       (answer + 0.03, truth + 0.03), 0.94, 0.94, linewidth=0,
       facecolor=ACCENT if right else SECOND,
-      alpha=0.1 + (0.45 if right else 0.8) * share,
+      alpha=(0.1 if right else 0.2) + (0.45 if right else 0.7) * share,
   )  # fmt: skip
   axes.add_patch(cell)
   drawn.tell(

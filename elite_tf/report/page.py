@@ -73,6 +73,7 @@ def render(run: Run) -> str:
       run=run,
       state=State,
       style=Markup((DATA / "report.css").read_text("utf-8")),
+      title=run.data.get("name") or run.settings["data"],
       version=elite_tf.__version__,
       prefix=_prefix(run),
       best=_best(run),

@@ -74,9 +74,8 @@ def draw_levels(run: Run, axis: Axis) -> str:
   levels = sorted({
       (getattr(n, axis.level), getattr(n, axis.name)) for n in table[0][1]
   })
-  drawn = Drawing(WIDTH, ROW * (len(table) + 2.2))
-  axes = drawn.axes[0]
-  axes.set_axis_off()
+  drawn = Drawing(WIDTH, ROW * (len(table) + 2), bare=True)
+  axes = drawn.axes
   axes.set_xlim(-1.25, len(levels))
   axes.set_ylim(len(table) + 0.1, -1.9)
   axes.text(-1.25, -1.4, axis.title, color=INK, va="center", fontweight="bold")
@@ -104,7 +103,7 @@ def draw_kept(run: Run) -> str:
   found = {axis.title: kept(run, axis) for axis in AXES}
   found = {title: ratios for title, ratios in found.items() if ratios}
   drawn = Drawing(WIDTH, 60 + 30 * len(found))
-  axes = drawn.axes[0]
+  axes = drawn.axes
   axes.axvline(0, color=MUTED, linewidth=1)
   for row, ratios in enumerate(found.values()):
     values = [100 * (ratio - 1) for ratio in ratios]

@@ -275,7 +275,7 @@ def _finish(values) -> int:
   device.prepare()
   # pylint: disable=g-import-not-at-top
   from elite_tf import finishing
-  from elite_tf import report as report_page
+  from elite_tf.report import ending
 
   def load(path: Path, description):
     model = load_model(path)
@@ -285,7 +285,7 @@ def _finish(values) -> int:
   names = finishing.unfinished(folder, values.champion)
   finishing.finish(folder, names, settings, load, _say)
   if names:
-    report_page.write_or_say(folder, _say)
+    ending.write_or_say(folder, _say)
   if not names:
     _say(
         f"{folder.path}: every champion has its .tflite files already; --out"

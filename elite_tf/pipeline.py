@@ -9,7 +9,7 @@ import shutil
 
 from rich.console import Console
 
-from elite_tf import datasets, device, lock, planning, report
+from elite_tf import datasets, device, lock, planning
 from elite_tf.champions import measured
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
@@ -18,6 +18,7 @@ from elite_tf.housekeeping import Housekeeping, Observers
 from elite_tf.journal import Journal, epoch_to_event
 from elite_tf.planning import Plan
 from elite_tf.progress import Progress
+from elite_tf.report import ending
 from elite_tf.run_folder import (
     RunFolder,
     check_run,
@@ -79,16 +80,15 @@ def run_search(
     open_run(settings, versions, 0)  # Part of the room is taken by now.
     write_file(folder.plan, planning.plan_of_run(plan, description))
     folder.tidy()
-    stopped = "interrupted"
     try:
       result = _play_to_the_end(settings, plan, description, folder, console)
       write_file(folder.result, json.dumps(result, indent=2) + "\n")
     except Exception as error:
-      stopped = str(error)
+      ending.write_or_say(folder, say, str(error))
       raise
     finally:
       folder.tidy()  # Workers are killed in the midst of what they write.
-      report.write_or_say(folder, say, stopped)
+    ending.write_or_say(folder, say)
   return _checked(result, folder)
 
 

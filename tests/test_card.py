@@ -56,7 +56,14 @@ def test_front_matter_is_what_the_hub_reads():
 
 def test_text_has_the_figures_and_nothing_of_the_names_runs():
   _, text = _parts(card.model_card(_found(), DESCRIPTION, 688_810))
-  for figure in ("688,810", "91.55 %", "92.00 %", "123,456", "65,432", "345,678"):
+  for figure in (
+      "688,810",
+      "91.55 %",
+      "92.00 %",
+      "123,456",
+      "65,432",
+      "345,678",
+  ):
     assert figure in text, figure
   assert "<script>" not in text
   assert "\n---\n" not in text

@@ -48,9 +48,7 @@ def draw_bracket(group: Group, prefix: str) -> str:
   axes.set_ylim(rows + 0.2, -1)
   places = [{name: row for row, (name, _) in enumerate(c)} for c in columns]
   for number, column in enumerate(columns):
-    axes.text(
-        number, -0.75, _heading(group, number), color=MUTED, va="center"
-    )
+    axes.text(number, -0.75, _heading(group, number), color=MUTED, va="center")
     for row, (name, score) in enumerate(column):
       _connect(axes, number, row, places, name)
       _name(axes, group, number, row, name, score, prefix)

@@ -133,9 +133,7 @@ def _scatter(
   if not points:
     return
   axes = drawn.axes
-  best = [
-      points[n] for n in front([(p.cost, p.accuracy) for p in points])
-  ]
+  best = [points[n] for n in front([(p.cost, p.accuracy) for p in points])]
   if len(best) > 1:
     axes.plot(
         [p.cost for p in best],
@@ -213,6 +211,7 @@ def _draw_published(run: Run, cost: Cost) -> str:
   axes = drawn.axes
   axes.set_xlabel(cost.label)
   axes.set_ylabel("top-1, %")
-  label = f"Champions' test accuracy against {cost.label}, among published ones."
+  label = (
+      f"Champions' test accuracy against {cost.label}, among published ones."
+  )
   return drawn.to_svg(f"published-{cost.key}", label)
-

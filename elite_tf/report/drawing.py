@@ -246,4 +246,3 @@ def _short(match: re.Match) -> str:
 def _font_size(match: re.Match) -> str:
   size = _SIZE.search(match[0])
   return f"font-size: {size[1]}px" if size else ""
-

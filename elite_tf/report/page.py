@@ -7,7 +7,7 @@ import jinja2
 from markupsafe import Markup
 
 import elite_tf
-from elite_tf.report import FILE, formats
+from elite_tf.report import formats
 from elite_tf.report.brackets import draw_bracket, standings
 from elite_tf.report.costs import draw_costs, draw_published
 from elite_tf.report.curves import draw_curves
@@ -25,6 +25,8 @@ from elite_tf.run_folder import RunFolder, write_file
 from elite_tf.settings import Settings
 
 DATA = Path(__file__).parents[1] / "data"
+
+FILE = "report.html"
 
 
 def write(
@@ -126,7 +128,9 @@ def _figures(run: Run) -> dict:
           if values
       },
       "confusions": {
-          champion.name: Markup(draw_confusion(champion, f"confusion-{n}") or "")
+          champion.name: Markup(
+              draw_confusion(champion, f"confusion-{n}") or ""
+          )
           for n, champion in enumerate(run.champions)
       },
       "pictures": {c.name: worst_mistakes(c) for c in run.champions},

@@ -153,7 +153,9 @@ def _rows(
 ) -> list[dict]:
   if result is not None:
     return result["champions"]
-  known = {event["champion"]["name"]: event["champion"] for event in log.champions}
+  known = {
+      event["champion"]["name"]: event["champion"] for event in log.champions
+  }
   return [known[g.champion] for g in groups if g.champion in known]
 
 

@@ -71,16 +71,23 @@ def kept(run: Run, axis: Axis) -> list[float]:
 def draw_levels(run: Run, axis: Axis) -> str:
   """Returns the picture of how many networks of each level were still in."""
   table = stages(run)
-  levels = sorted({
-      (getattr(n, axis.level), getattr(n, axis.name)) for n in table[0][1]
-  })
+  levels = sorted(
+      {(getattr(n, axis.level), getattr(n, axis.name)) for n in table[0][1]}
+  )
   drawn = Drawing(WIDTH, ROW * (len(table) + 2), bare=True)
   axes = drawn.axes
   axes.set_xlim(-1.25, len(levels))
   axes.set_ylim(len(table) + 0.1, -1.9)
   axes.text(-1.25, -1.4, axis.title, color=INK, va="center", fontweight="bold")
   for column, (level, value) in enumerate(levels):
-    axes.text(column + 0.5, -0.5, f"{value:.4g}", color=MUTED, ha="center", va="center")
+    axes.text(
+        column + 0.5,
+        -0.5,
+        f"{value:.4g}",
+        color=MUTED,
+        ha="center",
+        va="center",
+    )
   for row, (title, networks) in enumerate(table):
     axes.text(-1.25, row + 0.5, title, color=MUTED, va="center")
     for column, (level, _) in enumerate(levels):

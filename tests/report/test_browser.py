@@ -64,7 +64,8 @@ def test_it_is_whole_at_the_width_of_a_phone_and_of_a_screen(
     subprocess.run(
         [
             browser, "--headless", "--no-sandbox", "--disable-gpu",
-            "--disable-breakpad", f"--user-data-dir={tmp_path / 'profile'}",
+            "--disable-breakpad", "--hide-scrollbars",
+            f"--user-data-dir={tmp_path / 'profile'}",
             "--enable-logging=stderr", "--window-size=1500,9000",
             "--dump-dom", f"file://{frame}",
         ],

@@ -9,7 +9,8 @@ import pytest
 
 from elite_tf import lock
 from elite_tf.errors import ConfigError
-from elite_tf.report import page, write_or_say
+from elite_tf.report import page
+from elite_tf.report.ending import write_or_say
 from elite_tf.run_folder import RunFolder
 
 # Of result.json, what stands in headings and links, not as a number.
@@ -163,7 +164,7 @@ def test_every_id_is_there_once_and_every_reference_leads_to_one(finished):
 
 HOSTILE = (
     "<script>alert(1)</script>",
-    "\" onload=\"alert(1)' --> ]]>",
+    '" onload="alert(1)\' --> ]]>',
     "$\\frac{1}$ & 100 % {{ 7*7 }} \x07\u732b",
 )
 
@@ -289,10 +290,14 @@ def test_a_folder_of_an_earlier_version_has_a_page(make_run, undrawn):
   assert read.text.count("Not all of its answers") == 2
   assert "Costs of the candidates are not known" in read.text
   shown = {key for key, _, _ in read.numbers}
-  assert {place for place, _ in _leaves(result["champions"], "/champions")} <= shown
+  assert {
+      place for place, _ in _leaves(result["champions"], "/champions")
+  } <= shown
 
 
-@pytest.mark.parametrize("file", ["plan.json", "predictions.npz", "metrics.json"])
+@pytest.mark.parametrize(
+    "file", ["plan.json", "predictions.npz", "metrics.json"]
+)
 def test_a_damaged_file_costs_its_section_alone(make_run, undrawn, file):
   folder = make_run()
   for path in folder.path.rglob(file):
@@ -344,6 +349,8 @@ def test_a_page_that_fails_is_one_line(make_run, monkeypatch):
   before = folder.result.read_bytes()
   write_or_say(folder, said.append)
   (line,) = said
-  assert "report.html was not written (ValueError: planted in two lines)" in line
+  assert (
+      "report.html was not written (ValueError: planted in two lines)" in line
+  )
   assert folder.result.read_bytes() == before
   assert not (folder.path / "report.html").exists()

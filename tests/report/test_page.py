@@ -354,3 +354,11 @@ def test_a_page_that_fails_is_one_line(make_run, monkeypatch):
   )
   assert folder.result.read_bytes() == before
   assert not (folder.path / "report.html").exists()
+
+
+def test_the_page_of_the_papers_search_is_small(make_run):
+  """64 candidates in eight groups, champions of 350 epochs."""
+  folder = make_run(include="", group_size=8, round_epochs=10, epochs=350)
+  read = _page(folder)
+  assert len({k for k, _, _ in read.numbers if k and "/scores/" in k}) == 8 * 14
+  assert (folder.path / "report.html").stat().st_size < 2_000_000

@@ -3,12 +3,12 @@
 from elite_tf.report.drawing import ACCENT, GRID, INK, MUTED, SECOND, Drawing
 from elite_tf.report.facts import Group
 
-# Pixels that a candidate and a round take.
+# Pixels that a candidate takes, a letter of its name, its score, and the way to
+# the next round.
 ROW = 22
-COLUMN = 128
-
-# Where a score ends and the way to the next round begins, in columns.
-SCORE = 0.83
+LETTER = 7
+SCORE = 44
+WAY = 22
 
 
 def standings(group: Group) -> list[list[tuple[str, float | None]]]:
@@ -42,16 +42,26 @@ def draw_bracket(group: Group, prefix: str) -> str:
   if group.rounds and last:
     columns.append(last)
   rows = max(map(len, columns))
-  drawn = Drawing(COLUMN * max(3, len(columns)), ROW * (rows + 1.2), bare=True)
+  longest = max(len(name.removeprefix(prefix)) for name in group.candidates)
+  column = LETTER * longest + SCORE + WAY
+  # The last column has no scores.
+  width = column * (max(3, len(columns)) - 0.3)
+  drawn = Drawing(width, ROW * (rows + 1.2), bare=True)
   axes = drawn.axes
-  axes.set_xlim(0, max(3, len(columns)))
+  axes.set_xlim(0, width)
   axes.set_ylim(rows + 0.2, -1)
   places = [{name: row for row, (name, _) in enumerate(c)} for c in columns]
-  for number, column in enumerate(columns):
-    axes.text(number, -0.75, _heading(group, number), color=MUTED, va="center")
-    for row, (name, score) in enumerate(column):
-      _connect(axes, number, row, places, name)
-      _name(axes, group, number, row, name, score, prefix)
+  for number, entries in enumerate(columns):
+    left, right = number * column, (number + 1) * column - WAY
+    heading = _heading(group, number)
+    axes.text(left, -0.75, heading, color=MUTED, va="center")
+    for row, (name, score) in enumerate(entries):
+      look = {**_look(group, number, name), "va": "center"}
+      axes.text(left, row, name.removeprefix(prefix), **look)
+      if number < len(group.rounds):
+        axes.text(right, row, _shown(score), ha="right", **look)
+      for following in places[number + 1 : number + 2]:
+        _connect(axes, right, row, following, name)
   label = f"Bracket of group {group.number}: " + "; ".join(
       f"round {played.round} eliminates {', '.join(played.eliminated)}"
       for played in group.rounds
@@ -67,32 +77,30 @@ def _heading(group: Group, number: int) -> str:
   return "champion" if group.champion else "goes on"
 
 
-def _name(axes, group, number, row, name, score, prefix) -> None:
-  """Writes a candidate with its score, and what became of it."""
+def _shown(score: float | None) -> str:
+  return "failed" if score is None else f"{100 * score:.1f}"
+
+
+def _look(group: Group, number: int, name: str) -> dict[str, str]:
+  """Returns colour and weight by what became of a candidate in a round."""
   played = group.rounds[number] if number < len(group.rounds) else None
   out = played is not None and name in played.eliminated
-  failed = name in group.failures and (out or played is None)
-  colour = SECOND if failed else MUTED if out else INK
-  weight = "normal"
   if name == group.champion:
-    colour, weight = ACCENT, "bold"
-  style = {"color": colour, "fontweight": weight, "va": "center"}
-  axes.text(number, row, name.removeprefix(prefix), **style)
-  if played is not None:
-    shown = "failed" if score is None else f"{100 * score:.1f}"
-    axes.text(number + SCORE, row, shown, ha="right", **style)
+    return {"color": ACCENT, "fontweight": "bold"}
+  if name in group.failures and (out or played is None):
+    return {"color": SECOND}
+  return {"color": MUTED if out else INK}
 
 
-def _connect(axes, number, row, places, name) -> None:
-  """Draws the way from here to the next round."""
-  if number + 1 == len(places) or name not in places[number + 1]:
+def _connect(axes, end, row, following, name) -> None:
+  """Draws the way of one who goes on to the next round."""
+  if name not in following:
     return
-  there = places[number + 1][name]
+  there = following[name]
   axes.plot(
-      [number + SCORE + 0.025, number + SCORE + 0.065,
-       number + 0.945, number + 0.985],
+      [end + 4, end + 8, end + WAY - 8, end + WAY - 4],
       [row, row, there, there],
-      color=ACCENT if len(places[number + 1]) == 1 else GRID,
+      color=ACCENT if len(following) == 1 else GRID,
       linewidth=1.6,
       solid_capstyle="round",
-  )  # fmt: skip
+  )

@@ -78,6 +78,7 @@ def render(run: Run) -> str:
       title=run.data.get("name") or run.settings["data"],
       version=elite_tf.__version__,
       prefix=_prefix(run),
+      rounds=max((len(group.rounds) for group in run.groups), default=0),
       best=_best(run),
       standings=standings,
       worst_pairs=worst_pairs,

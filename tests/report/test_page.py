@@ -320,6 +320,17 @@ def test_published_models_are_there_for_imagenet_alone(
   assert "EfficientNet-B0" not in finished[2].text
 
 
+def test_a_search_at_work_of_an_earlier_version_has_a_page(make_run, undrawn):
+  """Nothing to plan from: --data names what is not there."""
+  folder = make_run(outcomes=5)
+  folder.plan.unlink()
+  config = json.loads(folder.config.read_text())
+  config["settings"]["data"] = "npz:missing.npz"
+  folder.config.write_text(json.dumps(config))
+  text = _page(folder).text
+  assert "missing.npz" in text and "stopped before its end" in text
+
+
 def test_a_search_without_quantization_has_its_page(make_run, undrawn):
   folder = make_run(quantize="none")
   result = json.loads(folder.result.read_text())

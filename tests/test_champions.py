@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from elite_tf import calibration, champions, metrics, preprocess
+from elite_tf import calibration, champions, preprocess
 from elite_tf.datasets import Dataset, Description, Split
 from elite_tf.errors import VerificationFailed
 from elite_tf.export import tflite

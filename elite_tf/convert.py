@@ -19,9 +19,10 @@ from elite_tf.command import given_flags, run
 from elite_tf.errors import ConfigError
 from elite_tf.export.inspect import dense_note, inspect
 from elite_tf.families import is_own
+from elite_tf.files import write_file
 from elite_tf.quantize import Options, check_method, report
 from elite_tf.rows import read_rows
-from elite_tf.run_folder import RunFolder, store_of, write_file
+from elite_tf.run_folder import RunFolder, store_of
 from elite_tf.settings import Settings
 
 
@@ -303,7 +304,9 @@ def _finish(values) -> int:
   settings = dataclasses.replace(Settings(**config["settings"]), **given)
   check_method(settings.quantize)
   device.prepare()
-  from elite_tf import finishing  # pylint: disable=g-import-not-at-top
+  # pylint: disable=g-import-not-at-top
+  from elite_tf import finishing
+  from elite_tf.report import ending
 
   def load(path: Path, description):
     model = load_model(path, settings.pool)
@@ -312,6 +315,8 @@ def _finish(values) -> int:
 
   names = finishing.unfinished(folder, values.champion)
   finishing.finish(folder, names, settings, load, _say)
+  if names:
+    ending.write_or_say(folder, _say)
   if not names:
     _say(
         f"{folder.path}: every champion has its .tflite files already; --out"

@@ -9,8 +9,9 @@ import keras
 from elite_tf import champions, datasets, fitting, planning
 from elite_tf.boards import Limits
 from elite_tf.datasets import Description
+from elite_tf.files import write_file
 from elite_tf.quantize import Options
-from elite_tf.run_folder import RunFolder, store_of, write_file
+from elite_tf.run_folder import RunFolder, store_of
 from elite_tf.settings import Settings
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import time
 
-from elite_tf.run_folder import sync_folder
+from elite_tf.files import sync_folder
 from elite_tf.spec import Epoch, Outcome
 
 # What is written, in the order of a search.

@@ -11,13 +11,14 @@ import types
 from collections.abc import Callable
 from pathlib import Path
 
-from elite_tf import device, planning
+from elite_tf import device, plan_json, planning
 from elite_tf.augment import choose
 from elite_tf.command import given_flags, run, versions
 from elite_tf.quantize import check_method
 from elite_tf.run_folder import RunFolder, default_run_dir
 from elite_tf.runners import check_runner
 from elite_tf.settings import PRESETS, Settings, resolve
+from elite_tf.tensorboard import check_tensorboard
 
 _HELP = {
     "data": (
@@ -114,6 +115,10 @@ _HELP = {
         " tracing) after which a worker is taken to hang; 0 means never."
     ),
     "keep_checkpoints": "Keep the checkpoints of eliminated candidates.",
+    "tensorboard": (
+        "Write curves and scores for TensorBoard, too: tensorboard --logdir"
+        " RUN_DIR."
+    ),
     "seed": "Decides first weights, order of images, dropout and the val split.",
 }
 
@@ -158,6 +163,7 @@ def prepare(settings: Settings, say: Callable[[str], None] = lambda line: None):
   device.backend()
   check_method(settings.quantize)
   check_runner(settings.runner)
+  check_tensorboard(settings)
   plan, description = planning.plan_for_data(settings, say)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
   settings = dataclasses.replace(
@@ -207,7 +213,7 @@ def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
   settings = resolve(given_flags(names), values.preset)
   settings, plan, description = prepare(settings, _say)
   if values.dry_run and as_json:
-    print(json.dumps(planning.plan_to_json(plan)))
+    print(json.dumps(plan_json.plan_to_json(plan)))
     for note in (*description.notes, *plan.notes):
       _say(note)
     return 0

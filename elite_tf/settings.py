@@ -61,6 +61,7 @@ class Settings:
     epoch_timeout: Seconds without the end of an epoch after which a worker is
       taken to hang; 0 means never.
     keep_checkpoints: Whether those of eliminated candidates are kept.
+    tensorboard: Whether the search is written for TensorBoard, too.
     seed: Decides first weights, order of images, dropout and the val split.
   """
 
@@ -98,6 +99,7 @@ class Settings:
   gpus_per_candidate: float = 0.0
   epoch_timeout: int = 0
   keep_checkpoints: bool = False
+  tensorboard: bool = False
   seed: int = 0
 
 
@@ -106,7 +108,7 @@ FREE = frozenset(
     {
         "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
         "ray_address", "cpus_per_candidate", "gpus_per_candidate",
-        "epoch_timeout", "keep_checkpoints",
+        "epoch_timeout", "keep_checkpoints", "tensorboard",
     }
 )  # fmt: skip
 

@@ -29,7 +29,10 @@ PURE = (
 # Registries that every search chooses from.
 KNOWN = {"FAMILIES", "CRITERIA", "DATASETS", "METHODS"}
 
-HEAVY = ("tensorflow", "keras", "tf_keras", "tflite_micro", "sklearn")
+HEAVY = (
+    "tensorflow", "keras", "tf_keras", "tflite_micro", "sklearn", "matplotlib",
+    "jinja2", "tensorboard",
+)  # fmt: skip
 
 
 @functools.cache

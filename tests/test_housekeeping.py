@@ -4,9 +4,10 @@ import contextlib
 
 import pytest
 
+from elite_tf.files import previous
 from elite_tf.housekeeping import Housekeeping, Observers
 from elite_tf.journal import Journal
-from elite_tf.run_folder import RunFolder, previous
+from elite_tf.run_folder import RunFolder
 from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.spec import Candidate, Epoch, Outcome
 from elite_tf.tournament import Bracket, Observer, Rules, play

@@ -197,7 +197,9 @@ def metrics_of(
       "conversions": {
           name: {
               "tflite_bytes": len(conversion.model),
-              "per_channel_dense": inspect(conversion.model).per_channel_dense,
+              "per_channel_dense": list(
+                  inspect(conversion.model).per_channel_dense
+              ),
               **conversion.verification.figures(),
               **metrics.report(conversion.verification.confusion, names),
               **(

@@ -186,7 +186,13 @@ def test_search_trains_without_tensorflow_and_convert_finishes_it(
   result = json.loads(done.stdout)
   (row,) = result["champions"]
   folder = run_dir / "champions" / row["name"]
-  names = {"labels.txt", "metrics.json", "model.keras"}
+  names = {
+      "README.md",
+      "labels.txt",
+      "metrics.json",
+      "model.keras",
+      "predictions.npz",
+  }
   assert {path.name for path in folder.iterdir()} == names
   before = json.loads((folder / "metrics.json").read_text())
   assert row["test_accuracy_float"] == before["test_accuracy_float"]

@@ -16,10 +16,13 @@ file its reason stands in its place, and the accuracy is the reference's.
 """
 
 import argparse
+import contextlib
 import dataclasses
+import io
 import json
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,6 +39,7 @@ from elite_tf import (  # noqa: E402
     finished,
 )
 from elite_tf.errors import ConfigError, EliteError  # noqa: E402
+from elite_tf.quiet import quiet  # noqa: E402
 from elite_tf.run_folder import RunFolder, store_of  # noqa: E402
 from elite_tf.settings import Settings  # noqa: E402
 
@@ -93,7 +97,11 @@ def plain_int8(model, calibration_images) -> bytes:
   converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
   converter.inference_input_type = tf.int8
   converter.inference_output_type = tf.int8
-  return converter.convert()
+  # It says hundreds of lines, to all that there is.
+  said = contextlib.redirect_stdout(io.StringIO())
+  with quiet(), warnings.catch_warnings(), said:
+    warnings.simplefilter("ignore")
+    return converter.convert()
 
 
 def run(made: bytes, images, labels) -> dict:

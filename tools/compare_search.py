@@ -148,7 +148,9 @@ def train_rest(tasks: Sequence[Task], task: Task, names: Sequence[str]) -> None:
   trainings.train_all(task, names, task.settings.epochs, test=True)
 
 
-def curves(tasks: Sequence[Task]) -> tuple[dict[str, dict[int, dict]], int, int]:
+def curves(
+    tasks: Sequence[Task],
+) -> tuple[dict[str, dict[int, dict]], int, int]:
   """Returns epochs by name and number, how many were repeated and unequal."""
   found: dict[str, dict[int, dict]] = {}
   repeated = unequal = 0
@@ -272,9 +274,7 @@ def compare(arguments) -> dict:
   base = dataclasses.replace(base, group_size=count)
   budget = candidate_epochs(count, base.round_epochs, base.epochs)
   seeds = [
-      one_seed(
-          arguments, dataclasses.replace(base, seed=seed), folder, budget
-      )
+      one_seed(arguments, dataclasses.replace(base, seed=seed), folder, budget)
       for seed in arguments.seeds
   ]
   kinds = {"methods": arguments.methods, "criteria_replayed": sorted(CRITERIA)}
@@ -298,9 +298,7 @@ def compare(arguments) -> dict:
 def main(arguments: Sequence[str]) -> int:
   """Runs the command; returns its exit code."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument(
-      "--data", default="idx:/usr/share/datasets/fashion-mnist"
-  )
+  parser.add_argument("--data", default="idx:/usr/share/datasets/fashion-mnist")
   parser.add_argument("--train_images", type=int, default=5000)
   parser.add_argument("--test_images", type=int, default=10000)
   parser.add_argument("--pool", default="lite")

@@ -87,7 +87,14 @@ def _free_port() -> int:
     return listener.getsockname()[1]
 
 
-def _tuner(task: Task):
+def make_tuner(task: Task, trainings_of_task):
+  """Returns KerasTuner's tuner; imports it, and with it Keras.
+
+  Args:
+    task: What is trained.
+    trainings_of_task: A `Trainings`, or what stands for one; None where
+      nothing is trained, in the chief.
+  """
   import keras_tuner
 
   class Tuner(keras_tuner.Tuner):
@@ -97,9 +104,9 @@ def _tuner(task: Task):
       """Returns the best accuracy of the epochs that the trial added."""
       values = trial.hyperparameters.values
       name = values["candidate"]
-      accuracies = self.trainings.train(name, values["tuner/epochs"])
+      accuracies = trainings_of_task.train(name, values["tuner/epochs"])
       # The next round may be another process's.
-      self.trainings.release(name)
+      trainings_of_task.release(name)
       added = accuracies[values["tuner/initial_epoch"] :]
       return {"val_accuracy": max(added)}
 
@@ -119,10 +126,8 @@ def main(arguments: Sequence[str]) -> None:
   """Is the chief or a worker, as KerasTuner's environment says."""
   processes.die_with(int(arguments[-1]))
   task = trainings.read_task(arguments[0])
-  tuner = _tuner(task)
-  if "chief" not in os.environ["KERASTUNER_TUNER_ID"]:
-    tuner.trainings = Trainings(task)
-  tuner.search(verbose=0)
+  chief = os.environ["KERASTUNER_TUNER_ID"] == "chief"
+  make_tuner(task, None if chief else Trainings(task)).search(verbose=0)
 
 
 if __name__ == "__main__":

@@ -79,8 +79,15 @@ def trial(config: dict) -> None:
     tune.report({"val_accuracy": here.train(name, epoch)[-1]})
 
 
-def tune_all(path: str, method: str, epochs: int) -> str:
-  """Returns the name that Ray Tune finds best."""
+def tune_all(path: str, method: str, epochs: int, trainable=trial) -> str:
+  """Returns the name that Ray Tune finds best.
+
+  Args:
+    path: The task's file.
+    method: `asha` or `random`.
+    epochs: Budget, as `search` has it.
+    trainable: Trains and tells, as `trial` does.
+  """
   import ray
   from ray import tune
   from ray.tune.schedulers import ASHAScheduler
@@ -116,7 +123,7 @@ def tune_all(path: str, method: str, epochs: int) -> str:
         reduction_factor=REDUCTION_FACTOR,
     )
   tuner = tune.Tuner(
-      trial,
+      trainable,
       param_space={
           "task": path,
           "candidate": tune.grid_search(drawn(task, method, epochs)),

@@ -38,7 +38,7 @@ from trainings import Task  # noqa: E402
 
 from elite_tf import datasets  # noqa: E402
 from elite_tf.elimination import CRITERIA, candidate_epochs  # noqa: E402
-from elite_tf.errors import EliteError  # noqa: E402
+from elite_tf.errors import ConfigError, EliteError  # noqa: E402
 from elite_tf.settings import Settings  # noqa: E402
 from elite_tf.spec import Outcome  # noqa: E402
 from elite_tf.tournament import Bracket, Rules  # noqa: E402
@@ -52,22 +52,32 @@ PEERS = {
 
 
 def write_subset(spec: str, count: int, test: int, path: Path) -> None:
-  """Writes so many images of a data set as .npz; drawn always alike."""
+  """Writes so many images of a data set as .npz; drawn always alike.
+
+  Args:
+    spec: As `--data` of the search; images of one size.
+    count: Images of training and validation together, all there are if fewer.
+    test: Images of the test part, likewise.
+    path: The file.
+
+  Raises:
+    ConfigError: The images are of different sizes.
+  """
   import numpy as np
 
   data = datasets.load(spec, 0)
   parts = {}
-  for name, images, labels, wanted in (
-      (
-          "train",
-          np.concatenate([data.train.images, data.val.images]),
-          np.concatenate([data.train.labels, data.val.labels]),
-          count,
-      ),
-      ("test", data.test.images, data.test.labels, test),
+  for name, splits, wanted in (
+      ("train", (data.train, data.val), count),
+      ("test", (data.test,), test),
   ):
+    labels = np.concatenate([split.labels for split in splits])
+    images = [image for split in splits for image in split.images]
     order = np.random.default_rng(0).permutation(len(labels))[:wanted]
-    parts |= {f"x_{name}": images[order], f"y_{name}": labels[order]}
+    if len({images[i].shape for i in order}) > 1:
+      raise ConfigError(f"--data={spec} has images of different sizes")
+    parts[f"x_{name}"] = np.stack([images[i] for i in order])
+    parts[f"y_{name}"] = labels[order]
   np.savez(path, **parts)
 
 

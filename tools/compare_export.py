@@ -29,7 +29,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import trainings  # noqa: E402, F401  The family resnet8, and where elite_tf is.
-from side_by_side import record  # noqa: E402
+from side_by_side import measures, record  # noqa: E402
 
 from elite_tf import (  # noqa: E402
     calibration,
@@ -104,8 +104,31 @@ def plain_int8(model, calibration_images) -> bytes:
     return converter.convert()
 
 
+def contents(made: bytes) -> dict:
+  """Returns what a file holds."""
+  from elite_tf.export.inspect import inspect
+
+  inspection = inspect(made)
+  return {
+      "tflite_bytes": len(made),
+      "operators": inspection.operators,
+      "float_tensors": len(inspection.float_tensors),
+  }
+
+
+def answers(verified) -> dict:
+  """Returns what both runtimes made of a file: an `elite_tf.verify` result."""
+  return {
+      "runs_in_tflm": True,
+      "arena_bytes": verified.arena_bytes,
+      "accuracy_int8": verified.accuracy,
+      "images_different": verified.different,
+      "codes": verified.codes,
+  }
+
+
 def run(made: bytes, images, labels) -> dict:
-  """Returns what both runtimes make of a file."""
+  """Returns what both runtimes make of a file, or why one cannot run it."""
   import numpy as np
 
   from elite_tf.export.inspect import inspect
@@ -113,30 +136,16 @@ def run(made: bytes, images, labels) -> dict:
   from elite_tf.interpreters.tensors import input_table
   from elite_tf.verify import compare
 
-  inspection = inspect(made)
-  figures = {
-      "tflite_bytes": len(made),
-      "operators": inspection.operators,
-      "float_tensors": len(inspection.float_tensors),
-  }
   try:
-    verified = compare(made, images, labels)
+    return answers(compare(made, images, labels))
   except EliteError as error:
-    inputs = input_table(inspection.input)[images]
+    inputs = input_table(inspect(made).input)[images]
     outputs = run_reference(made, inputs).reshape(len(images), -1)
-    right = float(np.mean(outputs.argmax(axis=1) == labels))
-    return figures | {
+    return {
         "runs_in_tflm": False,
         "tflm_says": str(error),
-        "accuracy_int8": right,
+        "accuracy_int8": float(np.mean(outputs.argmax(axis=1) == labels)),
     }
-  return figures | {
-      "runs_in_tflm": True,
-      "arena_bytes": verified.arena_bytes,
-      "accuracy_int8": verified.accuracy,
-      "images_different": verified.different,
-      "codes": verified.codes,
-  }
 
 
 def compare(network: Network, images: int, count: int) -> dict:
@@ -164,13 +173,15 @@ def compare(network: Network, images: int, count: int) -> dict:
   made = champions.convert(model, data, "int8", count, settings.seed)["int8"]
   seconds = time.monotonic() - began
   both = {
-      "plain": run(plain, resized, part.labels)
+      "plain": contents(plain)
+      | run(plain, resized, part.labels)
       | {"conversion_seconds": plain_seconds},
-      "ours": run(made.model, resized, part.labels)
+      "ours": contents(made.model)
+      | answers(made.verification)
       | {
           # Choosing by validation accuracy and verifying are part of it.
           "conversion_seconds": seconds,
-          "measures": made.quantization["measures"],
+          "measures": measures(made.quantization),
       },
   }
   for row in both.values():

@@ -10,7 +10,8 @@ Which network of the pool stands there is decided by its cost, before anything
 is trained: of all candidates of elite and lite, with every activation, at the
 images' resolution, those whose predicted int8 file is below --limit bytes, and
 of these the one with the most multiply-accumulates, on a tie that of its
-family's own activation. --also names more of them, whatever their bytes.
+family's own activation. Beside it, whatever its bytes, stands the candidate
+whose parameters are nearest to ResNet-8's. --also names more of them.
 """
 
 import argparse
@@ -28,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import resnet8  # noqa: E402
 import trainings  # noqa: E402
 from compare_search import write_subset  # noqa: E402
-from side_by_side import record  # noqa: E402
+from side_by_side import measures, record  # noqa: E402
 from trainings import Task  # noqa: E402
 
 from elite_tf import datasets, device  # noqa: E402
@@ -109,6 +110,11 @@ def choose(found: Sequence[Priced], limit: int) -> Priced:
   return max(below, key=lambda one: one.macs)  # The first of equals.
 
 
+def nearest(found: Sequence[Priced], params: int) -> Priced:
+  """Returns the one whose parameters are nearest; the first of equals."""
+  return min(found, key=lambda one: abs(one.params - params))
+
+
 def settings_of(one: Priced, base: Settings) -> Settings:
   """Returns the settings of a search that has this candidate alone."""
   return dataclasses.replace(
@@ -161,7 +167,7 @@ def measure(task: Task, verified: int) -> dict:
       "verified_accuracy": made.verification.accuracy,
       "tflite_bytes": len(made.model),
       "arena_bytes": made.verification.arena_bytes,
-      "measures": made.quantization and made.quantization.get("measures"),
+      "measures": measures(made.quantization),
       "epochs": len(epochs),
       "val_accuracies": [line["val_accuracy"] for line in epochs],
       "step_seconds": sum(line["seconds"] for line in epochs),
@@ -174,12 +180,18 @@ def compare(flags) -> dict:
   description = datasets.describe(flags.data)
   base = flags.base_resolution or min(description.height, description.width)
   found = list(priced(description, base))
-  chosen = [choose(found, flags.limit)]
+  resnet = make_pool(
+      resnet8.NAME, description.classes, description.channels, base, 1
+  )
+  params = network_cost(resnet8.plan(resnet[0])).params
+  of_as_many = nearest(found, params)
+  chosen = [choose(found, flags.limit), of_as_many]
   for name in flags.also:
     also = [one for one in found if one.candidate.name == name]
     if not also:
       raise ConfigError(f"--also: no candidate {name!r} at {base} pixels")
     chosen.append(also[0])
+  chosen = list(dict.fromkeys(chosen))
   folder = Path(flags.work or tempfile.mkdtemp(prefix="compare-network-"))
   folder.mkdir(parents=True, exist_ok=True)
   subset = folder / "subset.npz"
@@ -216,6 +228,7 @@ def compare(flags) -> dict:
           if one.tflite_bytes < flags.limit
       ],
       "chosen": chosen[0].candidate.name,
+      "of_as_many_parameters": of_as_many.candidate.name,
       "networks": [measure(task, flags.verified_images) for task in tasks],
   }  # fmt: skip
   if not flags.work:

@@ -66,6 +66,11 @@ def record(measure: Callable[[], dict], out: str | None) -> dict:
   return whole
 
 
+def measures(quantization: dict) -> str:
+  """Returns what the export did to a network, of its report, in words."""
+  return quantization["tried"][0]["details"]["measures"]
+
+
 def _version(package: str) -> str | None:
   try:
     return importlib.metadata.version(package)

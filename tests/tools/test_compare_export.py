@@ -11,7 +11,9 @@ from elite_tf.pool import make_pool
 
 
 @pytest.mark.filterwarnings("ignore")  # The plain call's.
-def test_both_exports_of_a_small_network(tmp_path):
+def test_both_exports_of_a_small_network(tmp_path, monkeypatch):
+  # Another test of this process may have loaded TensorFlow.
+  monkeypatch.setattr("elite_tf.device.prepare", lambda threads=0: None)
   (candidate,) = make_pool("resnet8", 10, 1, 8, 1)
   path = tmp_path / "model.keras"
   models.build(candidate).save(path)

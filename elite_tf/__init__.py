@@ -9,7 +9,7 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {
-    "plan": ("elite_tf.planning", "plan"),
+    "plan": ("elite_tf.plan_json", "plan"),
     "search": ("elite_tf.search", None),
     **{
         f"EfficientNetELite{i}": (

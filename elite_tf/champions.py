@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elite_tf import device, metrics, preprocess
+from elite_tf import card, device, metrics, predictions, preprocess
 from elite_tf.calibration import material
 from elite_tf.datasets import Dataset, Split
 from elite_tf.export import logistic, products, tflite
@@ -18,6 +18,7 @@ from elite_tf.export.inspect import inspect
 from elite_tf.export.sliced import slice_model
 from elite_tf.families import get_family
 from elite_tf.interpreters.operators import require_operators
+from elite_tf.predictions import Answers
 from elite_tf.quantize import METHODS, Options
 from elite_tf.spec import Candidate
 from elite_tf.verify import Verification, compare, require_equal
@@ -144,37 +145,49 @@ def _compare_others(
     require_equal(compare(model, images, split.labels[: len(images)]))
 
 
-def keras_confusion(
-    model, split: Split, crop: bool = False
-) -> metrics.Confusion:
-  """Returns the Keras model's answers on a split: rows by truth.
+def keras_answers(model, split: Split, crop: bool = False) -> Answers:
+  """Returns the Keras model's answers to a split.
 
   Args:
     model: keras.Model of one of the families.
     split: As stored.
     crop: As `elite_tf.preprocess.central_square` has it.
   """
-  classes = model.output_shape[-1]
   answers = np.empty(len(split.labels), np.int64)
+  probabilities = np.empty(len(split.labels), np.float32)
   # In parts: as float32 of the network's size a split may not fit into memory.
   for start in range(0, len(answers), EVALUATION_BATCH):
     part = slice(start, start + EVALUATION_BATCH)
     images = preprocess.preprocess(
         split.images[part], model.input_shape[1], crop
     )
-    answers[part] = model.predict(
-        images, batch_size=EVALUATION_BATCH, verbose=0
-    ).argmax(axis=-1)
-  return metrics.confusion_matrix(split.labels, answers, classes)
+    outputs = model.predict(images, batch_size=EVALUATION_BATCH, verbose=0)
+    answers[part] = outputs.argmax(axis=-1)
+    probabilities[part] = outputs.max(axis=-1)
+  return Answers(answers, probabilities)
 
 
 def metrics_of(
-    model, data: Dataset, conversions: dict[str, Conversion]
+    model,
+    data: Dataset,
+    conversions: dict[str, Conversion],
+    answers: Answers | None = None,
 ) -> dict:
-  """Returns what metrics.json holds of a network and its conversions."""
+  """Returns what metrics.json holds of a network and its conversions.
+
+  Args:
+    model: keras.Model of one of the families.
+    data: Measures (test split).
+    conversions: Of the model.
+    answers: The model's to the test split; None means they are asked for here.
+  """
   crop = preprocess.crops(data.description)
   names = data.description.class_names
-  real = metrics.report(keras_confusion(model, data.test, crop), names)
+  answers = answers or keras_answers(model, data.test, crop)
+  confusion = metrics.confusion_matrix(
+      data.test.labels, answers.classes, model.output_shape[-1]
+  )
+  real = metrics.report(confusion, names)
   return {
       "name": model.name,
       "test_images": len(data.test.labels),
@@ -184,7 +197,8 @@ def metrics_of(
       "conversions": {
           name: {
               "tflite_bytes": len(conversion.model),
-              **dataclasses.asdict(conversion.verification),
+              "per_channel_dense": inspect(conversion.model).per_channel_dense,
+              **conversion.verification.figures(),
               **metrics.report(conversion.verification.confusion, names),
               **(
                   {"quantization": conversion.quantization}
@@ -195,6 +209,25 @@ def metrics_of(
           for name, conversion in conversions.items()
       },
   }
+
+
+def deployed_predictions(
+    model, data: Dataset, conversions: dict[str, Conversion], answers: Answers
+) -> predictions.Predictions:
+  """Returns the test split's answers of what is deployed.
+
+  Args:
+    model: keras.Model of one of the families.
+    data: Its test split was asked.
+    conversions: The quantized one answers, where there is one.
+    answers: The model's, which count where there is none.
+  """
+  name = next((name for name in conversions if name != "float"), "keras")
+  if name in conversions:
+    answers = conversions[name].verification.answers
+  crop = preprocess.crops(data.description)
+  images = preprocess.Resized(data.test.images, model.input_shape[1], crop)
+  return predictions.predictions_of(name, data.test.labels, answers, images)
 
 
 def measured(found: dict) -> dict:
@@ -284,10 +317,17 @@ def write_champion(
       (beside / f"model_{name}.tflite").write_bytes(conversion.model)
     names = data.description.class_names
     (beside / "labels.txt").write_text("".join(f"{n}\n" for n in names))
-    found = metrics_of(model, data, conversions)
+    answers = keras_answers(
+        model, data.test, preprocess.crops(data.description)
+    )
+    found = metrics_of(model, data, conversions, answers)
     found["seconds"] = time.monotonic() - began
     text = json.dumps(found, indent=2) + "\n"
     (beside / "metrics.json").write_text(text)
+    kept = deployed_predictions(model, data, conversions, answers)
+    (beside / predictions.FILE).write_bytes(predictions.to_bytes(kept))
+    text = card.model_card(found, data.description, model.count_params())
+    (beside / card.FILE).write_text(text)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(beside, folder)
   finally:

@@ -8,6 +8,7 @@ The last one finishes a search that was made without TensorFlow: afterwards its
 folder is as if made with it.
 """
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -16,9 +17,12 @@ from pathlib import Path
 from elite_tf import device, finished
 from elite_tf.command import given_flags, run
 from elite_tf.errors import ConfigError
+from elite_tf.export.inspect import dense_note, inspect
+from elite_tf.families import is_own
+from elite_tf.files import write_file
 from elite_tf.quantize import Options, check_method, report
 from elite_tf.rows import read_rows
-from elite_tf.run_folder import RunFolder, store_of, write_file
+from elite_tf.run_folder import RunFolder, store_of
 from elite_tf.settings import Settings
 
 
@@ -136,8 +140,13 @@ def check_output(path: str, overwrite: bool) -> Path:
   return out
 
 
-def load_model(path: Path):
+def load_model(path: Path, pool: str = ""):
   """Returns the keras.Model of a .keras file.
+
+  Args:
+    path: The file.
+    pool: Family of the search that made it; the module of the user's own may
+      hold layers that the file names.
 
   Raises:
     ConfigError: It is missing or no .keras file.
@@ -146,6 +155,11 @@ def load_model(path: Path):
 
   if not path.is_file():
     raise ConfigError(f"--model={path}: no such file")
+  if is_own(pool):
+    from elite_tf import own_model  # pylint: disable=g-import-not-at-top
+
+    with contextlib.suppress(ConfigError):  # Keras's layers need no module.
+      own_model.load(pool)
   try:
     return keras.saving.load_model(path, compile=False)
   except Exception as error:  # pylint: disable=broad-except
@@ -154,11 +168,22 @@ def load_model(path: Path):
     raise ConfigError(f"--model={path} cannot be loaded ({reason})") from error
 
 
-def check_model(path: Path, model, description) -> None:
-  """Checks that a model suits a data set.
+def check_model(
+    path: Path, model, description, quantize: str, pool: str = ""
+) -> None:
+  """Checks that a model suits a data set and how it is to be quantized.
+
+  Args:
+    path: Its file, for the message.
+    model: keras.Model.
+    description: Of the data set.
+    quantize: How it is to be quantized.
+    pool: Family of the search that made it; one of the user's own may have any
+      layers, unless they are to be trained anew for quantization.
 
   Raises:
-    ConfigError: Its input or its classes are not those of the data.
+    ConfigError: Its input or its classes are not those of the data, or it has
+      to have the families' layers and has others.
   """
   shape, outputs = model.input_shape, model.output_shape
   if (
@@ -176,10 +201,13 @@ def check_model(path: Path, model, description) -> None:
         f"--model={path} must have an output for each of the"
         f" {description.classes} classes of --data. Received: output {outputs}"
     )
+  if is_own(pool) and quantize != "qat":
+    return
   try:
     read_rows(model)
   except ConfigError as error:
-    raise ConfigError(f"--model={path}: {error}") from error
+    flag = "--quantize=qat, " if is_own(pool) else ""
+    raise ConfigError(f"{flag}--model={path}: {error}") from error
 
 
 def _say(line: str) -> None:
@@ -224,8 +252,8 @@ def main() -> int:
   device.prepare()
   from elite_tf import champions
 
-  model = load_model(path)
-  check_model(path, model, description)
+  model = load_model(path, settings.pool)
+  check_model(path, model, description, values.quantize, settings.pool)
   if not settings.base_resolution:
     settings = dataclasses.replace(
         settings, base_resolution=model.input_shape[1]
@@ -256,6 +284,9 @@ def main() -> int:
         f" {100 * metrics['test_accuracy_float']:.2f} %), equal to TensorFlow"
         f" Lite Micro on {verified.images:,} images"
     )
+    note = dense_note(inspect(conversions[name].model))
+    if note:
+      print(note)
     if conversions[name].quantization:
       print(report.summary(conversions[name].quantization))
   return 0
@@ -273,15 +304,19 @@ def _finish(values) -> int:
   settings = dataclasses.replace(Settings(**config["settings"]), **given)
   check_method(settings.quantize)
   device.prepare()
-  from elite_tf import finishing  # pylint: disable=g-import-not-at-top
+  # pylint: disable=g-import-not-at-top
+  from elite_tf import finishing
+  from elite_tf.report import ending
 
   def load(path: Path, description):
-    model = load_model(path)
-    check_model(path, model, description)
+    model = load_model(path, settings.pool)
+    check_model(path, model, description, settings.quantize, settings.pool)
     return model
 
   names = finishing.unfinished(folder, values.champion)
   finishing.finish(folder, names, settings, load, _say)
+  if names:
+    ending.write_or_say(folder, _say)
   if not names:
     _say(
         f"{folder.path}: every champion has its .tflite files already; --out"

@@ -1,8 +1,9 @@
 """Parameters and multiply-accumulates of a plan (paper Table 5's rules)."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
-from elite_tf.spec import Cost, Layer
+from elite_tf.spec import Cost, Layer, Size
 
 
 def _area(layer: Layer) -> int:
@@ -74,3 +75,8 @@ def network_cost(layers: Iterable[Layer]) -> Cost:
     macs += cost.macs
     channels[layer.name] = layer.shape[-1]
   return Cost(params, macs)
+
+
+def network_size(layers: Sequence[Layer]) -> Size:
+  """Returns how large a plan's network is in training."""
+  return Size(len(layers), sum(math.prod(layer.shape) for layer in layers))

@@ -15,6 +15,7 @@ from pathlib import Path
 from elite_tf.boards import Board, get_board
 from elite_tf.command import run
 from elite_tf.errors import ConfigError, VerificationFailed
+from elite_tf.export.inspect import dense_note, inspect
 from elite_tf.finished import data_settings, find_champion
 from elite_tf.firmware import result
 from elite_tf.firmware.targets import (
@@ -283,6 +284,9 @@ def main() -> int:
     raise ConfigError("--images needs --data, where they come from")
   project = make_project(target, source, values.images, values.tflm_root)
   target.check(project)
+  note = target.name.startswith("tflm") and dense_note(inspect(project.model))
+  if note:
+    print(note, file=sys.stderr)
   files = target.files(project)
   if board:
     require_fit(

@@ -37,8 +37,8 @@ def find_champion(folder: RunFolder, champion: str) -> tuple[Path, str]:
 
 
 def data_settings(folder: RunFolder) -> Settings:
-  """Returns where a search had its data, all else as by default."""
+  """Returns a search's pool and where it had its data; else the defaults."""
   there = json.loads(folder.config.read_text())["settings"]
-  names = ("cache_dir", "tfds_dir", "base_resolution")
+  names = ("pool", "cache_dir", "tfds_dir", "base_resolution")
   known = {name: there[name] for name in names if name in there}
   return dataclasses.replace(Settings(run_dir=str(folder.path)), **known)

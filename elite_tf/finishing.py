@@ -7,9 +7,11 @@ from pathlib import Path
 import keras
 
 from elite_tf import champions, datasets, fitting, planning
+from elite_tf.boards import Limits
 from elite_tf.datasets import Description
+from elite_tf.files import write_file
 from elite_tf.quantize import Options
-from elite_tf.run_folder import RunFolder, store_of, write_file
+from elite_tf.run_folder import RunFolder, store_of
 from elite_tf.settings import Settings
 
 
@@ -77,11 +79,14 @@ def finish(
         f"{path.parent}: {row['tflite_bytes']:,} bytes, arena"
         f" {row['arena_bytes']:,} bytes, equal to TensorFlow Lite Micro"
     )
-    if plan.needs[position] is not None:
+    limits = fitting.limits_of(settings)
+    if limits != Limits():
       missing = fitting.measured_shortfall(
-          plan.needs[position], fitting.limits_of(settings),
-          row["tflite_bytes"], row["arena_bytes"],
-      )  # fmt: skip
+          plan.needs[position],
+          limits,
+          row["tflite_bytes"],
+          row["arena_bytes"],
+      )
       if missing != (0, 0):
         say(
             f"{name} does not fit: {missing.flash_bytes} bytes of flash and"

@@ -6,7 +6,7 @@ from elite_tf import boards
 from elite_tf.boards import Limits, Shortfall, shortfall
 from elite_tf.errors import ConfigError
 from elite_tf.latency import estimate_seconds
-from elite_tf.memory import Memory, predict
+from elite_tf.memory import CODE_BYTES, Memory, predict
 from elite_tf.settings import Settings
 from elite_tf.spec import Candidate, Layer
 
@@ -59,21 +59,23 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def measured_shortfall(
-    needs: Needs, limits: Limits, tflite_bytes: int, arena_bytes: int
+    needs: Needs | None, limits: Limits, tflite_bytes: int, arena_bytes: int
 ) -> Shortfall:
   """Returns by how much a converted network misses the limits.
 
   Args:
-    needs: What was predicted of it.
+    needs: What was predicted of it; None where nothing could be: then the
+      arena is taken as measured, some KB larger than on a board.
     limits: Most that it may take.
     tflite_bytes: Its file.
     arena_bytes: The arena measured on this computer; the pointers in it are
       smaller on a board, by what was predicted.
   """
-  memory = needs.memory
-  pointers = memory.arena_bytes_host - memory.arena_bytes
+  pointers, memory = 0, needs and needs.memory
+  if memory:
+    pointers = memory.arena_bytes_host - memory.arena_bytes
   return shortfall(
       limits,
-      tflite_bytes + memory.code_bytes,
+      tflite_bytes + CODE_BYTES,
       arena_needed(arena_bytes - pointers),
   )

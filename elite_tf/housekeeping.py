@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from elite_tf.journal import Journal
 from elite_tf.run_folder import RunFolder
-from elite_tf.spec import Epoch
 from elite_tf.tournament import Bracket, Observer
 
 
@@ -19,7 +19,7 @@ class Housekeeping(Observer):
       folder: RunFolder,
       brackets: Sequence[Bracket],
       is_new: Callable[[], bool],
-      last: str | None = None,
+      journal: Journal,
       keep_checkpoints: bool = False,
   ):
     """Takes over the folder.
@@ -28,25 +28,20 @@ class Housekeeping(Observer):
       folder: Of the run.
       brackets: All groups.
       is_new: Whether what is told was not in the journal before.
-      last: Name of the candidate whose outcome is the journal's last; None if
-        it has none.
+      journal: Of the search; what it holds by now has been told before.
       keep_checkpoints: Whether those of eliminated candidates stay.
     """
     self._folder = folder
     self._brackets = brackets
     self._is_new = is_new
     self._keep_checkpoints = keep_checkpoints
-    self._last = last
-    self._epochs: list[Epoch] = []
+    self._journal = journal
+    self._last = journal.last
 
   def on_outcome(self, bracket, outcome):
     """Writes the candidate's table."""
-    epochs = bracket.histories[outcome.name]
-    if not self._is_new():
-      if outcome.name == self._last:
-        self._epochs = list(epochs)
-      return
-    self._folder.write_history(outcome.name, epochs)
+    if self._is_new():
+      self._write_history(outcome.name)
 
   def on_round_end(self, bracket):
     """Removes the checkpoints of those eliminated.
@@ -65,13 +60,16 @@ class Housekeeping(Observer):
     """
     if self._last is None:
       return
-    self._folder.write_history(self._last, self._epochs)
+    self._write_history(self._last)
     self._last = None
     if not self._keep_checkpoints:
       for bracket in self._brackets:
         for name in bracket.candidates:
           if name not in bracket.alive:
             self._folder.remove_checkpoints(name)
+
+  def _write_history(self, name: str) -> None:
+    self._folder.write_history(name, self._journal.epochs_of(name))
 
 
 class Observers(Observer):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import time
 
-from elite_tf.run_folder import sync_folder
+from elite_tf.files import sync_folder
 from elite_tf.spec import Epoch, Outcome
 
 # What is written, in the order of a search.
@@ -66,7 +66,8 @@ class Journal:
     self.last: str | None = None
     self.champions: list[dict] = []
     self.damaged: list[int] = []
-    self._places: dict[tuple[str, int, int], int] = {}
+    # By name and (start, stop).
+    self._places: dict[str, dict[tuple[int, int], int]] = {}
     self._seconds: Counter[str] = Counter()
     self._last = 0.0
     self._epoch = b""
@@ -117,7 +118,7 @@ class Journal:
       start: Epochs done before.
       stop: Epochs done afterwards.
     """
-    return (name, start, stop) in self._places
+    return (start, stop) in self._places.get(name, ())
 
   def outcome(self, name: str, start: int, stop: int) -> Outcome:
     """Returns the outcome of a job, read again from the file.
@@ -130,9 +131,21 @@ class Journal:
     Raises:
       KeyError: It is not known.
     """
-    self._file.seek(self._places[name, start, stop])
+    self._file.seek(self._places[name][start, stop])
     with open(self._file.fileno(), "rb", closefd=False) as file:
       return event_to_outcome(json.loads(file.readline()))
+
+  def epochs_of(self, name: str) -> list[Epoch]:
+    """Returns a candidate's epochs of all its outcomes, read from the file.
+
+    Args:
+      name: The candidate's name.
+    """
+    epochs = []
+    # By what came first in training: a damaged line's job stands later.
+    for start, stop in sorted(self._places.get(name, ())):
+      epochs[start:] = self.outcome(name, start, stop).epochs
+    return epochs
 
   def seconds(self, kinds: Iterable[str] = ALL) -> float:
     """Returns the wall clock of the search, over all of its sessions.
@@ -165,7 +178,8 @@ class Journal:
     elif kind == "trained":
       name, start, stop = _TRAINED.match(line).groups()
       self.last = json.loads(name)
-      self._places[self.last, int(start), int(stop)] = self._end
+      places = self._places.setdefault(self.last, {})
+      places[int(start), int(stop)] = self._end
 
   def _settle(self) -> None:
     """Counts the time up to the last epoch."""

@@ -75,6 +75,18 @@ def _acquire(file: int, path: Path) -> None:
       raise _refusal(path, holder) from None
 
 
+def is_held(path: Path) -> bool:
+  """Returns whether somebody is at work in a folder; takes no lock.
+
+  Of a process on another host the file alone tells.
+
+  Args:
+    path: The lock's file.
+  """
+  holder = _holder(path)
+  return bool(holder) and not _is_gone(holder)
+
+
 def is_still(file: int, path: Path) -> bool:
   """Returns whether an open file is the one at a path: it may be removed.
 

@@ -9,28 +9,31 @@ import shutil
 
 from rich.console import Console
 
-from elite_tf import datasets, device, lock
+from elite_tf import datasets, device, lock, plan_json
+from elite_tf.boards import Limits
 from elite_tf.champions import measured
 from elite_tf.datasets import Description
 from elite_tf.errors import SearchFailed
+from elite_tf.files import write_file
 from elite_tf.fitting import limits_of, measured_shortfall
 from elite_tf.housekeeping import Housekeeping, Observers
 from elite_tf.journal import Journal, epoch_to_event
 from elite_tf.planning import Plan
 from elite_tf.progress import Progress
+from elite_tf.report import ending
 from elite_tf.run_folder import (
     RunFolder,
     check_run,
     no_cache_on_error,
     open_run,
     store_of,
-    write_file,
 )
 from elite_tf.runners import get_runner
 from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.runners.worker import Export
 from elite_tf.settings import Settings
 from elite_tf.spec import Epoch, Job
+from elite_tf.tensorboard import open_board
 from elite_tf.tournament import Bracket, Rules, Runner, play
 
 
@@ -76,12 +79,19 @@ def run_search(
     return _checked(result, folder)
   with lock.hold(folder.lock):
     open_run(settings, versions, 0)  # Part of the room is taken by now.
+    if plan.prices is not None:
+      write_file(folder.prices, plan.prices.to_json())
+    write_file(folder.plan, plan_json.plan_of_run(plan, description))
     folder.tidy()
     try:
       result = _play_to_the_end(settings, plan, description, folder, console)
+      write_file(folder.result, json.dumps(result, indent=2) + "\n")
+    except Exception as error:
+      ending.write_or_say(folder, say, str(error))
+      raise
     finally:
       folder.tidy()  # Workers are killed in the midst of what they write.
-    write_file(folder.result, json.dumps(result, indent=2) + "\n")
+    ending.write_or_say(folder, say)
   return _checked(result, folder)
 
 
@@ -106,8 +116,11 @@ def _play_to_the_end(
       def on_epoch(name: str, epoch: Epoch) -> None:
         journal.append(epoch_to_event(name, epoch))
         progress.on_epoch(name, epoch)
+        board.on_epoch(name, epoch)
 
-      with get_runner(settings.runner).open_runner(
+      with open_board(settings, folder, plan) as board, get_runner(
+          settings.runner
+      ).open_runner(
           settings,
           folder,
           plan,
@@ -125,10 +138,10 @@ def _play_to_the_end(
             folder,
             brackets,
             lambda: recorded.fresh,
-            journal.last,
+            journal,
             settings.keep_checkpoints,
         )
-        observer = Observers(progress, housekeeping)
+        observer = Observers(progress, housekeeping, board)
         play(brackets, recorded, observer)
         while True:
           champions, unverified = _write_champions(
@@ -181,7 +194,7 @@ def _announce(
       f" {description.classes} classes; {len(plan.candidates)} candidates in"
       f" {len(plan.grouping.groups)} groups, {plan.candidate_epochs} epochs"
   )
-  for note in description.notes:
+  for note in (*description.notes, *plan.notes):
     progress.say(note)
   progress.say(f"augmentation of the training images: {settings.augment}")
   if not device.converts():
@@ -247,7 +260,7 @@ def _replace_misfits(
   jobs, all_fit = [], True
   for champion in champions:
     needs = plan.needs[plan.position(champion["name"])]
-    if needs is None or champion["tflite_bytes"] is None:
+    if limits == Limits() or champion["tflite_bytes"] is None:
       continue
     missing = measured_shortfall(
         needs, limits, champion["tflite_bytes"], champion["arena_bytes"]
@@ -277,7 +290,7 @@ def _champion(
       "group": bracket.group,
       "params": cost.params,
       "macs": cost.macs,
-      "val_accuracy": bracket.histories[name][-1].val_accuracy,
+      "val_accuracy": bracket.histories[name].val_accuracy[-1],
       **measured(metrics),
       "estimated_seconds": needs.seconds if needs else None,
       "files": folder.champion_files(name),
@@ -292,11 +305,8 @@ def _result(
     workers: int,
     first_step_seconds: float,
 ) -> dict:
-  epochs = [
-      epoch
-      for bracket in brackets
-      for history in bracket.histories.values()
-      for epoch in history
+  histories = [
+      history for bracket in brackets for history in bracket.histories.values()
   ]
   return {
       "groups": [
@@ -315,9 +325,9 @@ def _result(
       "unverified": unverified,
       "seconds": journal.seconds(),
       "training_seconds": journal.seconds(("epoch", "trained")),
-      "step_seconds": sum(epoch.seconds for epoch in epochs),
+      "step_seconds": sum(sum(history.seconds) for history in histories),
       "first_step_seconds": first_step_seconds,
       "convert_seconds": sum(event["seconds"] for event in journal.champions),
-      "candidate_epochs": len(epochs),
+      "candidate_epochs": sum(map(len, histories)),
       "workers": workers,
   }

@@ -2,22 +2,30 @@
 
 import dataclasses
 import os
+from collections.abc import Callable
+from pathlib import Path
 
-from elite_tf import datasets
+from elite_tf import datasets, pricing
 from elite_tf.boards import Limits
-from elite_tf.cost import network_cost
+from elite_tf.cost import network_cost, network_size
 from elite_tf.datasets import Description
 from elite_tf.disk import disk_bytes
 from elite_tf.elimination import candidate_epochs, rounds_needed
 from elite_tf.errors import ConfigError
-from elite_tf.families import get_family
-from elite_tf.fitting import Needs, arena_needed, limits_of, predict_needs
+from elite_tf.families import get_family, is_own
+from elite_tf.fitting import Needs, limits_of, predict_needs
 from elite_tf.grouping import Grouping, make_groups
 from elite_tf.memory.slicing import choose, slice_plan
 from elite_tf.pool import include, make_pool
-from elite_tf.run_folder import store_of, store_side
-from elite_tf.settings import Settings, check_rounds, resolve
-from elite_tf.spec import Candidate, Cost
+from elite_tf.pricing import Prices
+from elite_tf.run_folder import (
+    RunFolder,
+    default_run_dir,
+    store_of,
+    store_side,
+)
+from elite_tf.settings import Settings, check_rounds
+from elite_tf.spec import Candidate, Cost, Layer, Size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,25 +46,31 @@ class Plan:
     base_resolution: Input size at r = 1, in pixels.
     candidates: The candidates, in the order of the pool.
     costs: Their costs, in the same order.
+    sizes: Their sizes in training, in the same order.
     needs: What they take on a board, in the same order; None where no limit
-      was set.
+      was set, or nothing can be predicted.
     misfits: Candidates of the pool that do not fit.
     grouping: Their groups.
     rounds: Rounds until every group has one candidate left.
     candidate_epochs: Epochs trained in all, champions' to the end included.
     disk_bytes: Room that the search takes on the disk, at most.
+    prices: Where the family is the user's own: what was counted.
+    notes: Lines for the person.
   """
 
   pool: str
   base_resolution: int
   candidates: tuple[Candidate, ...]
   costs: tuple[Cost, ...]
+  sizes: tuple[Size, ...]
   needs: tuple[Needs | None, ...]
   misfits: tuple[Misfit, ...]
   grouping: Grouping
   rounds: int
   candidate_epochs: int
   disk_bytes: int
+  prices: Prices | None = None
+  notes: tuple[str, ...] = ()
 
   def groups(self) -> list[list[Candidate]]:
     """Returns the candidates by group, heaviest first."""
@@ -89,16 +103,36 @@ def _nearest(misfits: list[Misfit], limits: Limits) -> str:
   )
 
 
+def _predict(
+    candidate: Candidate,
+    layers: tuple[Layer, ...],
+    limits: Limits,
+    settings: Settings,
+) -> Needs:
+  if settings.slices:
+    layers = slice_plan(layers, choose(layers)).layers
+  return predict_needs(candidate, layers, limits)
+
+
 def make_plan(
-    settings: Settings, classes: int, channels: int, base_resolution: int
+    settings: Settings,
+    classes: int,
+    channels: int,
+    base_resolution: int,
+    known: Prices | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Plan:
   """Returns the plan of a search, by arithmetic alone.
+
+  Only the networks of a family of the user's own are built, in another process.
 
   Args:
     settings: Pool, groups, rounds and epochs.
     classes: Number of classes.
     channels: Channels of the images, 1 or 3.
     base_resolution: Input size at r = 1, in pixels.
+    known: What a user's own networks cost, if that was counted before.
+    say: Told in one line of what takes long.
 
   Raises:
     ConfigError: The settings contradict one another.
@@ -116,41 +150,50 @@ def make_plan(
       ),
       settings.include,
   )
-  family = get_family(settings.pool)
   limited = limits != Limits()
-  candidates, costs, needs, misfits = [], [], [], []
-  for candidate in pool:
-    layers = family.plan(candidate)
-    cost = network_cost(layers)
-    if limited and settings.slices:
-      layers = slice_plan(layers, choose(layers)).layers
-    need = predict_needs(candidate, layers, limits) if limited else None
-    if need and need.shortfall != (0, 0):
-      misfits.append(Misfit(candidate, cost, need))
-    else:
-      candidates.append(candidate)
-      costs.append(cost)
-      needs.append(need)
+  prices, notes = None, ()
+  candidates, costs, sizes, needs, misfits = [], [], [], [], []
+  if is_own(settings.pool):
+    prices = pricing.price(pool, settings, known, say)
+    notes = (pricing.UNPREDICTED,) if limited else ()
+    candidates = pool
+    costs = [prices.found[candidate.name].cost for candidate in pool]
+    sizes = [prices.found[candidate.name].size for candidate in pool]
+    needs = [None] * len(pool)
+  else:
+    family = get_family(settings.pool)
+    for candidate in pool:
+      layers = family.plan(candidate)
+      cost = network_cost(layers)
+      need = _predict(candidate, layers, limits, settings) if limited else None
+      if need and need.shortfall != (0, 0):
+        misfits.append(Misfit(candidate, cost, need))
+      else:
+        candidates.append(candidate)
+        costs.append(cost)
+        sizes.append(network_size(layers))
+        needs.append(need)
   if not candidates:
     raise ConfigError(_nearest(misfits, limits))
   grouping = make_groups(
       [candidate.name for candidate in candidates], costs, settings.group_size
   )
-  sizes = [len(group) for group in grouping.groups]
-  check_rounds(settings, max(sizes))
+  members = [len(group) for group in grouping.groups]
+  check_rounds(settings, max(members))
   epochs = sum(
-      candidate_epochs(size, settings.round_epochs, settings.epochs)
-      for size in sizes
+      candidate_epochs(count, settings.round_epochs, settings.epochs)
+      for count in members
   )
   return Plan(
       pool=settings.pool,
       base_resolution=base_resolution,
       candidates=tuple(candidates),
       costs=tuple(costs),
+      sizes=tuple(sizes),
       needs=tuple(needs),
       misfits=tuple(misfits),
       grouping=grouping,
-      rounds=max(rounds_needed(size) for size in sizes),
+      rounds=max(map(rounds_needed, members)),
       candidate_epochs=epochs,
       disk_bytes=disk_bytes(
           [[costs[position] for position in g] for g in grouping.groups],
@@ -158,11 +201,19 @@ def make_plan(
           settings.workers or len(os.sched_getaffinity(0)),
           settings.keep_checkpoints,
       ),
+      prices=prices,
+      notes=notes,
   )
 
 
-def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
+def plan_for_data(
+    settings: Settings, say: Callable[[str], None] = lambda line: None
+) -> tuple[Plan, Description]:
   """Returns the plan for the settings' data set, and what that is.
+
+  Args:
+    settings: Of the search.
+    say: Told in one line of what takes long.
 
   Raises:
     ConfigError: The data or the settings are not what they should be.
@@ -172,7 +223,15 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
   base = settings.base_resolution or get_family(
       settings.pool
   ).default_resolution(side)
-  plan = make_plan(settings, description.classes, description.channels, base)
+  run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
+  plan = make_plan(
+      settings,
+      description.classes,
+      description.channels,
+      base,
+      Prices.read(RunFolder(Path(run_dir)).prices),
+      say,
+  )
   if not settings.cache_dir:
     size = datasets.cache_bytes(
         settings.data,
@@ -182,105 +241,3 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
     )
     plan = dataclasses.replace(plan, disk_bytes=plan.disk_bytes + size)
   return plan, description
-
-
-def _candidate_to_json(
-    candidate: Candidate, cost: Cost, needs: Needs | None
-) -> dict:
-  return {
-      "name": candidate.name,
-      "width": candidate.width,
-      "depth": candidate.depth,
-      "resolution": candidate.resolution,
-      "stem_stride": candidate.stem_stride,
-      "w": candidate.w,
-      "d": candidate.d,
-      "r": candidate.r,
-      "params": cost.params,
-      "macs": cost.macs,
-      # Predicted where limits are set.
-      "flash_bytes": needs.memory.flash_bytes if needs else None,
-      "sram_bytes": arena_needed(needs.memory.arena_bytes) if needs else None,
-      "estimated_seconds": needs.seconds if needs else None,
-  }
-
-
-def plan_to_json(plan: Plan) -> dict:
-  """Returns the plan as plain dictionaries, lists and numbers."""
-  grouping = plan.grouping
-  group_of = {
-      position: number
-      for number, group in enumerate(grouping.groups, start=1)
-      for position in group
-  }
-  candidates = [
-      {
-          **_candidate_to_json(candidate, cost, needs),
-          "z_params": grouping.z_params[position],
-          "z_macs": grouping.z_macs[position],
-          "z_sum": grouping.z_sum[position],
-          "group": group_of[position],
-          "fits": True,
-      }
-      for position, (candidate, cost, needs) in enumerate(
-          zip(plan.candidates, plan.costs, plan.needs)
-      )
-  ] + [
-      {
-          **_candidate_to_json(misfit.candidate, misfit.cost, misfit.needs),
-          "z_params": None,
-          "z_macs": None,
-          "z_sum": None,
-          "group": None,
-          "fits": False,
-      }
-      for misfit in plan.misfits
-  ]
-  return {
-      "pool": plan.pool,
-      "candidates": candidates,
-      "groups": [
-          [candidate.name for candidate in group] for group in plan.groups()
-      ],
-      "statistics": {
-          "params": dataclasses.asdict(grouping.params),
-          "macs": dataclasses.asdict(grouping.macs),
-      },
-      "rounds": plan.rounds,
-      "candidate_epochs": plan.candidate_epochs,
-      "disk_bytes": plan.disk_bytes,
-  }
-
-
-def plan(
-    pool: str = "elite",
-    classes: int = 1000,
-    channels: int = 3,
-    base_resolution: int | None = None,
-    **settings,
-) -> dict:
-  """Returns the plan of a search as a plain dictionary, without TensorFlow.
-
-  Args:
-    pool: Family that the candidates are drawn from.
-    classes: Number of classes, at least two.
-    channels: Channels of the images, 1 or 3.
-    base_resolution: Input size at r = 1, in pixels; None means the family's
-      own (224 for elite, 256 for hf).
-    **settings: Further fields of `elite_tf.settings.Settings`: levels,
-      include, group_size, round_epochs, epochs.
-
-  Returns:
-    {"pool", "candidates": [{"name", "width", "depth", "resolution",
-    "stem_stride", "w", "d", "r", "params", "macs", "flash_bytes", "sram_bytes",
-    "estimated_seconds", "z_params", "z_macs", "z_sum", "group", "fits"}], "groups": [["name", ...], ...], "statistics":
-    {"params": {"mean", "sd"}, "macs": {"mean", "sd"}}, "rounds",
-    "candidate_epochs", "disk_bytes"}. Groups count from 1, heaviest first.
-
-  Raises:
-    ConfigError: An argument is not one that a search can run with.
-  """
-  resolved = resolve({"pool": pool, **settings})
-  if base_resolution is None:
-    base_resolution = get_family(pool).DEFAULT_RESOLUTION
-  return plan_to_json(make_plan(resolved, classes, channels, base_resolution))

@@ -3,7 +3,7 @@
 import fnmatch
 
 from elite_tf.errors import ConfigError
-from elite_tf.families import get_family
+from elite_tf.families import get_family, is_own
 from elite_tf.families.efficientnet import ACTIVATIONS, default_stem_stride
 from elite_tf.scaling import coefficients
 from elite_tf.spec import Candidate
@@ -25,7 +25,7 @@ def make_pool(
   """Returns all candidates of a family, widest, deepest and largest first.
 
   Args:
-    family: Name in `elite_tf.families.FAMILIES`.
+    family: Name in `elite_tf.families.FAMILIES`, or `module:function`.
     classes: Number of classes, at least two.
     channels: Channels of the input, 1 or 3.
     base_resolution: Input size at r = 1, in pixels; None means the family's.
@@ -51,6 +51,11 @@ def make_pool(
         f"activation must be one of {', '.join(ACTIVATIONS)}."
         f" Received: {activation!r}"
     )
+  if is_own(family) and (activation or stem_stride):
+    raise ConfigError(
+        "--activation and --stem_stride are for the built-in families."
+        f" Received: --pool={family}"
+    )
   if activation == module.DEFAULT_ACTIVATION:
     activation = ""  # One network, one name.
   if base_resolution is None:
@@ -65,6 +70,8 @@ def make_pool(
         f"--stem_stride must be 1 or 2, or 0 for the base resolution's."
         f" Received: {stem_stride!r}"
     )
+  if not is_own(family):
+    stem_stride = stem_stride or default_stem_stride(base_resolution)
   scales = coefficients(levels)
   sizes = module.resolutions(base_resolution, scales)
   if len(set(sizes)) < len(sizes):
@@ -86,7 +93,7 @@ def make_pool(
           channels,
           classes,
           activation,
-          stem_stride or default_stem_stride(base_resolution),
+          stem_stride,
       )
       for w, width in enumerate(scales.width, start=1)
       for d, depth in enumerate(scales.depth, start=1)

@@ -164,10 +164,10 @@ class Progress(Observer):
     if bracket.champion is None:
       self.say(f"group {bracket.group}: every candidate failed")
       return
-    last = bracket.histories[bracket.champion][-1]
+    accuracies = bracket.histories[bracket.champion].val_accuracy
     self.say(
         f"group {bracket.group}: champion {bracket.champion}, validation"
-        f" accuracy {percent(last.val_accuracy)}"
+        f" accuracy {percent(accuracies[-1])}"
     )
 
   def say(self, line: str) -> None:

@@ -23,6 +23,9 @@ FUNCTIONS = {
     "softmax": "softmax",
 }
 
+# Batch norm's, of the families and by default of Keras: rows do not tell it.
+EPSILON = 1e-3
+
 
 class _Foreign(Exception):
   """A layer that no family has; says what it should be."""
@@ -117,6 +120,7 @@ def _batch_norm(config: dict) -> dict:
   axis = config["axis"]
   _require(axis in (-1, 3, [3], [-1]), "along the channels")
   _require(config["center"] and config["scale"], "with gamma and beta")
+  _require(config["epsilon"] == EPSILON, f"with epsilon {EPSILON}")
   return {"op": "batch_norm"}
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from elite_tf.datasets import Store
 from elite_tf.errors import ConfigError
+from elite_tf.files import previous, write_file
 from elite_tf.settings import FREE, Settings
 from elite_tf.spec import Epoch
 
@@ -24,54 +25,6 @@ HISTORY_FIELDS = (
     "val_accuracy",
     "seconds",
 )
-
-
-def write_file(
-    path: Path, data: str | bytes | memoryview, keep: Path | None = None
-) -> None:
-  """Writes a file as a whole: it is there with all its bytes or not at all.
-
-  Args:
-    path: The file; its folder is made if it is missing.
-    data: What it will hold.
-    keep: Where the file goes whose place it takes; None keeps none.
-
-  Raises:
-    OSError: It cannot be written; nothing is left behind.
-  """
-  data = data.encode() if isinstance(data, str) else data
-  path.parent.mkdir(parents=True, exist_ok=True)
-  beside = path.with_name(f".{path.name}.{os.getpid()}")
-  try:
-    with open(beside, "wb") as file:
-      file.write(data)
-      file.flush()
-      os.fsync(file.fileno())
-    if keep is not None:
-      with contextlib.suppress(FileNotFoundError):
-        os.replace(path, keep)
-    os.replace(beside, path)
-  finally:
-    beside.unlink(missing_ok=True)
-  sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-  """Makes the names in a folder durable: what was written, renamed, removed.
-
-  Raises:
-    OSError: It cannot be opened.
-  """
-  folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-  try:
-    os.fsync(folder)
-  finally:
-    os.close(folder)
-
-
-def previous(path: Path) -> Path:
-  """Returns where the checkpoint lies that was written before this one."""
-  return path.with_suffix(f".previous{path.suffix}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +42,16 @@ class RunFolder:
   def flags(self) -> Path:
     """A flagfile that runs the search again."""
     return self.path / "search.flags"
+
+  @property
+  def prices(self) -> Path:
+    """What the networks of a user's own family cost."""
+    return self.path / "prices.json"
+
+  @property
+  def plan(self) -> Path:
+    """Who competes with whom, and on what data."""
+    return self.path / "plan.json"
 
   @property
   def journal(self) -> Path:
@@ -144,10 +107,14 @@ class RunFolder:
       file.unlink(missing_ok=True)
 
   def tidy(self) -> None:
-    """Removes what processes that were killed left half written."""
-    for file in self.path.rglob(".*"):
-      if file.is_file() and file.suffix[1:].isdecimal():
-        file.unlink(missing_ok=True)
+    """Removes files and folders that killed processes left half written."""
+    for path in list(self.path.rglob(".*")):
+      if not path.suffix[1:].isdecimal():
+        continue
+      if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+      else:
+        path.unlink(missing_ok=True)
 
   def read_histories(self) -> dict[str, tuple[Epoch, ...]]:
     """Returns the epochs of every candidate that has any, by name.

@@ -11,13 +11,14 @@ import types
 from collections.abc import Callable
 from pathlib import Path
 
-from elite_tf import device, planning
+from elite_tf import device, plan_json, planning
 from elite_tf.augment import choose
 from elite_tf.command import given_flags, run, versions
 from elite_tf.quantize import check_method
 from elite_tf.run_folder import RunFolder, default_run_dir
 from elite_tf.runners import check_runner
 from elite_tf.settings import PRESETS, Settings, resolve
+from elite_tf.tensorboard import check_tensorboard
 
 _HELP = {
     "data": (
@@ -38,7 +39,11 @@ _HELP = {
         "Folder of the run; the same command again resumes it. Default:"
         " runs/<data>-<pool>."
     ),
-    "pool": "Family that the candidates are drawn from: elite, hf or lite.",
+    "pool": (
+        "Family that the candidates are drawn from: elite, hf, lite,"
+        " mobilenet_v2, or module:function of your own, a function (width,"
+        " depth, resolution, classes) -> keras.Model."
+    ),
     "levels": "Coefficients per axis; 4 are the paper's.",
     "base_resolution": (
         "Input size at r = 1, in pixels; 0 chooses by the size of the images."
@@ -110,6 +115,10 @@ _HELP = {
         " tracing) after which a worker is taken to hang; 0 means never."
     ),
     "keep_checkpoints": "Keep the checkpoints of eliminated candidates.",
+    "tensorboard": (
+        "Write curves and scores for TensorBoard, too: tensorboard --logdir"
+        " RUN_DIR."
+    ),
     "seed": "Decides first weights, order of images, dropout and the val split.",
 }
 
@@ -137,8 +146,16 @@ def define_flags() -> None:
   )
 
 
-def prepare(settings: Settings):
+def _say(line: str) -> None:
+  print(line, file=sys.stderr)
+
+
+def prepare(settings: Settings, say: Callable[[str], None] = lambda line: None):
   """Returns (settings with nothing left to choose, plan, description of data).
+
+  Args:
+    settings: As given.
+    say: Told in one line of what takes long.
 
   Raises:
     ConfigError: The settings or the data are not what they should be.
@@ -146,7 +163,8 @@ def prepare(settings: Settings):
   device.backend()
   check_method(settings.quantize)
   check_runner(settings.runner)
-  plan, description = planning.plan_for_data(settings)
+  check_tensorboard(settings)
+  plan, description = planning.plan_for_data(settings, say)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
   settings = dataclasses.replace(
       settings,
@@ -193,11 +211,11 @@ def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
   names = [field.name for field in dataclasses.fields(Settings)]
   as_json = values.format == "json"
   settings = resolve(given_flags(names), values.preset)
-  settings, plan, description = prepare(settings)
+  settings, plan, description = prepare(settings, _say)
   if values.dry_run and as_json:
-    print(json.dumps(planning.plan_to_json(plan)))
-    for note in description.notes:
-      print(note, file=sys.stderr)
+    print(json.dumps(plan_json.plan_to_json(plan)))
+    for note in (*description.notes, *plan.notes):
+      _say(note)
     return 0
   from rich.console import Console  # pylint: disable=g-import-not-at-top
 

@@ -21,7 +21,8 @@ class Settings:
     tfds_dir: Where TensorFlow Datasets' data lie; empty means its default.
     download: Whether data of `tfds:` that are not there may be fetched.
     run_dir: Folder of the run; empty means `runs/<data>-<pool>`.
-    pool: Family that the candidates are drawn from.
+    pool: Family that the candidates are drawn from, or `module:function` of the
+      user's own (`elite_tf.own_model`).
     levels: Coefficients per axis.
     base_resolution: Input size at r = 1, in pixels; 0 means by the data.
     activation: Activation of stem, blocks and head; empty means the family's.
@@ -60,6 +61,7 @@ class Settings:
     epoch_timeout: Seconds without the end of an epoch after which a worker is
       taken to hang; 0 means never.
     keep_checkpoints: Whether those of eliminated candidates are kept.
+    tensorboard: Whether the search is written for TensorBoard, too.
     seed: Decides first weights, order of images, dropout and the val split.
   """
 
@@ -97,6 +99,7 @@ class Settings:
   gpus_per_candidate: float = 0.0
   epoch_timeout: int = 0
   keep_checkpoints: bool = False
+  tensorboard: bool = False
   seed: int = 0
 
 
@@ -105,7 +108,7 @@ FREE = frozenset(
     {
         "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
         "ray_address", "cpus_per_candidate", "gpus_per_candidate",
-        "epoch_timeout", "keep_checkpoints",
+        "epoch_timeout", "keep_checkpoints", "tensorboard",
     }
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ class Candidate:
   """One network of a pool: everything needed to plan, price and build it.
 
   Attributes:
-    family: Name in `elite_tf.families.FAMILIES`.
+    family: Name in `elite_tf.families.FAMILIES`, or `module:function`.
     w: Width level, from 1 (the baseline).
     d: Depth level, from 1.
     r: Resolution level, from 1.
@@ -20,8 +20,8 @@ class Candidate:
     activation: Activation of stem, blocks and head: "swish", "hard_swish" or
       "relu6"; empty means the family's own.
     stem_stride: Step of the first convolution, in pixels: 2 (the paper's) or 1
-      (small inputs). Like channels and classes it is one for a whole pool, and
-      so not part of the name.
+      (small inputs); 0 where the user's own family decides. Like channels and
+      classes it is one for a whole pool, and so not part of the name.
   """
 
   family: str
@@ -39,7 +39,8 @@ class Candidate:
   @property
   def name(self) -> str:
     """The candidate's name, made from its specification alone."""
-    name = f"{self.family}-w{self.w}-d{self.d}-r{self.resolution}"
+    family = self.family.rpartition(":")[2]  # Of the user's own: the function.
+    name = f"{family}-w{self.w}-d{self.d}-r{self.resolution}"
     return f"{name}-{self.activation}" if self.activation else name
 
 
@@ -84,6 +85,19 @@ class Cost:
 
   params: int
   macs: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+  """How large a network is in training, which decides the memory it takes.
+
+  Attributes:
+    layers: Number of its layers, the input among them.
+    numbers: Numbers that all of them put out for one image.
+  """
+
+  layers: int
+  numbers: int
 
 
 @dataclasses.dataclass(frozen=True)

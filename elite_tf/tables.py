@@ -85,14 +85,15 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
         f"{len(plan.misfits)} candidates do not fit and are not trained; flash"
         " and arena are predicted, ms an inference are an estimate",
     )
+  stride = plan.candidates[0].stem_stride
   _print(
       console,
       f"{description.name}: {description.images} images,"
       f" {description.classes} classes, {description.channels} channels of"
-      f" {description.height} x {description.width} pixels; stem stride"
-      f" {plan.candidates[0].stem_stride}",
+      f" {description.height} x {description.width} pixels"
+      + (f"; stem stride {stride}" if stride else ""),
   )
-  for note in description.notes:
+  for note in (*description.notes, *plan.notes):
     _print(console, note)
   _print(
       console,

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from elite_tf.elimination import get_criterion, rank, survivors
 from elite_tf.errors import ConfigError
+from elite_tf.history import History
 from elite_tf.noise import nu
 from elite_tf.spec import Candidate, Epoch, Job, Outcome
 
@@ -74,7 +75,7 @@ class Bracket:
     candidates: Its members by name, heaviest first.
     rounds: The rounds that ended.
     failures: Reason by name of the candidates that failed.
-    histories: Epochs by name, as far as they are known.
+    histories: `History` by name, as far as it is known.
     champion: Name of the champion; None until it is decided, and at the end
       if every candidate failed.
     done: Whether nothing is left to train.
@@ -97,7 +98,7 @@ class Bracket:
     self.candidates = {candidate.name: candidate for candidate in candidates}
     self.rounds: list[Round] = []
     self.failures: dict[str, str] = {}
-    self.histories: dict[str, list[Epoch]] = {n: [] for n in self.candidates}
+    self.histories = {name: History() for name in self.candidates}
     self.champion: str | None = None
     self.done = False
     self._rules = rules
@@ -132,13 +133,12 @@ class Bracket:
   def note(self, name: str, epoch: Epoch) -> None:
     """Notes an epoch of a round that is still being played."""
     if len(self.histories[name]) == epoch.epoch - 1:
-      self.histories[name].append(epoch)
+      self.histories[name].extend(epoch.epoch - 1, [epoch])
 
   def record(self, outcome: Outcome) -> list[Job]:
     """Takes an outcome; returns the next jobs if it completed a round."""
     self._pending.remove(outcome.name)
-    known = self.histories[outcome.name][: outcome.start]
-    self.histories[outcome.name] = known + list(outcome.epochs)
+    self.histories[outcome.name].extend(outcome.start, outcome.epochs)
     error = outcome.error or _not_a_number(outcome.epochs)
     if error is not None:
       self.failures[outcome.name] = error
@@ -168,9 +168,11 @@ class Bracket:
   def _accuracies(self) -> dict[str, list[float]]:
     """Returns what there is to compare of those still in, heaviest first."""
     return {
-        name: [epoch.val_accuracy for epoch in history]
-        for name, history in self.histories.items()
-        if history and name in self._alive and name not in self.failures
+        name: self.histories[name].val_accuracy.tolist()
+        for name in self.candidates
+        if name in self._alive
+        and name not in self.failures
+        and self.histories[name]
     }
 
   def _end_round(self) -> None:

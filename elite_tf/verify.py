@@ -21,6 +21,7 @@ from elite_tf.export.inspect import Tensor, inspect, require_softmax
 from elite_tf.interpreters.micro import TIMEOUT_SECONDS, run_micro
 from elite_tf.interpreters.reference import run_reference
 from elite_tf.interpreters.tensors import form, input_table
+from elite_tf.predictions import Answers
 from elite_tf.preprocess import Resized
 
 # Bytes of input tensors made at a time: `compare` takes any number of images.
@@ -44,6 +45,7 @@ class Verification:
     codes: Number of different values among all outputs; of int8's 256, a
       comparison that reaches seven has compared little.
     seconds: Wall clock of the comparison.
+    answers: Of TensorFlow Lite Micro to each image.
   """
 
   images: int
@@ -57,6 +59,12 @@ class Verification:
   arena_tail_bytes: int
   codes: int
   seconds: float
+  answers: Answers = dataclasses.field(compare=False, repr=False)
+
+  def figures(self) -> dict:
+    """Returns what metrics.json holds of it: all but the single answers."""
+    names = [field.name for field in dataclasses.fields(self)]
+    return {n: getattr(self, n) for n in names if n != "answers"}
 
 
 def compare(
@@ -87,7 +95,8 @@ def compare(
   tensor = inspection.input
   _check_images(tensor, images, labels)
   require_softmax(inspection)
-  different, first, answers, values = 0, None, [], set()
+  different, first, values = 0, None, set()
+  answers, tops = [], []
   table = input_table(tensor)
   bytes_ = math.prod(images.shape[1:]) * table.itemsize
   rows = max(1, CHUNK_BYTES // bytes_)
@@ -102,6 +111,7 @@ def compare(
       first = start + int(differs.argmax())
     outputs = micro.outputs.reshape(len(inputs), -1)
     answers += outputs.argmax(axis=1).tolist()
+    tops.append(outputs.max(axis=1))
     values.update(np.unique(micro.outputs).tolist())
   # A label may lie beyond what the network knows: it is never right there.
   classes = max(outputs.shape[1], int(np.max(labels)) + 1)
@@ -118,6 +128,9 @@ def compare(
       arena_tail_bytes=micro.arena_tail_bytes,
       codes=len(values),
       seconds=time.monotonic() - began,
+      answers=Answers(
+          np.asarray(answers), _real(np.concatenate(tops), inspection.output)
+      ),
   )
 
 
@@ -136,6 +149,14 @@ def require_equal(verification: Verification) -> None:
         f" {verification.different} of {verification.images} images, the first"
         f" of them image {verification.first_difference}"
     )
+
+
+def _real(stored: np.ndarray, tensor: Tensor) -> np.ndarray:
+  """Returns the real numbers that a tensor's stored ones mean, as float32."""
+  if not tensor.scale:
+    return stored.astype(np.float32)
+  real = (stored.astype(np.float64) - tensor.zero_point) * tensor.scale
+  return real.astype(np.float32)
 
 
 def _differs(micro: np.ndarray, reference: np.ndarray) -> np.ndarray:

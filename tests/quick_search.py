@@ -58,7 +58,7 @@ def load_trained(candidate, path):
 
 def write_champion(folder, model, *_):
   """Writes a file and returns what metrics.json would hold."""
-  from elite_tf.run_folder import write_file
+  from elite_tf.files import write_file
 
   write_file(folder / "model.keras", model.tobytes())
   return {
@@ -96,7 +96,9 @@ def _search():
   # -m elite_tf.runners.worker DESCRIPTOR: this file with the descriptor.
   processes.start = lambda *a, **options: start(__file__, a[-1], **options)
   from elite_tf import search
+  from elite_tf.report import ending
 
+  ending.write_or_say = lambda *_: None  # Drawing takes longer than all else.
   search.console()
 
 

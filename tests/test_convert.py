@@ -137,20 +137,26 @@ def test_a_model_for_other_data_is_refused():
   for classes, channels in ((7, 1), (10, 3)):
     network = model.build(make_pool("hf", classes, channels, 32)[-1])
     with pytest.raises(ConfigError, match="--data"):
-      convert.check_model(Path("m.keras"), network, description)
+      convert.check_model(Path("m.keras"), network, description, "int8")
 
 
 def test_a_model_of_another_architecture_is_refused():
+  """One of the user's own family only where QAT has to build it anew."""
   image = keras.Input((32, 32, 1))
   x = keras.layers.MaxPooling2D(name="pooled")(image)
   x = keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(x))
   network = keras.Model(image, x, name="other")
-  with pytest.raises(ConfigError) as error:
-    convert.check_model(Path("m.keras"), network, datasets.describe("digits"))
-  line = str(error.value)
-  assert "\n" not in line
-  for part in ("--model=m.keras", "other", "'pooled'", "MaxPooling2D"):
-    assert part in line
+  description, path = datasets.describe("digits"), Path("m.keras")
+  for quantize in ("int8", "int16x8", "auto", "none"):
+    convert.check_model(path, network, description, quantize, "nets:tiny")
+  for quantize, pool in (("int8", "elite"), ("auto", ""), ("qat", "nets:tiny")):
+    with pytest.raises(ConfigError) as error:
+      convert.check_model(path, network, description, quantize, pool)
+    line = str(error.value)
+    assert "\n" not in line
+    assert line.startswith("--quantize=qat, ") == (quantize == "qat")
+    for part in ("--model=m.keras: other", "'pooled'", "MaxPooling2D"):
+      assert part in line
 
 
 def test_what_was_tried_is_told(trained, tmp_path):

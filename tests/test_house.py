@@ -29,7 +29,10 @@ PURE = (
 # Registries that every search chooses from.
 KNOWN = {"FAMILIES", "CRITERIA", "DATASETS", "METHODS"}
 
-HEAVY = ("tensorflow", "keras", "tf_keras", "tflite_micro", "sklearn")
+HEAVY = (
+    "tensorflow", "keras", "tf_keras", "tflite_micro", "sklearn", "matplotlib",
+    "jinja2", "tensorboard",
+)  # fmt: skip
 
 
 @functools.cache
@@ -146,7 +149,8 @@ def test_tournament_knows_no_runner_and_no_training():
   assert known == {
       f"elite_tf{name}"
       for name in (
-          "", ".tournament", ".elimination", ".noise", ".errors", ".spec"
+          "", ".tournament", ".elimination", ".history", ".noise", ".errors",
+          ".spec",
       )  # fmt: skip
   }
 

@@ -4,9 +4,10 @@ import contextlib
 
 import pytest
 
+from elite_tf.files import previous
 from elite_tf.housekeeping import Housekeeping, Observers
 from elite_tf.journal import Journal
-from elite_tf.run_folder import RunFolder, previous
+from elite_tf.run_folder import RunFolder
 from elite_tf.runners.recorded import RecordedRunner
 from elite_tf.spec import Candidate, Epoch, Outcome
 from elite_tf.tournament import Bracket, Observer, Rules, play
@@ -65,7 +66,7 @@ def _play(folder, new=1000, **options):
         Runner(folder), journal, lambda: keeper.catch_up()
     )
     keeper = Housekeeping(
-        folder, brackets, lambda: recorded.fresh, journal.last, **options
+        folder, brackets, lambda: recorded.fresh, journal, **options
     )
     killer = KillAt(new + len(folder.journal.read_text().splitlines()))
     with contextlib.suppress(Killed):

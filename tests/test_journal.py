@@ -221,6 +221,26 @@ def test_seconds_count_only_within_sessions(path, monkeypatch):
       assert journal.seconds(()) == 0
 
 
+def test_epochs_of_a_candidate(path):
+  """An earlier outcome that was trained again stands later in the file."""
+  later = dataclasses.replace(
+      OUTCOME, start=3, stop=4, epochs=(Epoch(4, 1.0, 0.5, 1.0, 0.5, 2.0),)
+  )
+  first = dataclasses.replace(
+      OUTCOME,
+      start=0,
+      stop=3,
+      epochs=tuple(Epoch(n, 1.0, 0.5, 1.0, n / 8, 2.0) for n in (1, 2, 3)),
+  )
+  with _open(path) as journal:
+    journal.append(outcome_to_event(later))
+    journal.append(outcome_to_event(dataclasses.replace(first, name="b")))
+    journal.append(outcome_to_event(first))
+  with _open(path) as journal:
+    assert journal.epochs_of(OUTCOME.name) == [*first.epochs, *later.epochs]
+    assert journal.epochs_of("c") == []
+
+
 def test_memory_does_not_grow_with_the_epochs(path):
   """Ten thousand epochs take less than a hundredth of their lines."""
   import tracemalloc

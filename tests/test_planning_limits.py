@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from elite_tf import fitting, planning
+from elite_tf import fitting, plan_json, planning
 from elite_tf.boards import Limits, Shortfall
 from elite_tf.errors import ConfigError
 from elite_tf.pipeline import _replace_misfits
@@ -46,7 +46,7 @@ def test_groups_are_made_of_those_that_fit():
   plan = _plan(board="nano33ble")
   grouped = sorted(c.name for group in plan.groups() for c in group)
   assert grouped == sorted(c.name for c in plan.candidates)
-  printed = planning.plan_to_json(plan)
+  printed = plan_json.plan_to_json(plan)
   json.dumps(printed)
   rows = {row["name"]: row for row in printed["candidates"]}
   assert len(rows) == 216

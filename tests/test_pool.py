@@ -109,7 +109,10 @@ def test_wrong_arguments(family, wrong, said):
 def test_unknown_family_names_the_known(name):
   line = _complaint(pool.make_pool, name)
   known = ", ".join(sorted(FAMILIES))
-  assert line == f"--pool must be one of {known}. Received: {name!r}"
+  assert line == (
+      f"--pool must be one of {known}, or module:function of your own."
+      f" Received: {name!r}"
+  )
 
 
 @pytest.mark.parametrize("base", [9, 100, 255, 192])

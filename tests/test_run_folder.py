@@ -131,13 +131,23 @@ def test_folder_that_was_only_just_begun(tmp_path, left):
   assert _open(tmp_path).config.exists()
 
 
-def test_half_written_files_are_removed(tmp_path):
+def test_what_is_half_written_is_removed(tmp_path):
+  """Files, and a champion's folder whose writer was killed."""
   folder = _open(tmp_path / "run")
   half = folder.checkpoint("a").with_name(".checkpoint.npz.4711")
-  half.parent.mkdir(parents=True)
-  for path in (half, folder.path / ".gitignore", folder.path / "notes.1"):
+  champion = folder.champion("a").with_name(".a.4712")
+  for path in (half.parent, champion, folder.champion("b")):
+    path.mkdir(parents=True)
+  for path in (
+      half,
+      champion / "model.keras",
+      folder.path / ".gitignore",
+      folder.path / "notes.1",
+  ):
     path.touch()
   folder.tidy()
+  assert not half.exists() and not champion.exists()
+  assert folder.champion("b").is_dir()
   assert sorted(p.name for p in folder.path.rglob("*") if p.is_file()) == [
       ".gitignore", "config.json", "notes.1", "search.flags"
   ]  # fmt: skip

@@ -127,11 +127,13 @@ def test_champion_is_an_int8_network_that_keras_agrees_with(finished):
   (champion,) = result["champions"]
   folder = run_dir / "champions" / champion["name"]
   assert sorted(path.name for path in folder.iterdir()) == [
+      "README.md",
       "labels.txt",
       "metrics.json",
       "model.keras",
       "model_float.tflite",
       "model_int8.tflite",
+      "predictions.npz",
   ]
   assert [str(run_dir / name) for name in champion["files"]] == sorted(
       map(str, folder.iterdir())
@@ -161,6 +163,34 @@ def test_metrics_tell_that_the_board_computes_the_same(finished):
   assert int8["equal"] and int8["images"] == metrics["test_images"] == 355
   assert int8["accuracy"] == champion["test_accuracy_int8"]
   assert int8["arena_bytes"] == champion["arena_bytes"] > 0
+
+
+def test_answers_kept_are_those_that_were_measured(finished):
+  """All 355, by the deployed network; the accuracy comes out of them."""
+  run_dir, result, _ = finished
+  (champion,) = result["champions"]
+  folder = run_dir / "champions" / champion["name"]
+  with np.load(folder / "predictions.npz", allow_pickle=False) as kept:
+    right = kept["answers"] == kept["labels"]
+    assert (
+        kept["labels"].tolist() == datasets.load("digits").test.labels.tolist()
+    )
+    assert right.mean() == champion["test_accuracy_int8"]
+    assert not right[kept["mistakes"]].any()
+    # Of int8's softmax: 256 steps.
+    assert (kept["probabilities"] * 256 % 1 == 0).all()
+    assert len(kept["images"]) == min(12, (~right).sum())
+
+
+def test_a_page_and_a_model_card_are_written(finished):
+  run_dir, result, log = finished
+  page = (run_dir / "report.html").read_text("utf-8")
+  assert "finished" in page and "was not written" not in log
+  for champion in result["champions"]:
+    card = run_dir / "champions" / champion["name"] / "README.md"
+    assert card.read_text("utf-8").startswith("---\nlibrary_name: keras\n")
+    assert f"{100 * champion['test_accuracy_int8']:.2f} %" in card.read_text()
+    assert champion["name"] in page
 
 
 def test_what_training_and_evaluation_see_is_recorded(finished):

@@ -171,5 +171,5 @@ def test_what_may_change_between_sessions_decides_no_result():
   assert settings.FREE == {
       "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
       "ray_address", "cpus_per_candidate", "gpus_per_candidate",
-      "epoch_timeout", "keep_checkpoints",
+      "epoch_timeout", "keep_checkpoints", "tensorboard",
   }  # fmt: skip

@@ -1,6 +1,6 @@
 """Measures what `elite_tf.memory` predicts from the plan alone.
 
-    python tools/check_memory.py             # all three families: four minutes
+    python tools/check_memory.py             # all families: five minutes
     python tools/check_memory.py --reduced   # a handful of small ones: 20 s
     python tools/check_memory.py --format=json
 
@@ -57,6 +57,10 @@ FULL = REDUCED + (
     ("lite", 4, 4, 64, 3, 10, "swish"),
     ("lite", 2, 3, 160, 3, 10, ""),
     ("lite", 1, 1, 224, 3, 1000, ""),
+    ("mobilenet_v2", 4, 4, 32, 1, 10, ""),
+    ("mobilenet_v2", 4, 4, 25, 3, 10, "", 1),
+    ("mobilenet_v2", 3, 2, 96, 3, 10, ""),
+    ("mobilenet_v2", 1, 1, 224, 3, 1000, ""),
 )
 
 

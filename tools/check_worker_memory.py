@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 from elite_tf import device
-from elite_tf.cost import network_cost
+from elite_tf.cost import network_cost, network_size
 from elite_tf.families import get_family
 from elite_tf.pool import make_pool
 from elite_tf.runners.capacity import MIB, WORKER_BYTES, predict_need
@@ -56,7 +56,7 @@ def measure(w: int, d: int, resolution: int, batch: int) -> dict:
   trainer = Trainer(candidate, data, 5, 0, Recipe(batch))
   trainer.train(1)
   found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-  need = predict_need(layers, network_cost(layers).params, batch)
+  need = predict_need(network_size(layers), network_cost(layers).params, batch)
   predicted = (WORKER_BYTES + sum(need)) / MIB
   return {
       "network": candidate.name,

@@ -77,17 +77,18 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
       data, model.input_shape[1], arguments.calibration_images,
       arguments.seed, options,
   )  # fmt: skip
+  # Spread over the split: pictures in folders come class by class.
+  count = len(data.test.labels)
+  some = slice(None, None, max(1, count // (arguments.images or count)))
   images = preprocess.resize(
-      data.test.images[: arguments.images],
+      data.test.images[some],
       model.input_shape[1],
       preprocess.crops(data.description),
   )
   rows = []
   for way in arguments.ways:
     made, detail, seconds = converted(way, model, material)
-    made, verified = champions.verified(
-        made, images, data.test.labels[: len(images)]
-    )
+    made, verified = champions.verified(made, images, data.test.labels[some])
     rows.append(
         {
             "network": model.name, "data": data.description.name, "way": way,
@@ -119,7 +120,9 @@ def main() -> int:
   parser.add_argument("--data", default="", help="as for the search")
   parser.add_argument("--out", help="JSON file; default: stdout")
   parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
-  parser.add_argument("--images", type=int, help="test images; default: all")
+  parser.add_argument(
+      "--images", type=int, help="about so many test images; default: all"
+  )
   parser.add_argument("--qat_epochs", type=int, default=2)
   parser.add_argument("--calibration_images", type=int, default=256)
   parser.add_argument("--seed", type=int, default=0)

@@ -219,6 +219,11 @@ class Killer:
     if process.poll() is None:
       kill(process)
       self.moments[moment] += 1
+      print(
+          f"kill {self.done} of {self.kills}: {moment}",
+          file=sys.stderr,
+          flush=True,
+      )
 
 
 def main() -> int:

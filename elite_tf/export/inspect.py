@@ -49,6 +49,8 @@ class Inspection:
     output: The network's output.
     softmax_scale: Smallest scale of a quantized softmax's input, None if there
       is none.
+    per_channel_dense: Names of the dense layers (FULLY_CONNECTED) whose weights
+      have a scale for every output, as TensorFlow's converter makes them.
     bytes: Size of the file.
   """
 
@@ -57,6 +59,7 @@ class Inspection:
   input: Tensor
   output: Tensor
   softmax_scale: float | None
+  per_channel_dense: tuple[str, ...]
   bytes: int
 
 
@@ -122,6 +125,24 @@ def require_full_integer(model: bytes) -> None:
     )
 
 
+def dense_note(inspection: Inspection) -> str:
+  """Returns what is to be told of dense weights with a scale a channel.
+
+  Args:
+    inspection: What the .tflite file holds.
+
+  Returns:
+    One line; empty if there are none.
+  """
+  names = inspection.per_channel_dense
+  if not names:
+    return ""
+  return (
+      "dense layers have a scale for every output, which TensorFlow Lite Micro"
+      f" of before September 2024 misreads: {', '.join(names)}"
+  )
+
+
 def require_softmax(inspection: Inspection) -> None:
   """Refuses a network whose softmax would end the process that runs it.
 
@@ -150,7 +171,7 @@ def _read(root: Any, schema: Any, size: int) -> Inspection:
         "A network must have one input and one output. Received:"
         f" {len(main.inputs)} and {len(main.outputs)}"
     )
-  operators, floats, softmax_scales = set(), [], []
+  operators, floats, softmax_scales, dense = set(), [], [], []
   for graph in root.subgraphs:
     for tensor in graph.tensors:
       if "FLOAT" in types[tensor.type] or "COMPLEX" in types[tensor.type]:
@@ -162,12 +183,18 @@ def _read(root: Any, schema: Any, size: int) -> Inspection:
         logits = graph.tensors[operator.inputs[0]]
         if types[logits.type] == "INT8":
           softmax_scales.append(_quantization(logits)[0])
+      elif name == "FULLY_CONNECTED":
+        weights = graph.tensors[operator.inputs[1]].quantization
+        scales = None if weights is None else weights.scale
+        if scales is not None and len(scales) > 1:
+          dense.append(graph.tensors[operator.outputs[0]].name.decode())
   return Inspection(
       operators=tuple(sorted(operators)),
       float_tensors=tuple(floats),
       input=_tensor(main.tensors[main.inputs[0]], types),
       output=_tensor(main.tensors[main.outputs[0]], types),
       softmax_scale=min(softmax_scales, default=None),
+      per_channel_dense=tuple(dense),
       bytes=size,
   )
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from elite_tf.scaling import scale_repeats
@@ -196,11 +197,13 @@ class Network:
     return (math.ceil(height / stride), math.ceil(width / stride), channels)
 
 
-def scaled_stages(candidate: Candidate) -> list[tuple[int, Stage]]:
+def scaled_stages(
+    candidate: Candidate, stages: tuple[Stage, ...] = STAGES
+) -> list[tuple[int, Stage]]:
   """Returns (number as in Table 2, stage) with the repeats scaled in depth."""
   return [
       (number, stage._replace(repeats=scale_repeats(stage.repeats, candidate.depth)))
-      for number, stage in enumerate(STAGES, start=2)
+      for number, stage in enumerate(stages, start=2)
   ]  # fmt: skip
 
 
@@ -230,7 +233,14 @@ def plan_network(
   return network.layers
 
 
-def make_blocks(candidate: Candidate, stem: int, stage_out, expanded, squeezed):
+def make_blocks(
+    candidate: Candidate,
+    stem: int,
+    stage_out: Callable[[int], int],
+    expanded: Callable[[int, int, int], int],
+    squeezed: Callable[[int], int],
+    stages: tuple[Stage, ...] = STAGES,
+) -> list[Block]:
   """Returns the blocks of a candidate; three rules decide their widths.
 
   Args:
@@ -240,8 +250,9 @@ def make_blocks(candidate: Candidate, stem: int, stage_out, expanded, squeezed):
     expanded: Function of (expansion ratio, Table 2's channels of the block's
       input, channels in) -> channels of the expansion.
     squeezed: Function of channels in -> channels of the squeeze, 0 for none.
+    stages: What is scaled; Table 2's unless given.
   """
-  stages = scaled_stages(candidate)
+  stages = scaled_stages(candidate, stages)
   total = sum(stage.repeats for _, stage in stages)
   blocks = []
   channels, nominal = stem, STEM_CHANNELS

@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 from elite_tf import datasets
 from elite_tf.datasets import Description
-from elite_tf.families import get_family
 from elite_tf.planning import Plan
 from elite_tf.runners.machine import Gpu, workers_for
 from elite_tf.settings import Settings
-from elite_tf.spec import Layer
+from elite_tf.spec import Size
 
 MIB = 1 << 20
 
@@ -59,16 +58,16 @@ class Loads:
   room: float = math.inf
 
 
-def predict_need(layers: Sequence[Layer], params: int, batch_size: int) -> Need:
+def predict_need(size: Size, params: int, batch_size: int) -> Need:
   """Returns the memory that a candidate takes in a worker.
 
   Args:
-    layers: Its plan.
+    size: Of its network.
     params: Its parameters.
     batch_size: Images a step.
   """
-  maps = sum(math.prod(layer.shape) for layer in layers) * batch_size * 4
-  held = LAYER_BYTES * len(layers) + STATES * STATE_BYTES * params
+  maps = size.numbers * batch_size * 4
+  held = LAYER_BYTES * size.layers + STATES * STATE_BYTES * params
   return Need(held, round(MAPS * maps))
 
 
@@ -90,12 +89,10 @@ def size(
     cards: The machine's GPUs; several workers share one if its memory allows.
   """
   needs = {
-      candidate.name: predict_need(
-          get_family(candidate.family).plan(candidate),
-          cost.params,
-          settings.batch_size,
+      candidate.name: predict_need(extent, cost.params, settings.batch_size)
+      for candidate, cost, extent in zip(
+          plan.candidates, plan.costs, plan.sizes
       )
-      for candidate, cost in zip(plan.candidates, plan.costs)
   }
   workers, threads = default_workers(
       len(plan.candidates), cards, max(sum(need) for need in needs.values())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elite_tf.run_folder import previous, write_file
+from elite_tf.files import previous, write_file
 from elite_tf.spec import Epoch
 
 _DIGEST_BYTES = hashlib.sha256().digest_size

@@ -11,6 +11,8 @@ import keras
 import numpy as np
 
 from elite_tf import model as models
+from elite_tf import own_model
+from elite_tf.families import is_own
 from elite_tf.spec import Candidate
 from elite_tf.training import backends
 
@@ -29,10 +31,13 @@ def build(
 
   Args:
     candidate: The network.
-    builders: Row -> Keras layer, by kind of operation.
+    builders: Row -> Keras layer, by kind of operation; a family of the user's
+      own has no rows and builds its layers itself.
     seed: The same one gives the same weights under the same backend.
   """
   keras.utils.set_random_seed(seed)
+  if is_own(candidate.family):
+    return own_model.build(candidate)
   if not backends.current().DRAWS_SLOWLY:
     return models.build(candidate, builders)
   delayed = []

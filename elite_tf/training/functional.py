@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from elite_tf.keras_cost import every_layer
+
 
 class FunctionalModel:
   """Pure view of a model; its own variables are only read and set on demand.
@@ -34,7 +36,8 @@ class FunctionalModel:
         for variable in model.non_trainable_variables
         if keras.backend.is_float_dtype(variable.dtype)
     ]
-    self._order = [v.path for v in model.non_trainable_variables]
+    # Not by their paths: layers of two nested models may have the same.
+    self._order = [id(v) for v in model.non_trainable_variables]
 
   def apply(self, weights, statistics, images, step=None):
     """Runs the network.
@@ -52,7 +55,7 @@ class FunctionalModel:
       the batch.
     """
     values = {
-        variable.path: value
+        id(variable): value
         for variable, value in zip(
             self.statistics, split(statistics, self.statistics)
         )
@@ -60,30 +63,28 @@ class FunctionalModel:
     for number, variable in enumerate(self.seeds):
       # Two dropout layers never share a generator, nor do two steps.
       key = ops.cast(number, "uint32")
-      values[variable.path] = ops.stack(
-          [key, 0 * key if step is None else step]
-      )
+      values[id(variable)] = ops.stack([key, 0 * key if step is None else step])
     probabilities, updated = self.model.stateless_call(
         split(weights, self.weights),
-        [values[path] for path in self._order],
+        [values[key] for key in self._order],
         images,
         training=step is not None,
     )
     updated = dict(zip(self._order, updated))
-    return probabilities, join([updated[v.path] for v in self.statistics])
+    return probabilities, join([updated[id(v)] for v in self.statistics])
 
   def decayed(self) -> np.ndarray:
     """Returns 1.0 where weight decay applies, 0.0 for batch norm's weights."""
     normalized = {
-        variable.path
-        for layer in self.model.layers
+        id(variable)
+        for layer in every_layer(self.model)
         if isinstance(layer, keras.layers.BatchNormalization)
         for variable in layer.trainable_variables
     }
     return np.concatenate(
         [
             np.full(
-                np.prod(v.shape), float(v.path not in normalized), np.float32
+                np.prod(v.shape), float(id(v) not in normalized), np.float32
             )
             for v in self.weights
         ]
@@ -106,7 +107,8 @@ class FunctionalModel:
 def split(flat, variables) -> list:
   """Returns the parts of a flat vector in the shapes of the variables."""
   ends = np.cumsum([int(np.prod(v.shape)) for v in variables])
-  parts = ops.split(flat, [int(end) for end in ends[:-1]])
+  cuts = [int(end) for end in ends[:-1]]
+  parts = ops.split(flat, cuts) if cuts else [flat]
   return [ops.reshape(part, v.shape) for part, v in zip(parts, variables)]
 
 

@@ -12,10 +12,11 @@ from keras import ops
 from elite_tf import model as models
 from elite_tf.callbacks import AccuracyHistory, Report, StopOnNonFinite
 from elite_tf.datasets import Dataset
+from elite_tf.families import is_own
 from elite_tf.spec import Candidate, Epoch
 from elite_tf.training import checkpoint as checkpoints
 from elite_tf.training import first_weights
-from elite_tf.training.batch_norm import BatchStatistics
+from elite_tf.training.batch_norm import BatchStatistics, leave_averaging
 from elite_tf.training.batches import Inputs, prepare
 from elite_tf.training.checkpoint import Checkpoint
 from elite_tf.training.functional import FunctionalModel
@@ -97,9 +98,13 @@ class Trainer:
     self._seed = seed
     self._recipe = recipe
     self._path = path
-    with precision(best_precision()):
+    # What the user's own layers need for lower precision is not known.
+    own = is_own(candidate.family)
+    with precision("float32" if own else best_precision()):
       network = first_weights.build(candidate, BUILDERS, seed)
-    self._function = FunctionalModel(network)
+    self._function = FunctionalModel(
+        leave_averaging(network) if own else network
+    )
     self._state = initial_state(self._function)
     self._train_step, self._evaluate_step = make_steps(
         self._function,

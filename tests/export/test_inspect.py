@@ -73,6 +73,26 @@ def _complaint(error, function, *arguments):
   return line
 
 
+def test_dense_weights_with_a_scale_a_channel_are_told(network, quantized):
+  """TensorFlow's own converter makes them; ours makes a convolution of them."""
+  random = np.random.default_rng(0)
+  images = random.uniform(-1, 1, (8, 6, 6, 1)).astype(np.float32)
+  trace = tf.function(
+      lambda x: network(x, training=False),
+      input_signature=[tf.TensorSpec((1, 6, 6, 1), tf.float32)],
+  ).get_concrete_function()
+  with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([trace], trace)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([x[None]] for x in images)
+    found = inspecting.inspect(converter.convert())
+  assert len(found.per_channel_dense) == 1
+  assert found.per_channel_dense[0] in inspecting.dense_note(found)
+  ours = inspecting.inspect(quantized)
+  assert ours.per_channel_dense == () and inspecting.dense_note(ours) == ""
+
+
 @pytest.mark.parametrize("name", ["floating", "quantized"])
 def test_it_reads_what_the_interpreter_reads(name, request):
   model = request.getfixturevalue(name)

@@ -13,7 +13,7 @@ from elite_tf.scaling import coefficients
 
 FAMILY_NAMES = sorted(FAMILIES)
 
-GATED = [name for name in FAMILY_NAMES if name != "lite"]
+GATED = sorted(set(FAMILIES) - {"lite", "mobilenet_v2"})
 
 
 def _rows(candidate):
@@ -227,11 +227,14 @@ def test_hf_expands_from_the_width_before_rounding():
     assert expand.shape[2] == expanded
 
 
-@pytest.mark.parametrize("name", ["", "resnet", "ELITE", None, 3])
+@pytest.mark.parametrize(
+    "name", ["", "resnet", "ELITE", None, 3, ":f", "m:", "a:b:c", "m.:f", "m:1"]
+)
 def test_unknown_family_names_the_known(name):
   with pytest.raises(ConfigError) as caught:
     get_family(name)
   known = ", ".join(FAMILY_NAMES)
   assert str(caught.value) == (
-      f"--pool must be one of {known}. Received: {name!r}"
+      f"--pool must be one of {known}, or module:function of your own."
+      f" Received: {name!r}"
   )

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from elite_tf import planning
+from elite_tf.cost import network_size
 from elite_tf.runners import capacity
 from elite_tf.runners.capacity import (
     Need,
@@ -51,7 +52,8 @@ def test_need_of_a_candidate():
       Layer("a", "input", (), (4, 4, 2)),
       Layer("b", "dense", ("a",), (10,)),
   ]
-  assert predict_need(layers, params=1000, batch_size=5) == Need(
+  extent = network_size(layers)
+  assert predict_need(extent, params=1000, batch_size=5) == Need(
       held=2 * (1 << 20) + 3 * 20 * 1000, training=round(1.6 * 42 * 5 * 4)
   )
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from elite_tf.training.batch_norm import BatchStatistics
+from elite_tf.training.batch_norm import BatchStatistics, leave_averaging
 
 
 @pytest.fixture
@@ -72,3 +72,42 @@ def test_inference_leaves_the_statistics(pair):
   ours(images, training=False)
   for old, variable in zip(before, ours.weights):
     assert np.array_equal(old, variable.numpy())
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "kind"),
+    [
+        ((5, 4, 3, 6), {}, BatchStatistics),
+        ((5, 4, 3, 6), {"axis": 1}, keras.layers.BatchNormalization),
+        ((5, 4, 3, 6), {"scale": False}, keras.layers.BatchNormalization),
+        ((5, 6), {}, keras.layers.BatchNormalization),
+    ],
+)
+def test_a_users_batch_norm_leaves_the_batchs_statistics(shape, options, kind):
+  """Whatever its momentum, in a nested model too; its outputs stay."""
+  draw = np.random.default_rng(0)
+  images = draw.normal(2, 3, shape).astype(np.float32)
+  image = keras.Input(shape[1:])
+  inner = keras.Input(shape[1:])
+  norm = keras.layers.BatchNormalization(momentum=0.7, **options)
+  model = keras.Model(image, keras.Model(inner, norm(inner))(image))
+  expected = np.asarray(norm(images, training=True))
+  found = np.asarray(leave_averaging(model)(images, training=True))
+  assert type(norm) is kind
+  assert found == pytest.approx(expected, abs=1e-5)
+  others = tuple(i for i in range(len(shape)) if i != norm.axis % len(shape))
+  mean, variance = images.mean(others), images.var(others)
+  assert norm.moving_mean.numpy() == pytest.approx(mean, abs=1e-5)
+  n = images.size // mean.size
+  unbiased = n / (n - 1) if kind is BatchStatistics else 1
+  assert norm.moving_variance.numpy() == pytest.approx(
+      variance * unbiased, rel=1e-4
+  )
+
+
+def test_a_batch_norm_that_is_not_trained_is_left_alone():
+  image = keras.Input((4, 4, 2))
+  norm = keras.layers.BatchNormalization(trainable=False)
+  model = leave_averaging(keras.Model(image, norm(image)))
+  model(np.ones((3, 4, 4, 2), np.float32), training=True)
+  assert not norm.moving_mean.numpy().any()

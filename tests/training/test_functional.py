@@ -153,3 +153,45 @@ def test_join_and_split_undo_each_other():
   for value, part in zip(values, split(flat, values), strict=True):
     assert np.array_equal(value, part)
   assert join([]).shape == (0,)
+
+
+def _nested(seed):
+  """Two models inside another whose layers have the same names."""
+  keras.utils.set_random_seed(seed)
+
+  def part():
+    image = keras.Input((6, 6, 1))
+    x = keras.layers.Conv2D(2, 3, use_bias=False, name="conv")(image)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    return keras.Model(image, keras.layers.Flatten()(x))
+
+  image = keras.Input((6, 6, 1))
+  x = keras.layers.Concatenate()([part()(image), part()(image)])
+  return keras.Model(image, keras.layers.Dense(3, "softmax")(x))
+
+
+def _bare(seed):
+  """One matrix and nothing else."""
+  keras.utils.set_random_seed(seed)
+  return keras.Sequential(
+      [
+          keras.Input((6, 6, 1)),
+          keras.layers.Flatten(),
+          keras.layers.Dense(3, "softmax", use_bias=False),
+      ]
+  )
+
+
+@pytest.mark.parametrize("make", [_nested, _bare])
+def test_networks_of_others(make, images):
+  """With the weights of another one it computes what that one does."""
+  function, other = FunctionalModel(make(1)), FunctionalModel(make(2))
+  for variable in other.statistics:
+    variable.assign(np.random.default_rng(0).uniform(1, 2, variable.shape))
+  found, statistics = function.apply(*_flat(other), images)
+  expected = other.model(images, training=False)
+  assert np.asarray(found) == pytest.approx(np.asarray(expected), abs=1e-6)
+  assert statistics.shape == _flat(other)[1].shape
+  # Weight decay is for kernels: not for the two batch norms, of 2 channels.
+  decayed = function.decayed()
+  assert len(decayed) - decayed.sum() == (8 if make is _nested else 0)

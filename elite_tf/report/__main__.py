@@ -1,0 +1,60 @@
+"""Writes the page of a search: finished, stopped or still at work.
+
+python -m elite_tf.report --run_dir=runs/mine
+
+Reads the folder and writes report.html, nothing else; a search at work there is
+not disturbed.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from elite_tf.command import run
+from elite_tf.errors import ConfigError
+from elite_tf.run_folder import RunFolder
+
+
+def define_flags() -> None:
+  """Defines the command's flags."""
+  from absl import flags  # pylint: disable=g-import-not-at-top
+
+  flags.DEFINE_string("run_dir", "", "Folder of the search.")
+  flags.DEFINE_enum(
+      "format", "text", ["text", "json"],
+      "json: where the page is and what it shows as one JSON object on stdout.",
+  )  # fmt: skip
+
+
+def main() -> int:
+  """Runs the command; flags are parsed."""
+  from absl import flags  # pylint: disable=g-import-not-at-top
+
+  values = flags.FLAGS
+  if not values.run_dir:
+    raise ConfigError("--run_dir must name the folder of a search")
+  folder = RunFolder(Path(values.run_dir))
+  if not folder.config.is_file():
+    raise ConfigError(f"--run_dir={folder.path} holds no search")
+  # Drawing takes half a second to load.
+  from elite_tf.report import page  # pylint: disable=g-import-not-at-top
+
+  written = page.write(folder)
+  if values.format == "json":
+    print(json.dumps(written))
+  else:
+    print(
+        f"{written['page']}: {written['state']}, {written['champions']}"
+        f" champions, {written['bytes']:,} bytes"
+    )
+  return 0
+
+
+def console() -> None:
+  """Entry point."""
+  define_flags()
+  run(main, lambda: "interrupted; no file was left half-written")
+
+
+if __name__ == "__main__":
+  sys.exit(console())

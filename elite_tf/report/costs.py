@@ -1,0 +1,217 @@
+"""Accuracy against what a network costs."""
+
+import csv
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from elite_tf.report.champions import kind_of
+from elite_tf.report.drawing import ACCENT, MUTED, SECOND, THIRD, Drawing
+from elite_tf.report.facts import Champion, Network, Run
+from elite_tf.report.pareto import front
+
+PUBLISHED = Path(__file__).parents[1] / "data" / "published_models.csv"
+
+# What the published models were measured on has so many classes.
+IMAGENET_CLASSES = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+  """A network in a picture: its cost, its accuracy (0 to 1) and its name."""
+
+  name: str
+  cost: float
+  accuracy: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+  """What a network may cost.
+
+  Attributes:
+    key: Short name.
+    label: Of the axis.
+    of_network: Planned or predicted, None where that is not known.
+    of_champion: Planned or measured, likewise.
+  """
+
+  key: str
+  label: str
+  of_network: Callable[[Network], float | None]
+  of_champion: Callable[[Champion], float | None]
+
+
+def _predicted_arena(network: Network) -> float | None:
+  memory = network.memory
+  return memory.arena_bytes_host / 1024 if memory else None
+
+
+def _measured_arena(champion: Champion) -> float | None:
+  arena = champion.row["arena_bytes"]
+  return None if arena is None else arena / 1024
+
+
+COSTS = (
+    Cost(
+        "params", "parameters, millions",
+        lambda network: network.params / 1e6,
+        lambda champion: champion.row["params"] / 1e6,
+    ),
+    Cost(
+        "macs", "multiply-accumulates, millions",
+        lambda network: network.macs / 1e6,
+        lambda champion: champion.row["macs"] / 1e6,
+    ),
+    Cost("arena", "arena, KiB", _predicted_arena, _measured_arena),
+)  # fmt: skip
+
+
+def same_epoch_points(run: Run, cost: Cost) -> list[Point]:
+  """Returns every candidate at the end of the first round.
+
+  There all have been trained alike. Of the arena only where the champions' is
+  the int8 network's, which is what is predicted.
+  """
+  if cost.key == "arena" and any(
+      kind_of(champion.row) != "int8" for champion in run.champions
+  ):
+    return []
+  epochs = run.settings["round_epochs"]
+  points = []
+  for name, history in run.histories.items():
+    network = run.networks.get(name)
+    price = cost.of_network(network) if network else None
+    if price is not None and len(history) >= epochs:
+      points.append(Point(name, price, history[epochs - 1].val_accuracy))
+  return points
+
+
+def champion_points(run: Run, cost: Cost) -> list[Point]:
+  """Returns the champions at the end of their training, by validation."""
+  points = [
+      Point(c.name, cost.of_champion(c), c.row["val_accuracy"])
+      for c in run.champions
+  ]
+  return [point for point in points if point.cost is not None]
+
+
+def draw_costs(run: Run) -> list[str]:
+  """Returns the pictures of accuracy against each cost; none without points."""
+  pictures = []
+  for cost in COSTS:
+    all_, champions = same_epoch_points(run, cost), champion_points(run, cost)
+    if all_ or champions:
+      pictures.append(_draw(cost, all_, champions))
+  return pictures
+
+
+def _draw(cost: Cost, all_: list[Point], champions: list[Point]) -> str:
+  drawn = Drawing()
+  _scatter(drawn, all_, MUTED, 30, ":")
+  _scatter(drawn, champions, ACCENT, 64, "-", marker="D")
+  axes = drawn.axes
+  axes.locator_params(axis="x", nbins=5)
+  axes.set_xlabel(cost.label)
+  axes.set_ylabel("validation accuracy, %")
+  label = (
+      f"Validation accuracy against {cost.label}: {len(all_)} candidates after"
+      f" the first round and {len(champions)} champions at the end."
+  )
+  return drawn.to_svg(f"cost-{cost.key}", label)
+
+
+def _scatter(
+    drawn: Drawing,
+    points: list[Point],
+    colour: str,
+    size: float,
+    line: str,
+    marker: str = "o",
+) -> None:
+  """Draws points and the Pareto front among them."""
+  if not points:
+    return
+  axes = drawn.axes
+  best = [points[n] for n in front([(p.cost, p.accuracy) for p in points])]
+  if len(best) > 1:
+    axes.plot(
+        [p.cost for p in best],
+        [100 * p.accuracy for p in best],
+        line,
+        color=colour,
+        linewidth=1.5,
+        zorder=1,
+    )
+  marks = axes.scatter(
+      [p.cost for p in points],
+      [100 * p.accuracy for p in points],
+      s=size,
+      c=colour,
+      marker=marker,
+      linewidths=0,
+      zorder=2,
+  )
+  drawn.tell(marks, [_words(point) for point in points])
+
+
+def _words(point: Point) -> str:
+  return f"{point.name}: {100 * point.accuracy:.2f} % for {point.cost:.4g}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+  """A row of `data/published_models.csv`: millions, and top-1 in percent."""
+
+  name: str
+  family: str
+  params: float
+  macs: float
+  top1: float
+
+
+def load_published(path: Path = PUBLISHED) -> list[Published]:
+  """Returns the models of the paper's Table 5, which its figures draw."""
+  with open(path, encoding="utf-8", newline="") as file:
+    return [
+        Published(
+            row["name"],
+            row["family"],
+            float(row["params_M"]),
+            float(row["macs_M"]),
+            float(row["top1"]),
+        )
+        for row in csv.DictReader(file)
+    ]
+
+
+def draw_published(run: Run) -> list[str]:
+  """Returns champions among published models, where there are 1000 classes."""
+  if run.classes != IMAGENET_CLASSES or not run.champions:
+    return []
+  return [_draw_published(run, cost) for cost in COSTS[:2]]
+
+
+def _draw_published(run: Run, cost: Cost) -> str:
+  drawn = Drawing(height=300)
+  styles = {"other": (MUTED, "o"), "elite": (SECOND, "s"), "hf": (THIRD, "^")}
+  models = load_published()
+  for family, (colour, marker) in styles.items():
+    points = [
+        Point(model.name, getattr(model, cost.key), model.top1 / 100)
+        for model in models
+        if model.family == family
+    ]
+    _scatter(drawn, points, colour, 24, ":", marker)
+  points = [
+      Point(c.name, cost.of_champion(c), c.row["test_accuracy_float"])
+      for c in run.champions
+  ]
+  _scatter(drawn, points, ACCENT, 64, "-", "D")
+  axes = drawn.axes
+  axes.set_xlabel(cost.label)
+  axes.set_ylabel("top-1, %")
+  label = (
+      f"Champions' test accuracy against {cost.label}, among published ones."
+  )
+  return drawn.to_svg(f"published-{cost.key}", label)

@@ -1,0 +1,30 @@
+"""The page that a search leaves behind, however it ends."""
+
+from collections.abc import Callable
+
+from elite_tf.run_folder import RunFolder
+
+
+def write_or_say(
+    folder: RunFolder, say: Callable[[str], None], stopped: str = ""
+) -> None:
+  """Writes the page of a search that ends; says in one line if it cannot.
+
+  Whatever is wrong with the page, the search is as it is.
+
+  Args:
+    folder: Of the search.
+    say: Told in one line if there is no page.
+    stopped: Why the search stops before its end, if it does.
+  """
+  try:
+    # Only now: drawing takes half a second to load.
+    from elite_tf.report import page  # pylint: disable=g-import-not-at-top
+
+    page.write(folder, at_work=False, stopped=stopped)
+  except Exception as error:  # pylint: disable=broad-except
+    reason = " ".join(str(error).split())[:200]
+    say(
+        f"{folder.path}: report.html was not written ({type(error).__name__}:"
+        f" {reason}); nothing else is missing"
+    )

@@ -1,0 +1,55 @@
+"""What a journal tells, read without touching it."""
+
+import dataclasses
+from pathlib import Path
+
+from elite_tf import journal
+from elite_tf.spec import Epoch, Outcome
+
+
+@dataclasses.dataclass(frozen=True)
+class Log:
+  """A journal's events, sorted by what they are about.
+
+  Attributes:
+    outcomes: By (name, epochs before, epochs afterwards).
+    epochs: By name, from the first on without a gap.
+    champions: The champions' events, in order.
+  """
+
+  outcomes: dict[tuple[str, int, int], Outcome]
+  epochs: dict[str, tuple[Epoch, ...]]
+  champions: tuple[dict, ...]
+
+
+def read_log(path: Path) -> Log:
+  """Returns what a journal tells so far; damaged lines are left out.
+
+  Raises:
+    OSError: It is there and cannot be read.
+  """
+  outcomes, found, champions = {}, {}, []
+  for event in journal.read(path) if path.exists() else ():
+    kind = event["event"]
+    if kind == "trained":
+      outcome = journal.event_to_outcome(event)
+      outcomes[outcome.name, outcome.start, outcome.stop] = outcome
+      known = found.setdefault(outcome.name, {})
+      known.update({epoch.epoch: epoch for epoch in outcome.epochs})
+    elif kind == "epoch":
+      fields = {f.name: event[f.name] for f in dataclasses.fields(Epoch)}
+      found.setdefault(event["name"], {})[event["epoch"]] = Epoch(**fields)
+    elif kind == "champion":
+      champions.append(event)
+  return Log(
+      outcomes,
+      {name: _from_the_first(known) for name, known in found.items()},
+      tuple(champions),
+  )
+
+
+def _from_the_first(known: dict[int, Epoch]) -> tuple[Epoch, ...]:
+  epochs = []
+  while len(epochs) + 1 in known:
+    epochs.append(known[len(epochs) + 1])
+  return tuple(epochs)

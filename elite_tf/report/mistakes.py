@@ -1,0 +1,163 @@
+"""What a champion confuses, as a picture and as a list."""
+
+import base64
+import dataclasses
+import io
+
+from matplotlib.patches import Rectangle
+
+from elite_tf import preprocess
+from elite_tf.report.drawing import ACCENT, INK, MUTED, SECOND, Drawing
+from elite_tf.report.facts import Champion
+
+# Counts are written into the matrix up to so many classes, and it is drawn up
+# to so many; beyond, the list of pairs tells more.
+MOST_WRITTEN = 12
+MOST_DRAWN = 60
+
+PAIRS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+  """A class taken for another: how often, of how many images."""
+
+  truth: str
+  answer: str
+  count: int
+  images: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Mistake:
+  """A picture answered wrongly.
+
+  Attributes:
+    source: The picture, as a data URI.
+    truth: Its class.
+    answer: The class answered.
+    probability: Of the answer, 0 to 1.
+    position: Of the image in the test split, from 0.
+  """
+
+  source: str
+  truth: str
+  answer: str
+  probability: float
+  position: int
+
+
+def label_of(champion: Champion, number: int) -> str:
+  """Returns a class's name, or its number where that is not known."""
+  labels = champion.labels
+  return labels[number] if number < len(labels) else str(number)
+
+
+def worst_pairs(champion: Champion, count: int = PAIRS) -> list[Pair]:
+  """Returns the classes confused most often, most often first."""
+  found = [
+      Pair(label_of(champion, truth), label_of(champion, answer), n, sum(row))
+      for truth, row in enumerate(champion.confusion)
+      for answer, n in enumerate(row)
+      if n and truth != answer
+  ]
+  return sorted(found, key=lambda pair: -pair.count)[:count]
+
+
+def worst_mistakes(champion: Champion) -> list[Mistake]:
+  """Returns the mistakes made with most confidence, as pictures."""
+  kept = champion.predictions
+  if kept is None:
+    return []
+  return [
+      Mistake(
+          _data_uri(image),
+          label_of(champion, int(kept.labels[position])),
+          label_of(champion, int(kept.answers[position])),
+          float(kept.probabilities[position]),
+          position,
+      )
+      for position, image in zip(kept.mistakes.tolist(), kept.images)
+  ]
+
+
+def _data_uri(image) -> str:
+  """Returns a picture, uint8 (height, width, channels), for a page's src."""
+  out = io.BytesIO()
+  small = image.shape[0] <= 32
+  options = {"format": "PNG"} if small else {"format": "JPEG", "quality": 85}
+  preprocess.to_picture(image).save(out, **options)
+  kind = options["format"].lower()
+  return f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+def draw_confusion(champion: Champion, name: str) -> str | None:
+  """Returns the picture of a confusion matrix; None with too many classes.
+
+  A row is a class, its cells' strength the share of its images.
+
+  Args:
+    champion: Whose.
+    name: Of the figure, unique on the page.
+  """
+  matrix = champion.confusion
+  classes = len(matrix)
+  if not classes or classes > MOST_DRAWN:
+    return None
+  written = classes <= MOST_WRITTEN
+  drawn = Drawing(360 if classes <= 20 else 520, 340 if classes <= 20 else 500)
+  axes = drawn.axes
+  axes.set_xlim(0, classes)
+  axes.set_ylim(classes, 0)
+  axes.set_aspect("equal")
+  axes.grid(visible=False)
+  for spine in axes.spines.values():
+    spine.set_visible(False)
+  for truth, row in enumerate(matrix):
+    for answer, count in enumerate(row):
+      if count:
+        _cell(drawn, champion, truth, answer, count, sum(row), written)
+  _ticks(axes, champion, classes, written)
+  label = (
+      f"Confusion matrix of {champion.name}: {sum(map(sum, matrix))} test"
+      f" images of {classes} classes, rows by truth, columns by answer."
+  )
+  return drawn.to_svg(name, label)
+
+
+def _cell(drawn, champion, truth, answer, count, images, written) -> None:
+  axes, share = drawn.axes, count / images
+  right = truth == answer
+  cell = Rectangle(
+      (answer + 0.03, truth + 0.03), 0.94, 0.94, linewidth=0,
+      facecolor=ACCENT if right else SECOND,
+      alpha=(0.1 if right else 0.2) + (0.45 if right else 0.7) * share,
+  )  # fmt: skip
+  axes.add_patch(cell)
+  drawn.tell(
+      cell,
+      [
+          f"{label_of(champion, truth)} answered as"
+          f" {label_of(champion, answer)}: {count} of {images}"
+      ],
+  )
+  if written:
+    axes.text(
+        answer + 0.5, truth + 0.5, str(count), ha="center", va="center",
+        color=INK, fontsize=8.5 if count > 999 else 9.5,
+    )  # fmt: skip
+
+
+def _ticks(axes, champion, classes, written) -> None:
+  places = [number + 0.5 for number in range(classes)]
+  shown = [_shortened(label_of(champion, n)) for n in range(classes)]
+  size = 9.5 if written else max(4.5, 9.5 - classes / 12)
+  turn = 0 if max(map(len, shown)) <= 2 else 90
+  axes.set_xticks(places, shown, fontsize=size, rotation=turn)
+  axes.set_yticks(places, shown, fontsize=size)
+  axes.set_xlabel("answer", color=MUTED)
+  axes.set_ylabel("truth", color=MUTED)
+
+
+def _shortened(label: str) -> str:
+  return label if len(label) <= 14 else f"{label[:13]}\N{HORIZONTAL ELLIPSIS}"

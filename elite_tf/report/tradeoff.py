@@ -1,0 +1,131 @@
+"""Which of width, depth and resolution the winners kept."""
+
+import dataclasses
+
+from matplotlib.patches import Rectangle
+
+from elite_tf.report.drawing import ACCENT, GRID, INK, MUTED, WIDTH, Drawing
+from elite_tf.report.facts import Network, Run
+
+ROW = 25
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+  """One way of scaling.
+
+  Attributes:
+    name: Of the coefficient, a field of `Network`.
+    level: Field of its level.
+    title: For people.
+  """
+
+  name: str
+  level: str
+  title: str
+
+
+AXES = (
+    Axis("width", "w", "width"),
+    Axis("depth", "d", "depth"),
+    Axis("resolution", "r", "resolution"),
+)
+
+
+def stages(run: Run) -> list[tuple[str, list[Network]]]:
+  """Returns who was still in, stage by stage: (title, networks)."""
+  known = run.networks
+  names = [name for group in run.groups for name in group.candidates]
+  found = [("all", names)]
+  rounds = max((len(group.rounds) for group in run.groups), default=0)
+  for number in range(rounds):
+    left = []
+    for group in run.groups:
+      out = {n for r in group.rounds[: number + 1] for n in r.eliminated}
+      left += [name for name in group.candidates if name not in out]
+    found.append((f"after round {number + 1}", left))
+  champions = [group.champion for group in run.groups if group.champion]
+  if champions:
+    found.append(("champions", champions))
+  return [(title, [known[n] for n in names]) for title, names in found]
+
+
+def kept(run: Run, axis: Axis) -> list[float]:
+  """Returns of each champion its coefficient over the mean of its group.
+
+  Above 1 it kept more than its competitors of similar cost had. Empty where all
+  networks of the pool are alike.
+  """
+  if len({getattr(n, axis.level) for n in run.networks.values()}) < 2:
+    return []
+  ratios = []
+  for group in run.groups:
+    if group.champion is None or len(group.candidates) < 2:
+      continue
+    members = [getattr(run.networks[n], axis.name) for n in group.candidates]
+    own = getattr(run.networks[group.champion], axis.name)
+    ratios.append(own * len(members) / sum(members))
+  return ratios
+
+
+def draw_levels(run: Run, axis: Axis) -> str:
+  """Returns the picture of how many networks of each level were still in."""
+  table = stages(run)
+  levels = sorted(
+      {(getattr(n, axis.level), getattr(n, axis.name)) for n in table[0][1]}
+  )
+  drawn = Drawing(WIDTH, ROW * (len(table) + 2), bare=True)
+  axes = drawn.axes
+  axes.set_xlim(-1.25, len(levels))
+  axes.set_ylim(len(table) + 0.1, -1.9)
+  axes.text(-1.25, -1.4, axis.title, color=INK, va="center", fontweight="bold")
+  for column, (level, value) in enumerate(levels):
+    axes.text(
+        column + 0.5,
+        -0.5,
+        f"{value:.4g}",
+        color=MUTED,
+        ha="center",
+        va="center",
+    )
+  for row, (title, networks) in enumerate(table):
+    axes.text(-1.25, row + 0.5, title, color=MUTED, va="center")
+    for column, (level, _) in enumerate(levels):
+      count = sum(getattr(n, axis.level) == level for n in networks)
+      share = count / max(1, len(networks))
+      cell = Rectangle(
+          (column + 0.03, row + 0.06), 0.94, 0.88,
+          facecolor=ACCENT, alpha=0.06 + 0.5 * share, linewidth=0,
+      )  # fmt: skip
+      axes.add_patch(cell)
+      axes.text(column + 0.5, row + 0.5, str(count), ha="center", va="center")
+  label = f"Number of candidates by {axis.title}: " + "; ".join(
+      f"{title}: {len(networks)}" for title, networks in table
+  )
+  return drawn.to_svg(f"levels-{axis.name}", label)
+
+
+def draw_kept(run: Run) -> str:
+  """Returns the picture of what champions kept against their groups."""
+  found = {axis.title: kept(run, axis) for axis in AXES}
+  found = {title: ratios for title, ratios in found.items() if ratios}
+  drawn = Drawing(WIDTH, 60 + 30 * len(found))
+  axes = drawn.axes
+  axes.axvline(0, color=MUTED, linewidth=1)
+  for row, ratios in enumerate(found.values()):
+    values = [100 * (ratio - 1) for ratio in ratios]
+    marks = axes.scatter(
+        values, [row] * len(values), s=34, c=ACCENT, alpha=0.55, linewidths=0
+    )
+    drawn.tell(marks, [f"{value:+.1f} %" for value in values])
+    mean = sum(values) / len(values)
+    axes.plot([mean, mean], [row - 0.3, row + 0.3], color=INK, linewidth=2.5)
+  axes.set_yticks(range(len(found)), list(found))
+  axes.set_ylim(len(found) - 0.5, -0.5)
+  axes.grid(axis="y", visible=False)
+  axes.spines["left"].set_visible(False)
+  axes.set_xlabel("champion over the mean of its group, %")
+  axes.tick_params(axis="y", colors=INK)
+  axes.spines["bottom"].set_color(GRID)
+  label = "What champions kept of width, depth and resolution over their groups"
+  return drawn.to_svg("kept", label)

@@ -28,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import trainings  # noqa: E402, F401  The family resnet8, and where elite_tf is.
+import trainings  # noqa: E402  It knows where elite_tf is.
 from side_by_side import measures, record  # noqa: E402
 
 from elite_tf import (  # noqa: E402
@@ -150,16 +150,16 @@ def run(made: bytes, images, labels) -> dict:
 
 def compare(network: Network, images: int, count: int) -> dict:
   """Returns both exports of a network, side by side."""
-  from elite_tf import champions, metrics, preprocess
+  from elite_tf import champions, preprocess
 
   settings = network.settings
   data = datasets.load(settings.data, settings.seed, store_of(settings))
   part = datasets.Split(data.test.images[:images], data.test.labels[:images])
   data = dataclasses.replace(data, test=part)
   model = convert.load_model(network.path)
-  convert.check_model(network.path, model, data.description)
+  convert.check_model(network.path, model, data.description, "int8")
   size, crop = model.input_shape[1], preprocess.crops(data.description)
-  real = metrics.accuracy(champions.keras_confusion(model, part, crop))
+  real = trainings.float_accuracy(model, part, crop)
   resized = preprocess.resize(part.images, size, crop)
 
   began = time.monotonic()

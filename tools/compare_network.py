@@ -129,14 +129,13 @@ def settings_of(one: Priced, base: Settings) -> Settings:
 def measure(task: Task, verified: int) -> dict:
   """Converts a trained network and measures it; loads TensorFlow."""
   # pylint: disable=g-import-not-at-top
-  from elite_tf import champions, metrics, preprocess
+  from elite_tf import champions, preprocess
   from elite_tf.quantize import judge
   from elite_tf.training.trainer import load_trained
 
   ((name, candidate),) = task.candidates().items()
   data = datasets.load(task.settings.data, task.settings.seed)
   model = load_trained(candidate, task.run_folder.checkpoint(name))
-  confusion = champions.keras_confusion(model, data.test)
   # The kernels that verify are slow: on a part of the test images.
   part = datasets.Split(
       data.test.images[:verified], data.test.labels[:verified]
@@ -158,7 +157,7 @@ def measure(task: Task, verified: int) -> dict:
       "params": model.count_params(),
       "macs": cost.macs,
       "test_images": len(data.test.labels),
-      "test_accuracy_float": metrics.accuracy(confusion),
+      "test_accuracy_float": trainings.float_accuracy(model, data.test),
       "test_accuracy_int8": judge.accuracy(
           made.model, datasets.Split(images, data.test.labels)
       ),

@@ -124,16 +124,15 @@ class Trainings:
   def test(self, name: str) -> None:
     """Writes down the test accuracy of a candidate as it is trained so far."""
     # pylint: disable=g-import-not-at-top
-    from elite_tf import champions, datasets, metrics, preprocess
+    from elite_tf import datasets, preprocess
     from elite_tf.training.trainer import load_trained
 
     settings = self._task.settings
     data = datasets.load(settings.data, settings.seed)
     path = self._task.run_folder.checkpoint(name)
     model = load_trained(self._candidates[name], path)
-    crop = preprocess.crops(data.description)
-    accuracy = metrics.accuracy(
-        champions.keras_confusion(model, data.test, crop)
+    accuracy = float_accuracy(
+        model, data.test, preprocess.crops(data.description)
     )
     with open(self._task.tests, "ab", buffering=0) as file:
       file.write(json.dumps({"name": name, "test": accuracy}).encode() + b"\n")
@@ -146,6 +145,14 @@ class Trainings:
     # One write to the end of the file: lines of several processes never mix.
     with open(self._task.record, "ab", buffering=0) as file:
       file.write(json.dumps(line).encode() + b"\n")
+
+
+def float_accuracy(model, split, crop: bool = False) -> float:
+  """Returns the top-1 accuracy of a Keras model on a split, 0 to 1."""
+  from elite_tf import champions
+
+  answers = champions.keras_answers(model, split, crop)
+  return float((answers.classes == split.labels).mean())
 
 
 def read_record(path: Path) -> list[dict]:

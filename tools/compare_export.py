@@ -1,0 +1,232 @@
+"""The export beside a plain call of TensorFlow Lite's converter.
+
+    tools/compare_export.py runs/mine model.keras --data=digits --out=export.json
+
+Every argument is the folder of a finished search, whose best champion is taken
+(or all with --all), or a .keras file of --data. The same network, the same
+calibration images and the same test images go to both:
+
+    plain   `TFLiteConverter.from_keras_model`, full-integer int8, as
+            TensorFlow's documentation has it
+    ours    `elite_tf.champions.convert`, `--quantize=int8`
+
+Both files are run by TensorFlow Lite's reference kernels and by TensorFlow Lite
+Micro, whose outputs are compared byte by byte. Where the latter cannot run a
+file its reason stands in its place, and the accuracy is the reference's.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import io
+import json
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import trainings  # noqa: E402  It knows where elite_tf is.
+from side_by_side import measures, record  # noqa: E402
+
+from elite_tf import (  # noqa: E402
+    calibration,
+    convert,
+    datasets,
+    device,
+    finished,
+)
+from elite_tf.errors import ConfigError, EliteError  # noqa: E402
+from elite_tf.quiet import quiet  # noqa: E402
+from elite_tf.run_folder import RunFolder, store_of  # noqa: E402
+from elite_tf.settings import Settings  # noqa: E402
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+  """A trained network and its data.
+
+  Attributes:
+    path: The .keras file.
+    settings: Of its search: data, seed, where decoded pictures lie.
+  """
+
+  path: Path
+  settings: Settings
+
+
+def networks(path: str, data: str, every: bool) -> list[Network]:
+  """Returns the networks that an argument names.
+
+  Raises:
+    ConfigError: It is no finished search and no file with --data.
+  """
+  if not Path(path).is_dir():
+    if not data:
+      raise ConfigError(f"--data must name the data set of {path}")
+    return [Network(Path(path), Settings(data=data))]
+  folder = RunFolder(Path(path))
+  best, spec = finished.find_champion(folder, "")
+  held = json.loads(folder.config.read_text())["settings"]
+  settings = dataclasses.replace(
+      finished.data_settings(folder), data=data or spec, seed=held["seed"]
+  )
+  names = [best.name]
+  if every:
+    names = [c["name"] for c in folder.read_result()["champions"]]
+  return [
+      Network(folder.champion(name) / "model.keras", settings) for name in names
+  ]
+
+
+def plain_int8(model, calibration_images) -> bytes:
+  """Returns what TensorFlow Lite's converter makes of a Keras model.
+
+  As https://ai.google.dev/edge/litert/models/post_training_quantization has
+  "full integer quantization, integer only".
+  """
+  import tensorflow as tf
+
+  converter = tf.lite.TFLiteConverter.from_keras_model(model)
+  converter.optimizations = [tf.lite.Optimize.DEFAULT]
+  converter.representative_dataset = lambda: (
+      [image[None]] for image in calibration_images
+  )
+  converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+  converter.inference_input_type = tf.int8
+  converter.inference_output_type = tf.int8
+  # It says hundreds of lines, to all that there is.
+  said = contextlib.redirect_stdout(io.StringIO())
+  with quiet(), warnings.catch_warnings(), said:
+    warnings.simplefilter("ignore")
+    return converter.convert()
+
+
+def contents(made: bytes) -> dict:
+  """Returns what a file holds."""
+  from elite_tf.export.inspect import inspect
+
+  inspection = inspect(made)
+  return {
+      "tflite_bytes": len(made),
+      "operators": inspection.operators,
+      "float_tensors": len(inspection.float_tensors),
+  }
+
+
+def answers(verified) -> dict:
+  """Returns what both runtimes made of a file: an `elite_tf.verify` result."""
+  return {
+      "runs_in_tflm": True,
+      "arena_bytes": verified.arena_bytes,
+      "accuracy_int8": verified.accuracy,
+      "images_different": verified.different,
+      "codes": verified.codes,
+  }
+
+
+def run(made: bytes, images, labels) -> dict:
+  """Returns what both runtimes make of a file, or why one cannot run it."""
+  import numpy as np
+
+  from elite_tf.export.inspect import inspect
+  from elite_tf.interpreters.reference import run_reference
+  from elite_tf.interpreters.tensors import input_table
+  from elite_tf.verify import compare
+
+  try:
+    return answers(compare(made, images, labels))
+  except EliteError as error:
+    inputs = input_table(inspect(made).input)[images]
+    outputs = run_reference(made, inputs).reshape(len(images), -1)
+    return {
+        "runs_in_tflm": False,
+        "tflm_says": str(error),
+        "accuracy_int8": float(np.mean(outputs.argmax(axis=1) == labels)),
+    }
+
+
+def compare(network: Network, images: int, count: int) -> dict:
+  """Returns both exports of a network, side by side."""
+  from elite_tf import champions, preprocess
+
+  settings = network.settings
+  data = datasets.load(settings.data, settings.seed, store_of(settings))
+  part = datasets.Split(data.test.images[:images], data.test.labels[:images])
+  data = dataclasses.replace(data, test=part)
+  model = convert.load_model(network.path)
+  convert.check_model(network.path, model, data.description, "int8")
+  size, crop = model.input_shape[1], preprocess.crops(data.description)
+  real = trainings.float_accuracy(model, part, crop)
+  resized = preprocess.resize(part.images, size, crop)
+
+  began = time.monotonic()
+  calibrating = calibration.calibration_images(
+      data.train, size, count, settings.seed, crop
+  )
+  plain = plain_int8(model, calibrating)
+  plain_seconds = time.monotonic() - began
+
+  began = time.monotonic()
+  made = champions.convert(model, data, "int8", count, settings.seed)["int8"]
+  seconds = time.monotonic() - began
+  both = {
+      "plain": contents(plain)
+      | run(plain, resized, part.labels)
+      | {"conversion_seconds": plain_seconds},
+      "ours": contents(made.model)
+      | answers(made.verification)
+      | {
+          # Choosing by validation accuracy and verifying are part of it.
+          "conversion_seconds": seconds,
+          "measures": measures(made.quantization),
+      },
+  }
+  for row in both.values():
+    row["drop_points"] = 100 * (real - row["accuracy_int8"])
+  return {
+      "network": model.name,
+      "data": data.description.name,
+      "params": model.count_params(),
+      "test_images": len(part.labels),
+      "calibration_images": len(calibrating),
+      "accuracy_float": real,
+      **both,
+  }
+
+
+def main(arguments: Sequence[str]) -> int:
+  """Runs the command; returns its exit code."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("paths", nargs="+")
+  parser.add_argument("--data", default="", help="as for the search")
+  parser.add_argument("--all", action="store_true", help="every champion")
+  parser.add_argument("--images", type=int, default=2000, help="of the test")
+  parser.add_argument("--calibration_images", type=int, default=256)
+  parser.add_argument("--out", help="JSON file; default: stdout")
+  flags = parser.parse_args(arguments)
+
+  def measure() -> dict:
+    found = [
+        network
+        for path in flags.paths
+        for network in networks(path, flags.data, flags.all)
+    ]
+    device.prepare()
+    rows = []
+    for network in found:
+      rows.append(compare(network, flags.images, flags.calibration_images))
+      print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    return {"networks": rows}
+
+  try:
+    record(measure, flags.out)
+  except EliteError as error:
+    sys.exit(f"error: {error}")
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,263 @@
+"""A network of the pool under a limit of bytes beside MLPerf Tiny's ResNet-8.
+
+    tools/compare_network.py --data=folder:DIR --out=network.json
+
+Both are trained by the search's own code (tools/trainings.py): same images,
+augmentation, recipe, schedule and epochs, one thread each. Both are exported by
+`elite_tf.champions.convert` and run by TensorFlow Lite Micro.
+
+Which network of the pool stands there is decided by its cost, before anything
+is trained: of all candidates of elite and lite, with every activation, at the
+images' resolution, those whose predicted int8 file is below --limit bytes, and
+of these the one with the most multiply-accumulates, on a tie that of its
+family's own activation. Beside it, whatever its bytes, stands the candidate
+whose parameters are nearest to ResNet-8's. --also names more of them.
+"""
+
+import argparse
+import dataclasses
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import resnet8  # noqa: E402
+import trainings  # noqa: E402
+from compare_search import write_subset  # noqa: E402
+from side_by_side import measures, record  # noqa: E402
+from trainings import Task  # noqa: E402
+
+from elite_tf import datasets, device  # noqa: E402
+from elite_tf.cost import network_cost  # noqa: E402
+from elite_tf.errors import ConfigError, EliteError  # noqa: E402
+from elite_tf.families import get_family  # noqa: E402
+from elite_tf.families.efficientnet import ACTIVATIONS  # noqa: E402
+from elite_tf.memory import predict  # noqa: E402
+from elite_tf.pool import make_pool  # noqa: E402
+from elite_tf.scaling import MAX_LEVELS  # noqa: E402
+from elite_tf.settings import Settings  # noqa: E402
+from elite_tf.spec import Candidate  # noqa: E402
+
+FAMILIES = ("elite", "lite")
+
+
+@dataclasses.dataclass(frozen=True)
+class Priced:
+  """A candidate and what it costs by its plan.
+
+  Attributes:
+    candidate: The network.
+    params: As Keras counts them.
+    macs: Multiply-accumulates.
+    tflite_bytes: Predicted int8 file.
+    levels: `--levels` of the pool that holds it.
+  """
+
+  candidate: Candidate
+  params: int
+  macs: int
+  tflite_bytes: int
+  levels: int
+
+
+def largest_levels(family: str, base: int) -> int:
+  """Returns the most levels at which all input sizes are different."""
+  for levels in range(MAX_LEVELS, 1, -1):
+    try:
+      make_pool(family, base_resolution=base, levels=levels)
+      return levels
+    except ConfigError:
+      continue
+  return 1
+
+
+def priced(description, base: int) -> Iterator[Priced]:
+  """Yields every candidate of full resolution; loads no TensorFlow."""
+  for family in FAMILIES:
+    levels = largest_levels(family, base)
+    own = get_family(family).DEFAULT_ACTIVATION
+    for activation in (own, *(a for a in ACTIVATIONS if a != own)):
+      pool = make_pool(
+          family, description.classes, description.channels, base, levels,
+          activation,
+      )  # fmt: skip
+      for candidate in pool:
+        if candidate.r == 1:
+          layers = get_family(family).plan(candidate)
+          cost = network_cost(layers)
+          size = predict(layers, candidate.name).tflite_bytes
+          yield Priced(candidate, cost.params, cost.macs, size, levels)
+
+
+def choose(found: Sequence[Priced], limit: int) -> Priced:
+  """Returns the one with the most multiply-accumulates below the limit.
+
+  Raises:
+    ConfigError: None is below it.
+  """
+  below = [one for one in found if one.tflite_bytes < limit]
+  if not below:
+    least = min(one.tflite_bytes for one in found)
+    raise ConfigError(
+        f"--limit must be above {least} bytes, the smallest network's."
+        f" Received: {limit}"
+    )
+  return max(below, key=lambda one: one.macs)  # The first of equals.
+
+
+def nearest(found: Sequence[Priced], params: int) -> Priced:
+  """Returns the one whose parameters are nearest; the first of equals."""
+  return min(found, key=lambda one: abs(one.params - params))
+
+
+def settings_of(one: Priced, base: Settings) -> Settings:
+  """Returns the settings of a search that has this candidate alone."""
+  return dataclasses.replace(
+      base,
+      pool=one.candidate.family,
+      levels=one.levels,
+      activation=one.candidate.activation,
+      include=one.candidate.name,
+  )
+
+
+def measure(task: Task, verified: int) -> dict:
+  """Converts a trained network and measures it; loads TensorFlow."""
+  # pylint: disable=g-import-not-at-top
+  from elite_tf import champions, preprocess
+  from elite_tf.quantize import judge
+  from elite_tf.training.trainer import load_trained
+
+  ((name, candidate),) = task.candidates().items()
+  data = datasets.load(task.settings.data, task.settings.seed)
+  model = load_trained(candidate, task.run_folder.checkpoint(name))
+  # The kernels that verify are slow: on a part of the test images.
+  part = datasets.Split(
+      data.test.images[:verified], data.test.labels[:verified]
+  )
+  began = time.monotonic()
+  made = champions.convert(
+      model,
+      dataclasses.replace(data, test=part),
+      "int8",
+      task.settings.calibration_images,
+      task.settings.seed,
+  )["int8"]
+  seconds = time.monotonic() - began
+  images = preprocess.resize(data.test.images, candidate.resolution)
+  epochs = trainings.read_record(task.record)
+  cost = network_cost(get_family(candidate.family).plan(candidate))
+  return {
+      "network": name,
+      "params": model.count_params(),
+      "macs": cost.macs,
+      "test_images": len(data.test.labels),
+      "test_accuracy_float": trainings.float_accuracy(model, data.test),
+      "test_accuracy_int8": judge.accuracy(
+          made.model, datasets.Split(images, data.test.labels)
+      ),
+      "verified_images": made.verification.images,
+      "verified_equal": made.verification.equal,
+      "verified_accuracy": made.verification.accuracy,
+      "tflite_bytes": len(made.model),
+      "arena_bytes": made.verification.arena_bytes,
+      "measures": measures(made.quantization),
+      "epochs": len(epochs),
+      "val_accuracies": [line["val_accuracy"] for line in epochs],
+      "step_seconds": sum(line["seconds"] for line in epochs),
+      "conversion_seconds": seconds,
+  }
+
+
+def compare(flags) -> dict:
+  """Returns the whole comparison."""
+  description = datasets.describe(flags.data)
+  base = flags.base_resolution or min(description.height, description.width)
+  found = list(priced(description, base))
+  resnet = make_pool(
+      resnet8.NAME, description.classes, description.channels, base, 1
+  )
+  params = network_cost(resnet8.plan(resnet[0])).params
+  of_as_many = nearest(found, params)
+  chosen = [choose(found, flags.limit), of_as_many]
+  for name in flags.also:
+    also = [one for one in found if one.candidate.name == name]
+    if not also:
+      raise ConfigError(f"--also: no candidate {name!r} at {base} pixels")
+    chosen.append(also[0])
+  chosen = list(dict.fromkeys(chosen))
+  folder = Path(flags.work or tempfile.mkdtemp(prefix="compare-network-"))
+  folder.mkdir(parents=True, exist_ok=True)
+  subset = folder / "subset.npz"
+  write_subset(flags.data, flags.train_images, flags.test_images, subset)
+  common = Settings(
+      data=f"npz:{subset}", base_resolution=base, group_size=1,
+      round_epochs=1, epochs=flags.epochs, augment=flags.augment,
+      seed=flags.seed,
+  )  # fmt: skip
+  wanted = [settings_of(one, common) for one in chosen]
+  wanted.append(dataclasses.replace(common, pool=resnet8.NAME, levels=1))
+  tasks = []
+  for settings in wanted:
+    place = folder / (settings.include or settings.pool)
+    shutil.rmtree(place, ignore_errors=True)
+    tasks.append(Task(settings, str(place), 1))
+  with ThreadPoolExecutor(flags.workers) as pool:
+    # ResNet-8 takes longest and begins.
+    list(
+        pool.map(
+            lambda task: trainings.train_all(
+                task, list(task.candidates()), flags.epochs
+            ),
+            reversed(tasks),
+        )
+    )
+  device.prepare()
+  result = {
+      "rule": __doc__.partition("\n\n")[2].split("\n\n")[2].strip(),
+      "below_limit": [
+          {"name": one.candidate.name, "params": one.params, "macs": one.macs,
+           "predicted_bytes": one.tflite_bytes}
+          for one in found
+          if one.tflite_bytes < flags.limit
+      ],
+      "chosen": chosen[0].candidate.name,
+      "of_as_many_parameters": of_as_many.candidate.name,
+      "networks": [measure(task, flags.verified_images) for task in tasks],
+  }  # fmt: skip
+  if not flags.work:
+    shutil.rmtree(folder)
+  return result
+
+
+def main(arguments: Sequence[str]) -> int:
+  """Runs the command; returns its exit code."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--data", required=True, help="as for the search")
+  parser.add_argument("--limit", type=int, default=100_000, help="bytes")
+  parser.add_argument("--also", nargs="*", default=[], help="candidates")
+  parser.add_argument("--base_resolution", type=int, default=0)
+  parser.add_argument("--train_images", type=int, default=20_000)
+  parser.add_argument("--test_images", type=int, default=10_000)
+  parser.add_argument("--verified_images", type=int, default=1_000)
+  parser.add_argument("--epochs", type=int, default=12)
+  parser.add_argument("--augment", default="light")
+  parser.add_argument("--workers", type=int, default=2)
+  parser.add_argument("--seed", type=int, default=0)
+  parser.add_argument("--work", help="folder that is kept; default: none is")
+  parser.add_argument("--out", help="JSON file; default: stdout")
+  flags = parser.parse_args(arguments)
+  try:
+    record(lambda: compare(flags), flags.out)
+  except EliteError as error:
+    sys.exit(f"error: {error}")
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main(sys.argv[1:]))

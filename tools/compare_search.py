@@ -1,0 +1,337 @@
+"""The search beside KerasTuner's Hyperband, Ray Tune's ASHA and random search.
+
+    tools/compare_search.py --out=comparison.json
+
+All of them choose among the same candidates on the same images and train them
+by the same code (tools/trainings.py): recipe, schedule, first weights, order of
+images and validation images of a seed are the same, so that an epoch of a
+candidate is the same epoch whoever asked for it; this is checked. What differs
+is what they come to train, and when. Each is really run, nothing is taken from
+another's run: as processes of its own, two trainings of one thread at a time.
+
+Wall clock is from the start of a method's first process until its champion is
+trained to the last epoch. A champion that a method left before that is trained
+on, which counts. Afterwards, outside the clock, every candidate is trained to
+the end, so that it is known how far a champion is from the best there was, and
+what the search's other criteria would have chosen. The test part is used for
+nothing but the figures.
+"""
+
+import argparse
+import dataclasses
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import peer_hyperband  # noqa: E402
+import peer_ray  # noqa: E402
+import trainings  # noqa: E402
+from side_by_side import PeerMissing, record, require  # noqa: E402
+from trainings import Task  # noqa: E402
+
+from elite_tf import datasets  # noqa: E402
+from elite_tf.elimination import CRITERIA, candidate_epochs  # noqa: E402
+from elite_tf.errors import ConfigError, EliteError  # noqa: E402
+from elite_tf.settings import Settings  # noqa: E402
+from elite_tf.spec import Outcome  # noqa: E402
+from elite_tf.tournament import Bracket, Rules  # noqa: E402
+
+PEERS = {
+    "tournament": (),
+    "hyperband": ("keras_tuner",),
+    "asha": ("ray", "pandas", "tensorboardX"),
+    "random": ("ray", "pandas", "tensorboardX"),
+}
+
+
+def write_subset(spec: str, count: int, test: int, path: Path) -> None:
+  """Writes so many images of a data set as .npz; drawn always alike.
+
+  Args:
+    spec: As `--data` of the search; images of one size.
+    count: Images of training and validation together, all there are if fewer.
+    test: Images of the test part, likewise.
+    path: The file.
+
+  Raises:
+    ConfigError: The images are of different sizes.
+  """
+  import numpy as np
+
+  data = datasets.load(spec, 0)
+  parts = {}
+  for name, splits, wanted in (
+      ("train", (data.train, data.val), count),
+      ("test", (data.test,), test),
+  ):
+    labels = np.concatenate([split.labels for split in splits])
+    images = [image for split in splits for image in split.images]
+    order = np.random.default_rng(0).permutation(len(labels))[:wanted]
+    if len({images[i].shape for i in order}) > 1:
+      raise ConfigError(f"--data={spec} has images of different sizes")
+    parts[f"x_{name}"] = np.stack([images[i] for i in order])
+    parts[f"y_{name}"] = labels[order]
+  np.savez(path, **parts)
+
+
+def play_tournament(task: Task) -> tuple[str, float]:
+  """Runs the search; returns its champion and when it was trained out."""
+  flags = [
+      f"--{field.name}={getattr(task.settings, field.name)}"
+      for field in dataclasses.fields(Settings)
+      if getattr(task.settings, field.name) != field.default
+  ]
+  log = Path(f"{task.folder}.log")  # The folder of a search begins empty.
+  process = trainings.start(
+      "-c",
+      # The last argument is the parent's number, which is no flag of it.
+      "import sys; sys.argv.pop(); from elite_tf import search; search.console()",
+      *flags,
+      f"--run_dir={task.folder}",
+      f"--workers={task.workers}",
+      "--keep_checkpoints",
+      log=log,
+  )
+  trainings.finish(process, log)
+  events = trainings.read_record(task.run_folder.journal)
+  epochs = [event for event in events if event["event"] == "epoch"]
+  task.record.write_text("".join(json.dumps(e) + "\n" for e in epochs))
+  champion = task.run_folder.read_result()["champions"][0]["name"]
+  # After it the champion is converted, which the others do not do.
+  ended = max(e["time"] for e in events if e["event"] == "trained")
+  return champion, ended
+
+
+def run(method: str, task: Task, budget: int) -> dict:
+  """Runs one method for one seed; returns what it found and what it took."""
+  Path(task.folder).mkdir(parents=True)
+  began, ended = time.time(), None
+  if method == "tournament":
+    champion, ended = play_tournament(task)
+  elif method == "hyperband":
+    champion = peer_hyperband.search(task)
+  else:
+    champion = peer_ray.search(task, method, budget)
+  reached = [
+      line["epoch"]
+      for line in trainings.read_record(task.record)
+      if line["name"] == champion
+  ]
+  if max(reached) < task.settings.epochs:
+    trainings.train_all(task, [champion], task.settings.epochs)
+  ended = ended or time.time()
+  lines = trainings.read_record(task.record)
+  inside = sum(line["seconds"] for line in lines)
+  return {
+      "seed": task.settings.seed,
+      "champion": champion,
+      "champion_left_at": max(reached),
+      "epochs": len(lines),
+      "candidates": len({line["name"] for line in lines}),
+      "seconds": round(ended - began, 1),
+      "step_seconds": round(inside, 1),
+      "busy": round(inside / task.workers / (ended - began), 3),
+  }
+
+
+def train_rest(tasks: Sequence[Task], task: Task, names: Sequence[str]) -> None:
+  """Trains every candidate to the end, from the furthest that it got."""
+  for name in names:
+    target = task.run_folder.checkpoint(name)
+    target.parent.mkdir(parents=True)
+    furthest = {
+        line["epoch"]: other
+        for other in tasks
+        for line in trainings.read_record(other.record)
+        if line["name"] == name
+    }
+    if furthest:
+      source = furthest[max(furthest)].run_folder.checkpoint(name)
+      shutil.copy(source, target)
+  trainings.train_all(task, names, task.settings.epochs, test=True)
+
+
+def curves(
+    tasks: Sequence[Task],
+) -> tuple[dict[str, dict[int, dict]], int, int]:
+  """Returns epochs by name and number, how many were repeated and unequal."""
+  found: dict[str, dict[int, dict]] = {}
+  repeated = unequal = 0
+  for task in tasks:
+    for line in trainings.read_record(task.record):
+      first = found.setdefault(line["name"], {}).setdefault(line["epoch"], line)
+      if first is not line:
+        repeated += 1
+        same = all(first[k] == line[k] for k in ("loss", "val_accuracy"))
+        unequal += not same
+  return found, repeated, unequal
+
+
+def replay(task: Task, accuracies: dict[str, list[float]], criterion: str):
+  """Returns the champion of a tournament by another criterion."""
+  from elite_tf.spec import Epoch
+
+  settings = task.settings
+  candidates = task.candidates()
+  rules = Rules(settings.round_epochs, settings.epochs, criterion)
+  bracket = Bracket(1, list(candidates.values()), rules)
+  jobs = bracket.start()
+  while jobs:
+    following = []
+    for job in jobs:
+      name = job.candidate.name
+      epochs = tuple(
+          Epoch(n + 1, 0.0, 0.0, 0.0, accuracies[name][n], 0.0)
+          for n in range(job.start, job.stop)
+      )
+      following += bracket.record(Outcome(name, job.start, job.stop, epochs))
+    jobs = following
+  return bracket.champion
+
+
+def judge(row: dict, final: dict[str, float], tests: dict[str, float]) -> None:
+  """Adds to a row how good its champion is among all."""
+  name = row["champion"]
+  row["val_accuracy"] = final[name]
+  row["test_accuracy"] = tests[name]
+  row["test_below_best"] = max(tests.values()) - tests[name]
+  row["rank_in_validation"] = 1 + sum(v > final[name] for v in final.values())
+
+
+def one_seed(arguments, base: Settings, folder: Path, budget: int) -> dict:
+  """Runs every method for one seed, and then what is left."""
+  seed, methods = base.seed, arguments.methods
+  # None of them is always the first: the machine's load changes.
+  turn = seed % len(methods)
+  done, rows = [], {}
+  for method in methods[turn:] + methods[:turn]:
+    task = Task(base, str(folder / f"{method}-{seed}"), arguments.workers)
+    try:
+      require(*PEERS[method])
+      rows[method] = run(method, task, budget)
+      done.append(task)
+    except (PeerMissing, RuntimeError) as error:
+      rows[method] = {"seed": seed, "not_run": str(error)}
+    print(json.dumps({"method": method, **rows[method]}), file=sys.stderr)
+  rest = Task(base, str(folder / f"all-{seed}"), arguments.workers)
+  names = list(rest.candidates())
+  train_rest(done, rest, names)
+  found, repeated, unequal = curves([*done, rest])
+  accuracies = {
+      name: [found[name][n + 1]["val_accuracy"] for n in range(base.epochs)]
+      for name in names
+  }
+  final = {name: values[-1] for name, values in accuracies.items()}
+  tests = {
+      line["name"]: line["test"] for line in trainings.read_record(rest.tests)
+  }
+  for row in rows.values():
+    if "champion" in row:
+      judge(row, final, tests)
+  replayed = {}
+  for criterion in sorted(CRITERIA):
+    champion = replay(rest, accuracies, criterion)
+    replayed[criterion] = {"seed": seed, "champion": champion}
+    judge(replayed[criterion], final, tests)
+  return {
+      "seed": seed,
+      "methods": rows,
+      "criteria_replayed": replayed,
+      "test_accuracies": tests,
+      "val_accuracies": accuracies,
+      "epochs_repeated": repeated,
+      "epochs_unequal": unequal,
+  }
+
+
+def summary(rows: Sequence[dict]) -> dict:
+  """Returns mean and sample standard deviation of every figure."""
+  rows = [row for row in rows if "champion" in row]
+  figures = {}
+  for name in (
+      "test_accuracy", "test_below_best", "val_accuracy", "rank_in_validation",
+      "epochs", "candidates", "seconds", "step_seconds", "busy",
+  ):  # fmt: skip
+    values = [row[name] for row in rows if name in row]
+    if values:
+      spread = statistics.stdev(values) if len(values) > 1 else None
+      figures[name] = {"mean": statistics.mean(values), "sd": spread}
+  return {"seeds": len(rows), **figures}
+
+
+def compare(arguments) -> dict:
+  """Returns the whole comparison."""
+  folder = Path(arguments.work or tempfile.mkdtemp(prefix="compare-search-"))
+  folder.mkdir(parents=True, exist_ok=True)
+  subset = folder / "subset.npz"
+  write_subset(
+      arguments.data, arguments.train_images, arguments.test_images, subset
+  )
+  base = Settings(
+      data=f"npz:{subset}", pool=arguments.pool, levels=arguments.levels,
+      base_resolution=arguments.base_resolution, include=arguments.include,
+      group_size=1000, round_epochs=arguments.round_epochs,
+      epochs=arguments.epochs, augment=arguments.augment, quantize="none",
+  )  # fmt: skip
+  count = len(Task(base, str(folder), 1).candidates())
+  base = dataclasses.replace(base, group_size=count)
+  budget = candidate_epochs(count, base.round_epochs, base.epochs)
+  seeds = [
+      one_seed(arguments, dataclasses.replace(base, seed=seed), folder, budget)
+      for seed in arguments.seeds
+  ]
+  kinds = {"methods": arguments.methods, "criteria_replayed": sorted(CRITERIA)}
+  result = {
+      "candidates": count,
+      "budget_epochs": budget,
+      "summary": {
+          kind: {
+              name: summary([seed[kind][name] for seed in seeds])
+              for name in names
+          }
+          for kind, names in kinds.items()
+      },
+      "seeds": seeds,
+  }
+  if not arguments.work:
+    shutil.rmtree(folder)
+  return result
+
+
+def main(arguments: Sequence[str]) -> int:
+  """Runs the command; returns its exit code."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--data", default="idx:/usr/share/datasets/fashion-mnist")
+  parser.add_argument("--train_images", type=int, default=5000)
+  parser.add_argument("--test_images", type=int, default=10000)
+  parser.add_argument("--pool", default="lite")
+  parser.add_argument("--levels", type=int, default=6)
+  parser.add_argument("--base_resolution", type=int, default=16)
+  parser.add_argument("--include", default="lite-w[456]-d6-r1[0356]")
+  parser.add_argument("--round_epochs", type=int, default=2)
+  parser.add_argument("--epochs", type=int, default=12)
+  parser.add_argument("--augment", default="none")
+  parser.add_argument("--workers", type=int, default=2)
+  parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+  parser.add_argument(
+      "--methods", nargs="+", default=list(PEERS), choices=list(PEERS)
+  )
+  parser.add_argument("--work", help="folder that is kept; default: none is")
+  parser.add_argument("--out", help="JSON file; default: stdout")
+  flags = parser.parse_args(arguments)
+  try:
+    record(lambda: compare(flags), flags.out)
+  except EliteError as error:
+    sys.exit(f"error: {error}")
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main(sys.argv[1:]))

@@ -252,6 +252,7 @@ def main(arguments: Sequence[str]) -> int:
   parser.add_argument("--work", help="folder that is kept; default: none is")
   parser.add_argument("--out", help="JSON file; default: stdout")
   flags = parser.parse_args(arguments)
+  resnet8.register()
   try:
     record(lambda: compare(flags), flags.out)
   except EliteError as error:

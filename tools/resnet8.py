@@ -6,7 +6,7 @@ channels of two 3x3 convolutions each, the second and third with stride 2 and a
 those beside; average pooling over the whole map, dense, softmax. 78,666
 parameters and 12.5 M multiply-accumulates at 32x32x3 with ten classes.
 
-Importing this adds the family `resnet8`, which has one candidate.
+`register()` adds the family `resnet8`, which has one candidate.
 """
 
 from types import SimpleNamespace
@@ -71,10 +71,15 @@ def resolutions(base: int, coefficients: Coefficients) -> list[int]:
   return [base]
 
 
-FAMILIES[NAME] = SimpleNamespace(
+FAMILY = SimpleNamespace(
     plan=plan,
     resolutions=resolutions,
     default_resolution=lambda side: side,
     DEFAULT_RESOLUTION=32,
     DEFAULT_ACTIVATION="relu",
 )
+
+
+def register() -> None:
+  """Makes the family known in this process."""
+  FAMILIES[NAME] = FAMILY

@@ -24,7 +24,7 @@ for folder in (ROOT, ROOT / "tools"):
   if str(folder) not in sys.path:
     sys.path.insert(0, str(folder))
 
-import resnet8  # noqa: E402, F401  pylint: disable=unused-import
+import resnet8  # noqa: E402
 
 from elite_tf import processes  # noqa: E402
 from elite_tf.planning import plan_for_data  # noqa: E402
@@ -236,6 +236,7 @@ def main(arguments: Sequence[str]) -> None:
   """Trains what the arguments name."""
   path, stop, test, *names, parent = arguments
   processes.die_with(int(parent))
+  resnet8.register()
   trainings = Trainings(read_task(path))
   for name in names:
     trainings.train(name, int(stop))

@@ -3,7 +3,7 @@
     python tools/measure_firmware.py                       # Cortex-M4: 4 minutes
     python tools/measure_firmware.py --target=c-mps3-an547
     python tools/measure_firmware.py --format=json
-    python tools/measure_firmware.py --networks=elite9     # 2 minutes
+    python tools/measure_firmware.py --networks=elite9     # 1 minute
 
 The smallest network of each family and MobileNet 0.25, all at 96 pixels with
 three channels and ten classes (`elite9`: eLite9 at 224 pixels with a thousand),

@@ -10,12 +10,11 @@ import dataclasses
 import hashlib
 import sys
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from elite_tf import device
 from elite_tf.errors import ConfigError
-from elite_tf.processes import die_with
+from elite_tf.processes import connection_to_parent
 from elite_tf.spec import Candidate, Cost, Size
 
 
@@ -96,9 +95,7 @@ def main(arguments: list[str]) -> None:
   Args:
     arguments: Descriptor of the connection, number of the parent process.
   """
-  descriptor, parent = map(int, arguments)
-  die_with(parent)
-  with Connection(descriptor) as connection:
+  with connection_to_parent(arguments) as connection:
     try:
       for answer in prices(connection.recv()):
         connection.send(answer)

@@ -6,9 +6,7 @@ builds nothing to be planned.
 
 import dataclasses
 import json
-import socket
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from elite_tf import processes
@@ -113,18 +111,12 @@ def _key(one: Candidate) -> str:
 
 def _ask(request: Request, patience: float) -> Prices:
   pool = request.candidates[0].family
-  ours, theirs = socket.socketpair()
-  with Connection(ours.detach()) as connection:
-    with theirs:
-      process = processes.start(
-          "-m",
-          "elite_tf.pricer",
-          str(theirs.fileno()),
-          pass_fds=(theirs.fileno(),),
-          stdout=2,  # What is printed there is no result.
-          # It hardly computes: an accelerator's memory is for the workers.
-          env={"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"},
-      )
+  process, connection = processes.start_connected(
+      "elite_tf.pricer",
+      stdout=2,  # What is printed there is no result.
+      env=processes.WITHOUT_ACCELERATOR,
+  )
+  with connection:
 
     def receive(what: str):
       if not connection.poll(patience):

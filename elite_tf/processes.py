@@ -4,10 +4,20 @@ import contextlib
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
 
 PR_SET_PDEATHSIG = 1
+
+# Added to the environment of a child that hardly computes: an accelerator's
+# memory is for the workers.
+WITHOUT_ACCELERATOR = {
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
 
 
 def start(*arguments: str, **options) -> subprocess.Popen:
@@ -38,6 +48,36 @@ def start(*arguments: str, **options) -> subprocess.Popen:
       start_new_session=True,
       **options,
   )
+
+
+def start_connected(
+    module: str, **options
+) -> tuple[subprocess.Popen, Connection]:
+  """Starts a module that speaks with this process.
+
+  Args:
+    module: Its name; it opens its end by `connection_to_parent`.
+    **options: As `start` has them.
+  """
+  ours, theirs = socket.socketpair()
+  with ours, theirs:
+    descriptor = theirs.fileno()
+    process = start(
+        "-m", module, str(descriptor), pass_fds=(descriptor,), **options
+    )
+    return process, Connection(ours.detach())
+
+
+def connection_to_parent(arguments: Sequence[str]) -> Connection:
+  """Returns a child's end; from here on it ends with its parent.
+
+  Args:
+    arguments: Of a module that `start_connected` started: descriptor of the
+      connection, number of the parent process.
+  """
+  descriptor, parent = map(int, arguments)
+  die_with(parent)
+  return Connection(descriptor)
 
 
 def end(process: subprocess.Popen) -> None:

@@ -1,7 +1,6 @@
 """The process that reads through TensorFlow Datasets, seen from outside."""
 
 import contextlib
-import socket
 import statistics
 import subprocess
 from collections.abc import Iterator
@@ -87,20 +86,14 @@ def opened(name: str, slug: str, store: Store) -> Iterator[Child]:
       pictures.
   """
   store.say(f"tfds:{name} is read through TensorFlow Datasets")
-  ours, theirs = socket.socketpair()
-  with Connection(ours.detach()) as connection:
-    with theirs:
-      process = processes.start(
-          "-m",
-          "elite_tf.datasets.tfds_reader",
-          str(theirs.fileno()),
-          pass_fds=(theirs.fileno(),),
-          stdout=subprocess.DEVNULL,
-          # What goes wrong comes as a message; a download shows how far it is.
-          stderr=None if store.download else subprocess.DEVNULL,
-          # It computes nothing: the accelerator's memory is for others.
-          env={"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"},
-      )
+  process, connection = processes.start_connected(
+      "elite_tf.datasets.tfds_reader",
+      stdout=subprocess.DEVNULL,
+      # What goes wrong comes as a message; a download shows how far it is.
+      stderr=None if store.download else subprocess.DEVNULL,
+      env=processes.WITHOUT_ACCELERATOR,
+  )
+  with connection:
     try:
       connection.send(Request(name, store.tfds_dir, store.download))
       yield Child(name, slug, connection, process)

@@ -11,11 +11,10 @@ import dataclasses
 import itertools
 import sys
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
 
 from elite_tf.datasets import pictures
 from elite_tf.errors import ConfigError
-from elite_tf.processes import die_with
+from elite_tf.processes import connection_to_parent
 
 _SAMPLE = 50
 
@@ -212,9 +211,7 @@ def main(arguments: list[str]) -> None:
   Args:
     arguments: Descriptor of the connection, number of the parent process.
   """
-  descriptor, parent = map(int, arguments)
-  die_with(parent)
-  with Connection(descriptor) as connection:
+  with connection_to_parent(arguments) as connection:
     request = connection.recv()
     try:
       reader = Reader(request)

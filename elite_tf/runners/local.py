@@ -8,7 +8,6 @@ send a candidate back to the worker that has traced it.
 
 import contextlib
 import dataclasses
-import socket
 import subprocess
 from collections.abc import Callable, Sequence
 from multiprocessing import connection as connections
@@ -118,17 +117,10 @@ class LocalRunner(PoolRunner):
       self._workers.append(self._start())
 
   def _start(self):
-    ours, theirs = socket.socketpair()
-    with theirs:
-      process = processes.start(
-          "-m",
-          "elite_tf.runners.worker",
-          str(theirs.fileno()),
-          pass_fds=(theirs.fileno(),),
-      )
+    process, connection = processes.start_connected("elite_tf.runners.worker")
     taken = [worker.gpu for worker in self._workers]
     gpu = least_used(self._cards, taken)
-    worker = _Worker(process, Connection(ours.detach()), gpu=gpu)
+    worker = _Worker(process, connection, gpu=gpu)
     self._send(worker, dataclasses.replace(self._setup, gpu=gpu))
     return worker
 

@@ -13,11 +13,10 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 
 from elite_tf import datasets, device
 from elite_tf.errors import CandidateFailed, ConfigError, EliteError
-from elite_tf.processes import die_with
+from elite_tf.processes import connection_to_parent
 from elite_tf.run_folder import RunFolder, store_of
 from elite_tf.settings import Settings
 from elite_tf.spec import Candidate, Epoch, Job, Outcome
@@ -281,9 +280,7 @@ def main(arguments: list[str]) -> None:
   Args:
     arguments: Descriptor of the connection, number of the parent process.
   """
-  descriptor, parent = map(int, arguments)
-  die_with(parent)
-  with Connection(descriptor) as connection:
+  with connection_to_parent(arguments) as connection:
     try:
       try:
         worker = Worker(connection.send, connection.recv())

@@ -7,8 +7,7 @@ import keras
 from elite_tf.families import get_family
 from elite_tf.spec import Candidate, Layer
 
-# He's variance over the fan out for convolutions, a uniform one over the fan
-# out for the classifier: EfficientNet's initialisation.
+# He's variance over the fan out: EfficientNet's initialisation.
 CONV_INITIALIZER = {
     "class_name": "VarianceScaling",
     "config": {
@@ -17,14 +16,11 @@ CONV_INITIALIZER = {
         "distribution": "truncated_normal",
     },
 }
-DENSE_INITIALIZER = {
-    "class_name": "VarianceScaling",
-    "config": {
-        "scale": 1.0 / 3.0,
-        "mode": "fan_out",
-        "distribution": "uniform",
-    },
-}
+
+# EfficientNet draws the classifier's weights up to 1/sqrt(classes): 0.03 for
+# ImageNet's 1,000. For ten that would be 0.3, logits of which the first steps
+# correct little else, and units of ReLU6 do not survive it.
+FEWEST_CLASSES = 1000
 
 BATCH_NORM_EPSILON = 1e-3
 BATCH_NORM_MOMENTUM = 0.99
@@ -53,11 +49,28 @@ def _depthwise(layer: Layer):
   )
 
 
+def classifier_initializer(classes: int) -> dict:
+  """Returns Keras's description of the classifier's first weights.
+
+  Uniform up to 1/sqrt(classes), as EfficientNet's; of fewer classes than
+  ImageNet has, as if there were so many.
+  """
+  return {
+      "class_name": "VarianceScaling",
+      "config": {
+          "scale": min(1, classes / FEWEST_CLASSES) / 3,
+          "mode": "fan_out",
+          "distribution": "uniform",
+      },
+  }
+
+
 def _dense(layer: Layer):
+  classes = layer.shape[-1]
   return keras.layers.Dense(
-      layer.shape[-1],
+      classes,
       use_bias=layer.bias,
-      kernel_initializer=DENSE_INITIALIZER,
+      kernel_initializer=classifier_initializer(classes),
       name=layer.name,
   )
 

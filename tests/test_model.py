@@ -165,15 +165,26 @@ def test_same_seed_same_weights(small):
 
 
 def test_first_weights_are_efficientnets(small):
-  """Variance 2 over the fan out; uniform up to 1/sqrt(fan out) at the end."""
+  """Variance 2 over the fan out; at the end uniform, as for ImageNet."""
   head = small.get_layer("head_conv").kernel.numpy()
   fan_out = head.shape[0] * head.shape[1] * head.shape[3]
   assert head.std() == pytest.approx((2 / fan_out) ** 0.5, rel=0.02)
   logits = small.get_layer("logits")
-  limit = 10**-0.5
-  assert abs(logits.kernel.numpy()).max() <= limit
-  assert logits.kernel.numpy().std() == pytest.approx(limit / 3**0.5, rel=0.05)
+  _check_uniform(logits.kernel.numpy(), 1000**-0.5)
   assert not logits.bias.numpy().any()
+
+
+def _check_uniform(values, limit):
+  assert abs(values).max() <= limit
+  assert values.std() == pytest.approx(limit / 3**0.5, rel=0.05)
+
+
+def test_first_weights_of_more_classes_than_imagenet_are_efficientnets():
+  row = next(r for r in _plan(_candidate("elite")) if r.op == "dense")
+  row = dataclasses.replace(row, shape=(4000,))
+  layer = BUILDERS["dense"](row)
+  layer.build((None, 50))
+  _check_uniform(layer.kernel.numpy(), 4000**-0.5)
 
 
 def test_dropping_is_of_whole_branches_and_only_in_training(small):

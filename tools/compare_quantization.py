@@ -71,7 +71,7 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
     raise ConfigError(f"--data must name the data set of {path}")
   data = datasets.load(spec, arguments.seed)
   model = convert.load_model(path)
-  convert.check_model(path, model, data.description)
+  convert.check_model(path, model, data.description, "qat")
   options = Options(qat_epochs=arguments.qat_epochs)
   material = calibration.material(
       data, model.input_shape[1], arguments.calibration_images,

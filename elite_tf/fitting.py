@@ -30,7 +30,7 @@ def predict_needs(
     candidate: Candidate, layers: tuple[Layer, ...], limits: Limits
 ) -> Needs:
   """Returns what a candidate will take on a board, and what it lacks there."""
-  memory = predict(layers, candidate.name)
+  memory = predict(layers)
   return Needs(
       memory,
       estimate_seconds(layers, limits.board) if limits.board else None,

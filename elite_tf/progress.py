@@ -181,7 +181,7 @@ class Progress(Observer):
     left = self._clock.left(self._brackets)
     if left is None:
       return "time left not yet known"
-    return f"about {duration(left)} left"
+    return f"about {duration(left)} of training left"
 
   def _table(self) -> Table:
     spent = duration(time.monotonic() - self._started)

@@ -41,9 +41,7 @@ check_memory = _load_tool()
 
 def _predict(*row):
   candidate = check_memory.find(*row)
-  return memory.predict(
-      get_family(candidate.family).plan(candidate), candidate.name
-  )
+  return memory.predict(get_family(candidate.family).plan(candidate))
 
 
 @pytest.mark.parametrize(
@@ -106,10 +104,10 @@ def test_placed_buffers_never_overlap():
 def _mean_graph():
   """An image of 2 x 3 x 5, its mean over the pixels, a softmax of that."""
   tensors = (
-      Tensor("image", (1, 2, 3, 5)),
-      Tensor("axes", (2,), "int32", 0, True),
-      Tensor("mean", (1, 5)),
-      Tensor("answer", (1, 5)),
+      Tensor((1, 2, 3, 5)),
+      Tensor((2,), "int32", 0, True),
+      Tensor((1, 5)),
+      Tensor((1, 5)),
   )
   operators = (Operator("MEAN", (0, 1), 2), Operator("SOFTMAX", (2,), 3))
   return Graph(tensors, operators)
@@ -201,7 +199,7 @@ from elite_tf.families import FAMILIES
 from elite_tf.pool import make_pool
 began = time.process_time()
 found = [
-    memory.predict(family.plan(candidate), candidate.name).arena_bytes
+    memory.predict(family.plan(candidate)).arena_bytes
     for name, family in FAMILIES.items() for candidate in make_pool(name)
 ]
 heavy = {"tensorflow", "keras", "numpy", "tflite_micro"} & set(sys.modules)
@@ -227,8 +225,7 @@ def test_smaller_networks_take_less(family, activation):
   """Along every axis, the others being equal."""
   pool = make_pool(family, activation=activation)
   found = {
-      (c.w, c.d, c.r): memory.predict(get_family(family).plan(c), c.name)
-      for c in pool
+      (c.w, c.d, c.r): memory.predict(get_family(family).plan(c)) for c in pool
   }
   for (w, d, r), large in found.items():
     for smaller in ((w + 1, d, r), (w, d + 1, r), (w, d, r + 1)):
@@ -276,7 +273,7 @@ def test_graph_is_the_converted_one(converted):
   """Operator by operator, with the tensors at the same positions."""
   candidate, file = converted
   plan = get_family(candidate.family).plan(candidate)
-  graph = lower(plan, candidate.name)
+  graph = lower(plan)
   count, operators = _read(file)
   assert len(graph.tensors) == count
   assert len(graph.operators) == len(operators)
@@ -304,7 +301,7 @@ def test_prediction_is_what_is_measured(converted):
   assert check.holds
   assert check.head[0] == check.head[1]
   assert check.arena[0] == check.arena[1]
-  assert check.file[0] == pytest.approx(check.file[1], rel=1e-3)
+  assert check.file[0] == pytest.approx(check.file[1], rel=3e-4)
 
 
 def test_network_of_the_tool_computes(converted):

@@ -79,6 +79,8 @@ def test_log_tells_every_round_and_every_champion():
     assert f"group {bracket.group}: champion {bracket.champion}" in text
     for name in bracket.candidates:
       assert f"{name} at epoch 4, score 87.50 %" in text
+  # Conversion, which follows, is not in the estimate.
+  assert "about 0 s of training left" in text
   assert "a [line] of its own" in text
   # A line of the log is one line of the file, however long.
   assert all(line.startswith("[") for line in text.splitlines())

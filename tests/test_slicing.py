@@ -120,8 +120,8 @@ def test_chosen_slices_make_the_arena_small():
   * 48 of them at a time, it is below what others take."""
   candidate, layers = _plan(*WIDE)
   slices = choose(layers)
-  before = memory.predict(layers, candidate.name)
-  after = memory.predict(slice_plan(layers, slices).layers, candidate.name)
+  before = memory.predict(layers)
+  after = memory.predict(slice_plan(layers, slices).layers)
   assert slices["block3a_dwconv"] == 6
   assert before.arena_head_bytes == 331_776
   assert after.arena_head_bytes == 99_120
@@ -178,7 +178,7 @@ def test_sliced_network_computes_the_same(sliced):
 def test_sliced_network_runs_in_the_predicted_arena(sliced):
   candidate, plan, model, other = sliced
   file = check_memory.convert(other)
-  predicted = memory.predict(plan.layers, candidate.name)
+  predicted = memory.predict(plan.layers)
   images = _images(candidate, 4)
   inputs = (images.astype(int) - 128).astype(np.int8)
   run = verify.run_micro(file, inputs, processes=1)

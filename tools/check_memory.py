@@ -147,11 +147,12 @@ def convert(model) -> bytes:
   """Returns the int8 .tflite file, calibrated on random images."""
   import numpy as np
 
+  from elite_tf.export.compact import compact
   from elite_tf.quantize.post_training import int8
 
   shape = (3, *model.input_shape[1:])
   images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
-  return int8(model, images)
+  return compact(int8(model, images))
 
 
 def measure(candidate: Candidate, file: bytes) -> Check:
@@ -164,7 +165,7 @@ def measure(candidate: Candidate, file: bytes) -> Check:
   image = np.zeros((1, size, size, channels), np.int8)
   run = run_micro(file, image, processes=1)
   plan = get_family(candidate.family).plan(candidate)
-  predicted = memory.predict(plan, candidate.name)
+  predicted = memory.predict(plan)
   return Check(
       name=candidate.name,
       channels=channels,

@@ -90,7 +90,7 @@ def priced(description, base: int) -> Iterator[Priced]:
         if candidate.r == 1:
           layers = get_family(family).plan(candidate)
           cost = network_cost(layers)
-          size = predict(layers, candidate.name).tflite_bytes
+          size = predict(layers).tflite_bytes
           yield Priced(candidate, cost.params, cost.macs, size, levels)
 
 

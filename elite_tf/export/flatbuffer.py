@@ -5,7 +5,12 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
+
 from elite_tf.export.inspect import FILE_IDENTIFIER
+
+# Of a constant's numbers, by the schema (force_align).
+DATA_ALIGNMENT = 16
 
 
 def schema() -> Any:
@@ -28,12 +33,40 @@ def unpack(model: bytes) -> Any:
 
 
 def pack(root: Any) -> bytes:
-  """Returns the .tflite file of a `ModelT`."""
-  import flatbuffers
+  """Returns the .tflite file of a `ModelT`.
 
-  builder = flatbuffers.Builder(1024)
+  Equal vectors stand in it once, and the numbers of constants begin at
+  multiples of 16, as the schema wants it.
+  """
+  builder = _sharing_builder()(1024)
   builder.Finish(root.Pack(builder), FILE_IDENTIFIER)
   return bytes(builder.Output())
+
+
+@functools.cache
+def _sharing_builder() -> type:
+  """Returns a class of `flatbuffers.Builder` that writes equal vectors once."""
+  import flatbuffers
+
+  class SharingBuilder(flatbuffers.Builder):
+    """What the generated classes of the schema write a file with."""
+
+    def __init__(self, size: int):
+      super().__init__(size)
+      self._written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:
+      key = (x.dtype.str, x.tobytes())
+      # Single numbers are written each time: how many of them happen to be
+      # equal nobody knows before the network is trained, and the size of a
+      # file is to be predicted.
+      if x.size == 1 or key not in self._written:
+        if x.dtype == np.uint8:  # The generated classes align it to one byte.
+          self.Prep(DATA_ALIGNMENT, x.nbytes)
+        self._written[key] = super().CreateNumpyVector(x)
+      return self._written[key]
+
+  return SharingBuilder
 
 
 def operator_name(root: Any, operator: Any) -> str:

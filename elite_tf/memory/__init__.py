@@ -20,9 +20,6 @@ CODE_BYTES = 54 * 1024
 # The same with CMSIS-NN's kernels, 83 to 96 KB.
 CMSIS_NN_CODE_BYTES = 96 * 1024
 
-# A name as long as most: it stands in the file, in the name of every tensor.
-TYPICAL_NAME = "family-w4-d4-r96"
-
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
@@ -49,14 +46,13 @@ class Memory:
   arena_bytes_host: int
 
 
-def predict(layers: Iterable[Layer], name: str = TYPICAL_NAME) -> Memory:
+def predict(layers: Iterable[Layer]) -> Memory:
   """Returns what a plan will take once trained and quantized to int8.
 
   Args:
     layers: Rows of the plan, inputs before outputs, the input first.
-    name: Name of the candidate; it makes up some percent of the file.
   """
-  graph = lower(layers, name)
+  graph = lower(layers)
   size = file_bytes(graph)
   head = head_bytes(graph)
   tail = tail_bytes(graph, BOARD)

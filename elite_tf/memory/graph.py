@@ -8,7 +8,7 @@ out, and the skip past a block is made a vector by a RESHAPE.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from elite_tf.spec import Layer
@@ -20,7 +20,6 @@ class Tensor(NamedTuple):
   """A tensor of the graph.
 
   Attributes:
-    name: As the converter makes it; it stands in the file.
     shape: With the batch axis, which is 1.
     dtype: "int8" or "int32".
     scales: Number of scales that it is quantized by, one a channel for weights.
@@ -28,7 +27,6 @@ class Tensor(NamedTuple):
     axis: Of the shape, which one the scales are for.
   """
 
-  name: str
   shape: tuple[int, ...]
   dtype: str = "int8"
   scales: int = 1
@@ -70,15 +68,14 @@ class Graph(NamedTuple):
   operators: tuple[Operator, ...]
 
 
-def lower(layers: Iterable[Layer], name: str = "") -> Graph:
+def lower(layers: Iterable[Layer]) -> Graph:
   """Returns the graph that the converter makes of a plan.
 
   Args:
     layers: Rows of a plan, inputs before outputs, the input first.
-    name: Name of the network; it is part of every tensor's name.
   """
   rows = tuple(layers)
-  lowering = _Lowering(rows, name)
+  lowering = _Lowering(rows)
   for row in rows[1:]:
     lowering.row = row.name
     lowering.finish(row, _OPERATIONS[_kind(row)](lowering, row))
@@ -93,74 +90,52 @@ def _kind(row: Layer) -> str:
 class _Lowering:
   """Collects the tensors and operators of a graph."""
 
-  def __init__(self, rows: tuple[Layer, ...], name: str):
-    self._scope = f"{name}_1/" if name else ""
+  def __init__(self, rows: tuple[Layer, ...]):
     self.row = ""  # The one that is being lowered.
     self._operators: list[tuple[str, tuple[Tensor, ...], Tensor, str]] = []
     self._numbers: dict[tuple[str, tuple[int, ...]], Tensor] = {}
     self._weights: list[Tensor] = []
-    self._image = Tensor(rows[0].name, (1, *rows[0].shape))
+    self._image = Tensor((1, *rows[0].shape))
     self.output = {rows[0].name: self._image}
-    self._vector: dict[Tensor, Tensor] = {}
-    # What becomes part of a convolution, by the name of the row before it.
-    self.norms = {x.inputs[0]: x for x in rows if x.op == "batch_norm"}
-    self._clips = {x.inputs[0]: x for x in rows if x.function == "relu6"}
-    # Adds past blocks whose maps have one pixel, by the row they start from.
-    self._skips = {
-        x.inputs[1]: x for x in rows if x.op == "add" and x.shape[:2] == (1, 1)
+    # Vectors of maps of one pixel, by the row that gives the map.
+    self._vector: dict[str, Tensor] = {}
+    # Where adds past blocks start whose maps have one pixel.
+    self._skipped = {
+        x.inputs[1] for x in rows if x.op == "add" and x.shape[:2] == (1, 1)
     }
 
   def finish(self, row: Layer, output: Tensor) -> None:
     """Notes the output of a row, and makes a vector of it for its skip."""
     self.output[row.name] = output
-    if row.name in self._skips:
-      name = self.name(self._skips[row.name].name, "Squeeze")
+    if row.name in self._skipped:
       shape = row.shape[-1:]
-      self._vector[output] = self.operate(
-          "RESHAPE", (output, self.numbers("shape", shape)), shape, name + "1"
+      self._vector[row.name] = self.operate(
+          "RESHAPE", (output, self.numbers("shape", shape)), shape
       )
 
   def skip(self, row: Layer) -> Tensor:
     """Returns what an add has as its second input."""
-    start = self.output[row.inputs[1]]
-    return self._vector.get(start, start)
-
-  def name(self, *parts: str) -> str:
-    """Returns a tensor's name: of each part, the row and what it computes."""
-    pairs = zip(parts[::2], parts[1::2])
-    return ";".join([f"{self._scope}{row}_1/{what}" for row, what in pairs])
+    start = row.inputs[1]
+    return self._vector.get(start, self.output[start])
 
   def numbers(self, kind: str, values: tuple[int, ...]) -> Tensor:
     """Returns the constant of these numbers; equal ones of a kind are one."""
-    constant = Tensor("arith.constant1", (len(values),), "int32", 0, True)
+    constant = Tensor((len(values),), "int32", 0, True)
     return self._numbers.setdefault((kind, values), constant)
 
-  def operate(self, code: str, inputs, shape, name: str) -> Tensor:
+  def operate(self, code: str, inputs, shape) -> Tensor:
     """Adds an operator and returns its output."""
-    output = Tensor(name, (1, *shape) if len(shape) == 3 else shape)
+    output = Tensor((1, *shape) if len(shape) == 3 else shape)
     self._operators.append((code, tuple(inputs), output, self.row))
     return output
 
   def convolve(
-      self, code: str, source: Tensor, row: Layer, kernel, parts, shape
+      self, code: str, source: Tensor, kernel: Tensor, shape
   ) -> Tensor:
-    """Adds a convolution with its bias, clipped if ReLU6 follows.
-
-    Args:
-      code: The operator.
-      source: Its input.
-      row: The row that it is made of.
-      kernel: The tensor of its weights.
-      parts: Rows and what they compute, of which the bias is made.
-      shape: Of its output.
-    """
-    end = self.norms.get(row.name, row).name
-    if end in self._clips:
-      parts = (self._clips[end].name, "Relu6", *parts)
-    name = self.name(*parts)
-    bias = Tensor(name, shape[-1:], "int32", shape[-1], True)
+    """Adds a convolution with its bias and returns its output."""
+    bias = Tensor(shape[-1:], "int32", shape[-1], True)
     self._weights += [kernel, bias]
-    return self.operate(code, (source, kernel, bias), shape, name + "1")
+    return self.operate(code, (source, kernel, bias), shape)
 
   def graph(self) -> Graph:
     """Returns all of it: the weights stand in the file last to first."""
@@ -193,70 +168,28 @@ def _same(lowering: _Lowering, row: Layer) -> Tensor:
 def _conv(lowering: _Lowering, row: Layer) -> Tensor:
   source = lowering.output[row.inputs[0]]
   channels = row.shape[-1]
-  kernel = Tensor(
-      lowering.name(row.name, "convolution"),
-      (channels, row.kernel, row.kernel, source.shape[-1]),
-      scales=channels,
-      constant=True,
-  )
-  norm = lowering.norms.get(row.name)
-  if norm:
-    parts = (norm.name, "batchnorm/add_1", row.name, "convolution",
-             norm.name, "batchnorm/sub")  # fmt: skip
-  else:
-    parts = (row.name, "BiasAdd", row.name, "convolution", row.name, "Squeeze")
-  return lowering.convolve("CONV_2D", source, row, kernel, parts, row.shape)
+  shape = (channels, row.kernel, row.kernel, source.shape[-1])
+  kernel = Tensor(shape, scales=channels, constant=True)
+  return lowering.convolve("CONV_2D", source, kernel, row.shape)
 
 
 def _depthwise(lowering: _Lowering, row: Layer) -> Tensor:
-  norm = lowering.norms[row.name].name
+  source = lowering.output[row.inputs[0]]
   channels = row.shape[-1]
-  scaled = (norm, "batchnorm/mul_1", row.name, "depthwise",
-            norm, "batchnorm/mul")  # fmt: skip
-  kernel = Tensor(
-      lowering.name(*scaled),
-      (1, row.kernel, row.kernel, channels),
-      scales=channels,
-      constant=True,
-      axis=3,
-  )
-  parts = (norm, "batchnorm/add_1", *scaled, norm, "batchnorm/sub")
-  return lowering.convolve(
-      "DEPTHWISE_CONV_2D",
-      lowering.output[row.inputs[0]],
-      row,
-      kernel,
-      parts,
-      row.shape,
-  )
+  shape = (1, row.kernel, row.kernel, channels)
+  kernel = Tensor(shape, scales=channels, constant=True, axis=3)
+  return lowering.convolve("DEPTHWISE_CONV_2D", source, kernel, row.shape)
 
 
 def _dense(lowering: _Lowering, row: Layer) -> Tensor:
   source = lowering.output[row.inputs[0]]
   features, units = source.shape[-1], row.shape[-1]
-  pixel = lowering.operate(
-      "RESHAPE",
-      (source, lowering.numbers("shape", (1, 1, 1, features))),
-      (1, 1, features),
-      lowering.name(row.name, "Reshape"),
-  )
-  kernel = Tensor(
-      lowering.name(row.name, "convolution"),
-      (units, 1, 1, features),
-      scales=units,
-      constant=True,
-  )
-  parts = (row.name, "BiasAdd", row.name, "convolution",
-           row.name, "BiasAdd/ReadVariableOp/resource")  # fmt: skip
-  output = lowering.convolve(
-      "CONV_2D", pixel, row, kernel, parts, (1, 1, units)
-  )
-  return lowering.operate(
-      "RESHAPE",
-      (output, lowering.numbers("shape", (1, units))),
-      (1, units),
-      lowering.name(row.name, "Reshape_2"),
-  )
+  shape = lowering.numbers("shape", (1, 1, 1, features))
+  pixel = lowering.operate("RESHAPE", (source, shape), (1, 1, features))
+  kernel = Tensor((units, 1, 1, features), scales=units, constant=True)
+  output = lowering.convolve("CONV_2D", pixel, kernel, (1, 1, units))
+  shape = lowering.numbers("shape", (1, units))
+  return lowering.operate("RESHAPE", (output, shape), (1, units))
 
 
 def _mean(lowering: _Lowering, row: Layer) -> Tensor:
@@ -264,54 +197,35 @@ def _mean(lowering: _Lowering, row: Layer) -> Tensor:
   if source.shape[1:] == row.shape:  # One pixel is its own mean.
     return source
   shape = row.shape if len(row.shape) == 3 else (1, *row.shape)
-  axes = lowering.numbers("axes", (1, 2))
-  name = lowering.name(row.name, "Mean")
-  return lowering.operate("MEAN", (source, axes), shape, name)
+  return lowering.operate(
+      "MEAN", (source, lowering.numbers("axes", (1, 2))), shape
+  )
 
 
 def _swish(lowering: _Lowering, row: Layer) -> Tensor:
   source = lowering.output[row.inputs[0]]
-  gate = _sigmoid(lowering, row)
-  name = lowering.name(row.name, "mul_1")
-  return lowering.operate("MUL", (source, gate), row.shape, name)
-
-
-def _sigmoid(lowering: _Lowering, row: Layer) -> Tensor:
-  source = lowering.output[row.inputs[0]]
-  name = lowering.name(row.name, "Sigmoid")
-  return lowering.operate("LOGISTIC", (source,), row.shape, name)
-
-
-def _hard_swish(lowering: _Lowering, row: Layer) -> Tensor:
-  name = lowering.name(
-      row.name, "mul", row.name, "Relu6", row.name, "add", row.name, "truediv"
-  )
-  source = lowering.output[row.inputs[0]]
-  return lowering.operate("HARD_SWISH", (source,), row.shape, name)
+  gate = _of_all("LOGISTIC")(lowering, row)
+  return lowering.operate("MUL", (source, gate), row.shape)
 
 
 def _softmax(lowering: _Lowering, row: Layer) -> Tensor:
   source = lowering.output[row.inputs[0]]
-  return lowering.operate("SOFTMAX", (source,), (1, *row.shape), "Identity")
-
-
-def _multiply(lowering: _Lowering, row: Layer) -> Tensor:
-  inputs = [lowering.output[name] for name in row.inputs]
-  name = lowering.name(row.name, "Mul")
-  return lowering.operate("MUL", inputs, row.shape, name)
+  return lowering.operate("SOFTMAX", (source,), (1, *row.shape))
 
 
 def _add(lowering: _Lowering, row: Layer) -> Tensor:
   inputs = (lowering.output[row.inputs[0]], lowering.skip(row))
-  vector = len(inputs[1].shape) == 1
-  name = lowering.name(row.name, "BiasAdd" if vector else "Add")
-  return lowering.operate("ADD", inputs, row.shape, name)
+  return lowering.operate("ADD", inputs, row.shape)
 
 
-def _concatenate(lowering: _Lowering, row: Layer) -> Tensor:
-  inputs = [lowering.output[name] for name in row.inputs]
-  name = lowering.name(row.name, "concat")
-  return lowering.operate("CONCATENATION", inputs, row.shape, name)
+def _of_all(code: str) -> Callable[[_Lowering, Layer], Tensor]:
+  """Returns the lowering to one operator that takes what the row takes."""
+
+  def lower_row(lowering: _Lowering, row: Layer) -> Tensor:
+    inputs = [lowering.output[name] for name in row.inputs]
+    return lowering.operate(code, inputs, row.shape)
+
+  return lower_row
 
 
 # Lowers a row, by its kind of operation or, of an activation, its function.
@@ -325,10 +239,10 @@ _OPERATIONS = {
     "dense": _dense,
     "mean": _mean,
     "swish": _swish,
-    "sigmoid": _sigmoid,
-    "hard_swish": _hard_swish,
+    "sigmoid": _of_all("LOGISTIC"),
+    "hard_swish": _of_all("HARD_SWISH"),
     "softmax": _softmax,
-    "multiply": _multiply,
+    "multiply": _of_all("MUL"),
     "add": _add,
-    "concatenate": _concatenate,
+    "concatenate": _of_all("CONCATENATION"),
 }

@@ -46,6 +46,7 @@ def qat(model: keras.Model, material: Material) -> Quantized:
   """
   # pylint: disable=g-import-not-at-top
   from elite_tf.export import tflite
+  from elite_tf.export.compact import compact
   from elite_tf.interpreters.micro import arena_bytes
   from elite_tf.quantize import fake_quant, folding, integers, ranges
   from elite_tf.quantize.equalize import equalize
@@ -77,13 +78,11 @@ def qat(model: keras.Model, material: Material) -> Quantized:
   network = tflite.float32(folding.with_weights(start, rows, weights))
   # Of what has no learned range, the output, the scale is fixed.
   found = ranges.clip(network, ranges.measure(network, material.calibration))
-  converted = integers.int8(
-      network,
-      taught(network, rows, found, {
-          name: (float(low.numpy()), float(high.numpy()))
-          for name, (low, high) in learned.items()
-      }),
-  )  # fmt: skip
+  final = taught(network, rows, found, {
+      name: (float(low.numpy()), float(high.numpy()))
+      for name, (low, high) in learned.items()
+  })  # fmt: skip
+  converted = compact(integers.int8(network, final))
   trial = Trial(
       method="qat",
       kind="int8",

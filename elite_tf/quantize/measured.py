@@ -76,6 +76,7 @@ def int8(model: keras.Model, material: Material) -> Quantized:
   """
   # pylint: disable=g-import-not-at-top
   from elite_tf.export import tflite
+  from elite_tf.export.compact import compact
   from elite_tf.interpreters.micro import arena_bytes
   from elite_tf.quantize.judge import accuracy
   from elite_tf.quantize.noise import layer_noise
@@ -98,12 +99,13 @@ def int8(model: keras.Model, material: Material) -> Quantized:
     # max() takes the first of equals, and the first is the simplest.
     attempt(dataclasses.replace(max(scores, key=scores.get), corrected=True))
   best = max(scores, key=scores.get)
+  exported = compact(tried[best])
   trial = Trial(
       method="int8",
       kind="int8",
       val_accuracy=scores[best],
-      tflite_bytes=len(tried[best]),
-      arena_bytes=arena_bytes(tried[best]),
+      tflite_bytes=len(exported),
+      arena_bytes=arena_bytes(exported),
       seconds=time.monotonic() - began,
       details={
           "measures": best.words(),
@@ -113,7 +115,7 @@ def int8(model: keras.Model, material: Material) -> Quantized:
           ],
       },
   )
-  quantized = Quantized(tried[best], exact, trial)
+  quantized = Quantized(exported, exact, trial)
   if quantized.drop <= material.options.max_drop:
     return quantized
   noise = layer_noise(
@@ -134,6 +136,7 @@ def int16x8(model: keras.Model, material: Material) -> Quantized:
     VerificationFailed: Its logits are all but zero.
   """
   # pylint: disable=g-import-not-at-top
+  from elite_tf.export.compact import compact
   from elite_tf.interpreters.micro import arena_bytes
   from elite_tf.quantize import integers, ranges
   from elite_tf.quantize.judge import accuracy
@@ -147,16 +150,17 @@ def int16x8(model: keras.Model, material: Material) -> Quantized:
   )
   exact = accuracy(network, material.val)
   score = accuracy(converted, material.val)
+  exported = compact(converted)
   trial = Trial(
       method="int16x8",
       kind="int16x8",
       val_accuracy=score,
-      tflite_bytes=len(converted),
-      arena_bytes=arena_bytes(converted),
+      tflite_bytes=len(exported),
+      arena_bytes=arena_bytes(exported),
       seconds=time.monotonic() - began,
       details={},
   )
-  quantized = Quantized(converted, exact, trial)
+  quantized = Quantized(exported, exact, trial)
   if quantized.drop <= material.options.max_drop:
     return quantized
   noise = layer_noise(converted, network, material.calibration)

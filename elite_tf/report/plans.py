@@ -87,6 +87,6 @@ def _memory(row: dict, plan: dict, settings: Settings) -> Memory | None:
       return None  # Another version's family.
     if settings.slices:
       layers = slice_plan(layers, choose(layers)).layers
-    return predict(layers, row["name"])
+    return predict(layers)
   except (EliteError, KeyError, ValueError):
     return None

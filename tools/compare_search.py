@@ -270,6 +270,8 @@ def compare(arguments) -> dict:
   """Returns the whole comparison."""
   folder = Path(arguments.work or tempfile.mkdtemp(prefix="compare-search-"))
   folder.mkdir(parents=True, exist_ok=True)
+  if any(folder.iterdir()):
+    raise ConfigError(f"--work={folder} must be an empty folder")
   subset = folder / "subset.npz"
   write_subset(
       arguments.data, arguments.train_images, arguments.test_images, subset

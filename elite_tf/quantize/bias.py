@@ -53,10 +53,12 @@ def correct_bias(
     limits = np.iinfo(np.int32)
     new = np.clip(old + np.rint(shift / scale), limits.min, limits.max)
     # Biases of the same numbers may share a buffer: this one gets its own.
-    own = type(buffer)()
-    own.data = np.frombuffer(new.astype(np.int32).tobytes(), np.uint8)
-    root.buffers.append(own)
-    graph.tensors[bias].buffer = len(root.buffers) - 1
+    places = [tensor.buffer for tensor in graph.tensors]
+    if places.count(places[bias]) > 1:
+      buffer = type(buffer)()
+      root.buffers.append(buffer)
+      graph.tensors[bias].buffer = len(root.buffers) - 1
+    buffer.data = np.frombuffer(new.astype(np.int32).tobytes(), np.uint8)
     converted = pack(root)
   return converted
 

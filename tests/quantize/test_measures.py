@@ -157,6 +157,13 @@ def test_a_shifted_bias_is_put_back(trained, network, tails):
   moved = (after - numbers) * bias.quantization.scale
   assert moved[1] == pytest.approx(-0.5, abs=0.02)
   assert np.abs(np.delete(moved, 1)).max() < 0.02
+  assert _unread(corrected) == _unread(root), "old biases stay in the file"
+
+
+def _unread(root):
+  """Returns how many buffers no tensor has: the empty one and metadata."""
+  read = {tensor.buffer for tensor in root.subgraphs[0].tensors}
+  return len(root.buffers) - len(read)
 
 
 def test_noise_by_hand(network, tails):

@@ -46,7 +46,14 @@ class Terminated(BaseException):
   """SIGTERM, as an exception that no handler of errors catches."""
 
 
-def run(main: Callable[[], int], on_interrupt: Callable[[], str]) -> None:
+def nothing_left() -> str:
+  """Returns what is said of an interrupt where there is nothing to go on with."""
+  return "interrupted; no file was left half-written"
+
+
+def run(
+    main: Callable[[], int], on_interrupt: Callable[[], str] = nothing_left
+) -> None:
   """Runs a command and exits: 0 done, 1 the user's to mend, 130/143 stopped.
 
   What Ctrl-C or SIGTERM has begun to end in order, a second one ends at once;

@@ -330,7 +330,7 @@ def _finish(values) -> int:
 def console() -> None:
   """Entry point."""
   define_flags()
-  run(main, lambda: "interrupted; no file was left half-written")
+  run(main)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ import numpy as np
 from elite_tf.datasets.base import Split
 from elite_tf.export.flatbuffer import operator_name, unpack
 from elite_tf.preprocess import PIXEL_SCALE, PIXEL_ZERO
-from elite_tf.quantize.material import Material, Quantized, Trial
+from elite_tf.quantize.material import Material, Quantized
 from elite_tf.quantize.noise import layer_name
+from elite_tf.quantize.outcome import outcome
 from elite_tf.spec import Layer
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ def qat(model: keras.Model, material: Material) -> Quantized:
   """
   # pylint: disable=g-import-not-at-top
   from elite_tf.export import tflite
-  from elite_tf.export.compact import compact
-  from elite_tf.interpreters.micro import arena_bytes
   from elite_tf.quantize import fake_quant, folding, integers, ranges
   from elite_tf.quantize.equalize import equalize
   from elite_tf.quantize.judge import accuracy
@@ -82,17 +81,11 @@ def qat(model: keras.Model, material: Material) -> Quantized:
       name: (float(low.numpy()), float(high.numpy()))
       for name, (low, high) in learned.items()
   })  # fmt: skip
-  converted = compact(integers.int8(network, final))
-  trial = Trial(
-      method="qat",
-      kind="int8",
-      val_accuracy=accuracy(converted, material.val),
-      tflite_bytes=len(converted),
-      arena_bytes=arena_bytes(converted),
-      seconds=time.monotonic() - began,
-      details={"epochs": history},
+  converted = integers.int8(network, final)
+  score = accuracy(converted, material.val)
+  return outcome(
+      "qat", "int8", converted, exact, score, began, {"epochs": history}
   )
-  return Quantized(converted, exact, trial)
 
 
 def row_of_tensors(network: bytes, rows: tuple[Layer, ...]) -> dict[int, str]:

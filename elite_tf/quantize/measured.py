@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from elite_tf.errors import ConfigError
-from elite_tf.quantize.material import Material, Quantized, Trial
+from elite_tf.quantize.material import Material, Quantized
+from elite_tf.quantize.outcome import outcome
 
 if TYPE_CHECKING:
   import keras
@@ -76,8 +77,6 @@ def int8(model: keras.Model, material: Material) -> Quantized:
   """
   # pylint: disable=g-import-not-at-top
   from elite_tf.export import tflite
-  from elite_tf.export.compact import compact
-  from elite_tf.interpreters.micro import arena_bytes
   from elite_tf.quantize.judge import accuracy
   from elite_tf.quantize.noise import layer_noise
 
@@ -99,23 +98,16 @@ def int8(model: keras.Model, material: Material) -> Quantized:
     # max() takes the first of equals, and the first is the simplest.
     attempt(dataclasses.replace(max(scores, key=scores.get), corrected=True))
   best = max(scores, key=scores.get)
-  exported = compact(tried[best])
-  trial = Trial(
-      method="int8",
-      kind="int8",
-      val_accuracy=scores[best],
-      tflite_bytes=len(exported),
-      arena_bytes=arena_bytes(exported),
-      seconds=time.monotonic() - began,
-      details={
+  quantized = outcome(
+      "int8", "int8", tried[best], exact, scores[best], began,
+      {
           "measures": best.words(),
           "candidates": [
               {"measures": measures.words(), "val_accuracy": score}
               for measures, score in scores.items()
           ],
       },
-  )
-  quantized = Quantized(exported, exact, trial)
+  )  # fmt: skip
   if quantized.drop <= material.options.max_drop:
     return quantized
   noise = layer_noise(
@@ -136,8 +128,6 @@ def int16x8(model: keras.Model, material: Material) -> Quantized:
     VerificationFailed: Its logits are all but zero.
   """
   # pylint: disable=g-import-not-at-top
-  from elite_tf.export.compact import compact
-  from elite_tf.interpreters.micro import arena_bytes
   from elite_tf.quantize import integers, ranges
   from elite_tf.quantize.judge import accuracy
   from elite_tf.quantize.noise import layer_noise
@@ -150,17 +140,7 @@ def int16x8(model: keras.Model, material: Material) -> Quantized:
   )
   exact = accuracy(network, material.val)
   score = accuracy(converted, material.val)
-  exported = compact(converted)
-  trial = Trial(
-      method="int16x8",
-      kind="int16x8",
-      val_accuracy=score,
-      tflite_bytes=len(exported),
-      arena_bytes=arena_bytes(exported),
-      seconds=time.monotonic() - began,
-      details={},
-  )
-  quantized = Quantized(exported, exact, trial)
+  quantized = outcome("int16x8", "int16x8", converted, exact, score, began, {})
   if quantized.drop <= material.options.max_drop:
     return quantized
   noise = layer_noise(converted, network, material.calibration)

@@ -53,7 +53,7 @@ def main() -> int:
 def console() -> None:
   """Entry point."""
   define_flags()
-  run(main, lambda: "interrupted; no file was left half-written")
+  run(main)
 
 
 if __name__ == "__main__":

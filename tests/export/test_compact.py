@@ -41,20 +41,21 @@ def _address(array):
 def _numbers(root):
   """Everything that a network computes by, without its names."""
   graph = root.subgraphs[0]
-  tensors = [
-      (
-          list(tensor.shape),
-          tensor.type,
-          list(tensor.quantization.scale) if tensor.quantization else [],
-          list(tensor.quantization.zeroPoint) if tensor.quantization else [],
-          tensor.quantization and tensor.quantization.quantizedDimension,
-          bytes(data)
-          if (data := root.buffers[tensor.buffer].data) is not None
-          else b"",
-      )
-      for tensor in graph.tensors
-      if tensor.quantization is None or tensor.quantization.scale is not None
-  ]
+  nothing = flatbuffer.schema().QuantizationParametersT()
+  tensors = []
+  for tensor in graph.tensors:
+    data = root.buffers[tensor.buffer].data
+    found = tensor.quantization or nothing
+    tensors.append(
+        (
+            list(tensor.shape),
+            tensor.type,
+            [] if found.scale is None else list(found.scale),
+            [] if found.zeroPoint is None else list(found.zeroPoint),
+            found.quantizedDimension,
+            b"" if data is None else bytes(data),
+        )
+    )
   operators = [
       (
           flatbuffer.operator_name(root, operator),

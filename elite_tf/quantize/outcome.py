@@ -1,0 +1,43 @@
+"""What a method hands over: its network as a board gets it, and its figures."""
+
+import time
+from typing import Any
+
+from elite_tf.quantize.material import Quantized, Trial
+
+
+def outcome(
+    method: str,
+    kind: str,
+    converted: bytes,
+    exact: float,
+    val_accuracy: float,
+    began: float,
+    details: dict[str, Any],
+) -> Quantized:
+  """Returns a quantized network, written compactly, with what it takes.
+
+  Args:
+    method: Its name in `elite_tf.quantize.METHODS`.
+    kind: "int8" or "int16x8": what the network's numbers are.
+    converted: The .tflite file, as the quantizer wrote it.
+    exact: Validation accuracy of the float network, 0 to 1.
+    val_accuracy: Of the quantized one, likewise.
+    began: `time.monotonic()` when the method began.
+    details: What the method has to tell of itself.
+  """
+  # pylint: disable=g-import-not-at-top
+  from elite_tf.export.compact import compact
+  from elite_tf.interpreters.micro import arena_bytes
+
+  model = compact(converted)
+  trial = Trial(
+      method=method,
+      kind=kind,
+      val_accuracy=val_accuracy,
+      tflite_bytes=len(model),
+      arena_bytes=arena_bytes(model),
+      seconds=time.monotonic() - began,
+      details=details,
+  )
+  return Quantized(model, exact, trial)

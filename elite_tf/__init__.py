@@ -9,19 +9,22 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {
-    "plan": ("elite_tf.plan_json", "plan"),
-    "search": ("elite_tf.search", None),
-    **{
-        f"EfficientNetELite{i}": (
-            "elite_tf.applications",
-            f"EfficientNetELite{i}",
-        )
-        for i in range(10)
-    },
-    **{
-        f"EfficientNetHF{i}": ("elite_tf.applications", f"EfficientNetHF{i}")
-        for i in range(6)
-    },
+  "plan": ("elite_tf.runs.plan_json", "plan"),
+  "search": ("elite_tf.search", None),
+  **{
+    f"EfficientNetELite{i}": (
+      "elite_tf.networks.applications",
+      f"EfficientNetELite{i}",
+    )
+    for i in range(10)
+  },
+  **{
+    f"EfficientNetHF{i}": (
+      "elite_tf.networks.applications",
+      f"EfficientNetHF{i}",
+    )
+    for i in range(6)
+  },
 }
 
 

@@ -14,32 +14,33 @@ import json
 import sys
 from pathlib import Path
 
-from elite_tf import device, finished
-from elite_tf.command import given_flags, run
+from elite_tf.conversion.quantize import Options, check_method, report
+from elite_tf.conversion.tflite.inspect import dense_note, inspect
 from elite_tf.errors import ConfigError
-from elite_tf.export.inspect import dense_note, inspect
-from elite_tf.families import is_own
-from elite_tf.files import write_file
-from elite_tf.quantize import Options, check_method, report
-from elite_tf.rows import read_rows
-from elite_tf.run_folder import RunFolder, store_of
-from elite_tf.settings import Settings
+from elite_tf.networks.families import is_own
+from elite_tf.networks.from_keras import read_rows
+from elite_tf.runs import find_champion as finished
+from elite_tf.runs.folder import RunFolder, store_of
+from elite_tf.runs.settings import Settings
+from elite_tf.system import backend
+from elite_tf.system.atomic_files import write_file
+from elite_tf.system.cli import given_flags, run
 
 
 def define_flags() -> None:
   """Defines the command's flags."""
-  from absl import flags  # pylint: disable=g-import-not-at-top
+  from absl import flags
 
   defaults = Settings()
   flags.DEFINE_string("model", "", "A .keras file of one of the families.")
   flags.DEFINE_string(
-      "run_dir", "", "A finished search, instead of --model and --data."
+    "run_dir", "", "A finished search, instead of --model and --data."
   )
   flags.DEFINE_string(
-      "champion", "", "Which champion of --run_dir; default: the most accurate."
+    "champion", "", "Which champion of --run_dir; default: the most accurate."
   )
   flags.DEFINE_string(
-      "data", "", "Data set that calibrates and verifies, as for the search."
+    "data", "", "Data set that calibrates and verifies, as for the search."
   )
   flags.DEFINE_string(
       "cache_dir", "",
@@ -50,34 +51,34 @@ def define_flags() -> None:
       "Where the data of TensorFlow Datasets lie; empty: its own default.",
   )  # fmt: skip
   flags.DEFINE_bool(
-      "download", False, "Let TensorFlow Datasets fetch data not there."
+    "download", False, "Let TensorFlow Datasets fetch data not there."
   )
   flags.DEFINE_string(
-      "quantize",
-      defaults.quantize,
-      "How to quantize: int8 (after training), qat (quantization-aware"
-      " training), int16x8 (16-bit activations), auto (the first of these that"
-      " loses no more than --max_drop) or none (float).",
+    "quantize",
+    defaults.quantize,
+    "How to quantize: int8 (after training), qat (quantization-aware"
+    " training), int16x8 (16-bit activations), auto (the first of these that"
+    " loses no more than --max_drop) or none (float).",
   )
   flags.DEFINE_integer(
-      "calibration_images",
-      defaults.calibration_images,
-      "Training images that calibrate the quantization.",
+    "calibration_images",
+    defaults.calibration_images,
+    "Training images that calibrate the quantization.",
   )
   flags.DEFINE_bool(
-      "calibration_balance",
-      defaults.calibration_balance,
-      "The same number of them from every class.",
+    "calibration_balance",
+    defaults.calibration_balance,
+    "The same number of them from every class.",
   )
   flags.DEFINE_float(
-      "max_drop",
-      defaults.max_drop,
-      "Percentage points of validation accuracy that int8 may lose (auto).",
+    "max_drop",
+    defaults.max_drop,
+    "Percentage points of validation accuracy that int8 may lose (auto).",
   )
   flags.DEFINE_integer(
-      "qat_epochs",
-      defaults.qat_epochs,
-      "Epochs of quantization-aware training, at most.",
+    "qat_epochs",
+    defaults.qat_epochs,
+    "Epochs of quantization-aware training, at most.",
   )
   flags.DEFINE_integer("seed", 0, "Decides which images calibrate.")
   flags.DEFINE_string(
@@ -117,10 +118,10 @@ def data_settings(values) -> Settings:
   if values.run_dir:
     there = finished.data_settings(RunFolder(Path(values.run_dir)))
   return dataclasses.replace(
-      there,
-      cache_dir=values.cache_dir or there.cache_dir,
-      tfds_dir=values.tfds_dir or there.tfds_dir,
-      download=values.download,
+    there,
+    cache_dir=values.cache_dir or there.cache_dir,
+    tfds_dir=values.tfds_dir or there.tfds_dir,
+    download=values.download,
   )
 
 
@@ -151,25 +152,25 @@ def load_model(path: Path, pool: str = ""):
   Raises:
     ConfigError: It is missing or no .keras file.
   """
-  import keras  # pylint: disable=g-import-not-at-top
+  import keras
 
   if not path.is_file():
     raise ConfigError(f"--model={path}: no such file")
   if is_own(pool):
-    from elite_tf import own_model  # pylint: disable=g-import-not-at-top
+    from elite_tf.networks import custom
 
     with contextlib.suppress(ConfigError):  # Keras's layers need no module.
-      own_model.load(pool)
+      custom.load(pool)
   try:
     return keras.saving.load_model(path, compile=False)
-  except Exception as error:  # pylint: disable=broad-except
+  except Exception as error:
     # What a damaged file makes Keras raise is of many types.
     reason = " ".join(str(error).split())[:200]
     raise ConfigError(f"--model={path} cannot be loaded ({reason})") from error
 
 
 def check_model(
-    path: Path, model, description, quantize: str, pool: str = ""
+  path: Path, model, description, quantize: str, pool: str = ""
 ) -> None:
   """Checks that a model suits a data set and how it is to be quantized.
 
@@ -187,19 +188,19 @@ def check_model(
   """
   shape, outputs = model.input_shape, model.output_shape
   if (
-      len(shape) != 4
-      or shape[1] is None
-      or shape[1] != shape[2]
-      or shape[3] != description.channels
+    len(shape) != 4
+    or shape[1] is None
+    or shape[1] != shape[2]
+    or shape[3] != description.channels
   ):
     raise ConfigError(
-        f"--model={path} must take square images of {description.channels}"
-        f" channels, as --data has them. Received: input {shape}"
+      f"--model={path} must take square images of {description.channels}"
+      f" channels, as --data has them. Received: input {shape}"
     )
   if outputs != (None, description.classes):
     raise ConfigError(
-        f"--model={path} must have an output for each of the"
-        f" {description.classes} classes of --data. Received: output {outputs}"
+      f"--model={path} must have an output for each of the"
+      f" {description.classes} classes of --data. Received: output {outputs}"
     )
   if is_own(pool) and quantize != "qat":
     return
@@ -216,13 +217,13 @@ def _say(line: str) -> None:
 
 def main() -> int:
   """Runs the command; flags are parsed."""
-  from absl import flags  # pylint: disable=g-import-not-at-top
+  from absl import flags
 
   values = flags.FLAGS
-  if device.backend() != "tensorflow":
+  if backend.backend() != "tensorflow":
     raise ConfigError(
-        "KERAS_BACKEND must be tensorflow, which alone writes .tflite files."
-        f" Received: {device.backend()}"
+      "KERAS_BACKEND must be tensorflow, which alone writes .tflite files."
+      f" Received: {backend.backend()}"
     )
   if values.run_dir and not values.out and not values.model:
     return _finish(values)
@@ -231,8 +232,8 @@ def main() -> int:
   options = Options.of(values)
   if values.calibration_images < 1:
     raise ConfigError(
-        "--calibration_images must be at least 1."
-        f" Received: {values.calibration_images}"
+      "--calibration_images must be at least 1."
+      f" Received: {values.calibration_images}"
     )
   if bool(values.model) == bool(values.run_dir):
     raise ConfigError("either --model or --run_dir must be given")
@@ -244,31 +245,30 @@ def main() -> int:
     raise ConfigError("--data must name the data set that calibrates")
 
   # TensorFlow is loaded only now that the flags are known to be in order.
-  # pylint: disable=g-import-not-at-top
-  from elite_tf import datasets
+  from elite_tf.data import sources
 
   settings = data_settings(values)
-  description = datasets.describe(spec, store_of(settings))
-  device.prepare()
-  from elite_tf import champions
+  description = sources.describe(spec, store_of(settings))
+  backend.prepare()
+  from elite_tf.conversion import champion as champions
 
   model = load_model(path, settings.pool)
   check_model(path, model, description, values.quantize, settings.pool)
   if not settings.base_resolution:
     settings = dataclasses.replace(
-        settings, base_resolution=model.input_shape[1]
+      settings, base_resolution=model.input_shape[1]
     )
   store = dataclasses.replace(store_of(settings), say=_say)
-  data = datasets.load(spec, values.seed, store)
+  data = sources.load(spec, values.seed, store)
   for note in data.notes:
     _say(note)
   conversions = champions.convert(
-      model,
-      data,
-      values.quantize,
-      values.calibration_images,
-      values.seed,
-      options,
+    model,
+    data,
+    values.quantize,
+    values.calibration_images,
+    values.seed,
+    options,
   )
   *_, name = conversions  # The quantized one, if there is one.
   write_file(out, conversions[name].model)
@@ -278,11 +278,11 @@ def main() -> int:
   else:
     verified = conversions[name].verification
     print(
-        f"{out}: {len(conversions[name].model):,} bytes, arena"
-        f" {verified.arena_bytes:,} bytes, test accuracy"
-        f" {100 * verified.accuracy:.2f} % (float"
-        f" {100 * metrics['test_accuracy_float']:.2f} %), equal to TensorFlow"
-        f" Lite Micro on {verified.images:,} images"
+      f"{out}: {len(conversions[name].model):,} bytes, arena"
+      f" {verified.arena_bytes:,} bytes, test accuracy"
+      f" {100 * verified.accuracy:.2f} % (float"
+      f" {100 * metrics['test_accuracy_float']:.2f} %), equal to TensorFlow"
+      f" Lite Micro on {verified.images:,} images"
     )
     note = dense_note(inspect(conversions[name].model))
     if note:
@@ -303,9 +303,8 @@ def _finish(values) -> int:
   )  # fmt: skip
   settings = dataclasses.replace(Settings(**config["settings"]), **given)
   check_method(settings.quantize)
-  device.prepare()
-  # pylint: disable=g-import-not-at-top
-  from elite_tf import finishing
+  backend.prepare()
+  from elite_tf.conversion import finish_run
   from elite_tf.report import ending
 
   def load(path: Path, description):
@@ -313,14 +312,14 @@ def _finish(values) -> int:
     check_model(path, model, description, settings.quantize, settings.pool)
     return model
 
-  names = finishing.unfinished(folder, values.champion)
-  finishing.finish(folder, names, settings, load, _say)
+  names = finish_run.unfinished(folder, values.champion)
+  finish_run.finish(folder, names, settings, load, _say)
   if names:
     ending.write_or_say(folder, _say)
   if not names:
     _say(
-        f"{folder.path}: every champion has its .tflite files already; --out"
-        " writes one of them anew"
+      f"{folder.path}: every champion has its .tflite files already; --out"
+      " writes one of them anew"
     )
   if values.format == "json":
     print(json.dumps(folder.read_result()))

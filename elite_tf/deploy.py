@@ -12,22 +12,22 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from elite_tf.boards import Board, get_board
-from elite_tf.command import run
+from elite_tf.conversion.tflite.inspect import dense_note, inspect
 from elite_tf.errors import ConfigError, VerificationFailed
-from elite_tf.export.inspect import dense_note, inspect
-from elite_tf.finished import data_settings, find_champion
 from elite_tf.firmware import result
 from elite_tf.firmware.targets import (
-    Figures,
-    Project,
-    Target,
-    describe,
-    get_target,
-    require_fit,
+  Figures,
+  Project,
+  Target,
+  describe,
+  get_target,
+  require_fit,
 )
-from elite_tf.run_folder import RunFolder, store_of
-from elite_tf.settings import Settings
+from elite_tf.hardware.boards import Board, get_board
+from elite_tf.runs.find_champion import data_settings, find_champion
+from elite_tf.runs.folder import RunFolder, store_of
+from elite_tf.runs.settings import Settings
+from elite_tf.system.cli import run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,23 +49,23 @@ class Source:
 
 def define_flags() -> None:
   """Defines the command's flags."""
-  from absl import flags  # pylint: disable=g-import-not-at-top
+  from absl import flags
 
   flags.DEFINE_string("model", "", "A .tflite file, int8 throughout.")
   flags.DEFINE_string(
-      "run_dir", "", "A finished search, instead of --model: its champion."
+    "run_dir", "", "A finished search, instead of --model: its champion."
   )
   flags.DEFINE_string(
-      "champion", "", "Which champion of --run_dir; default: the most accurate."
+    "champion", "", "Which champion of --run_dir; default: the most accurate."
   )
   flags.DEFINE_string(
-      "target", "c", "What to make sources for; list explains the targets."
+    "target", "c", "What to make sources for; list explains the targets."
   )
   flags.DEFINE_string(
-      "board",
-      "",
-      "A board, as in the search's --board: the network must fit it, and"
-      " --target=c adds a linker script and the compiler's flags.",
+    "board",
+    "",
+    "A board, as in the search's --board: the network must fit it, and"
+    " --target=c adds a linker script and the compiler's flags.",
   )
   flags.DEFINE_string("out", "", "Folder to write, new or empty.")
   flags.DEFINE_string(
@@ -74,15 +74,15 @@ def define_flags() -> None:
       " of --run_dir. Without one, random inputs check it.",
   )  # fmt: skip
   flags.DEFINE_bool(
-      "run", False, "Compile it, run it and compare every byte of its outputs."
+    "run", False, "Compile it, run it and compare every byte of its outputs."
   )
   flags.DEFINE_integer(
-      "images", 0, "With --run: how many test images it is to classify."
+    "images", 0, "With --run: how many test images it is to classify."
   )
   flags.DEFINE_string(
-      "tflm_root",
-      "",
-      "TensorFlow Lite Micro's folder, for targets that use it.",
+    "tflm_root",
+    "",
+    "TensorFlow Lite Micro's folder, for targets that use it.",
   )
   flags.DEFINE_enum(
       "format", "text", ["text", "json"],
@@ -109,7 +109,7 @@ def find_source(model: str, run_dir: str, champion: str, data: str) -> Source:
   path, names = folder / "model_int8.tflite", folder / "labels.txt"
   if not path.is_file():
     raise ConfigError(
-        f"--run_dir={run_dir}: {folder.name} has no int8 network, {path.name}"
+      f"--run_dir={run_dir}: {folder.name} has no int8 network, {path.name}"
     )
   labels = tuple(names.read_text().splitlines()) if names.is_file() else ()
   settings = data_settings(RunFolder(Path(run_dir)))
@@ -153,7 +153,7 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
 
 
 def make_project(
-    target: Target, source: Source, count: int, tflm_root: str
+  target: Target, source: Source, count: int, tflm_root: str
 ) -> Project:
   """Makes what is the network's, and what it is checked with.
 
@@ -164,36 +164,35 @@ def make_project(
     tflm_root: As the flag has it.
   """
   # NumPy and the data sets are loaded only now that the flags are in order.
-  # pylint: disable=g-import-not-at-top
-  from elite_tf import datasets
+  from elite_tf.data import sources
+  from elite_tf.data.preprocess import crops
   from elite_tf.firmware import vectors
   from elite_tf.firmware.generate import generate
-  from elite_tf.preprocess import crops
 
   model = source.model.read_bytes()
   pictures = None
   if source.data:
-    data = datasets.load(source.data, store=store_of(source.settings))
+    data = sources.load(source.data, store=store_of(source.settings))
     pictures = vectors.Pictures(
-        data.test.images, data.test.labels, crops(data.description)
+      data.test.images, data.test.labels, crops(data.description)
     )
   generated = (target.generate or generate)(
-      model,
-      source.labels,
-      origin=f"Made by elite_tf of {source.model.name}. Do not edit.",
-      crop=pictures is not None and pictures.crop,
+    model,
+    source.labels,
+    origin=f"Made by elite_tf of {source.model.name}. Do not edit.",
+    crop=pictures is not None and pictures.crop,
   )
   files = {name: text.encode() for name, text in generated.files.items()}
   files["vectors.bin"] = vectors.vectors(model, pictures)
   if count:
     files["images.bin"] = vectors.images(model, pictures, count)
   return Project(
-      model=model,
-      files=files,
-      layers=generated.layers,
-      constant_bytes=generated.constant_bytes,
-      buffer_bytes=generated.buffer_bytes,
-      tflm_root=tflm_root,
+    model=model,
+    files=files,
+    layers=generated.layers,
+    constant_bytes=generated.constant_bytes,
+    buffer_bytes=generated.buffer_bytes,
+    tflm_root=tflm_root,
   )
 
 
@@ -203,14 +202,13 @@ def progress(count: int) -> Iterator[Callable[[int], None]]:
   if not count:
     yield lambda done: None
     return
-  # pylint: disable=g-import-not-at-top
   from rich.console import Console
   from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
   console = Console(stderr=True)
   columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
   with Progress(
-      *columns, TimeRemainingColumn(), console=console, transient=True
+    *columns, TimeRemainingColumn(), console=console, transient=True
   ) as bar:
     task = bar.add_task("images", total=count)
     yield lambda done: bar.update(task, completed=done)
@@ -226,13 +224,13 @@ def require_equal(figures: Figures) -> None:
   images = figures.images - figures.images_equal
   if vectors or images or not figures.vectors:
     raise VerificationFailed(
-        f"the firmware's outputs differ on {vectors} of {figures.vectors}"
-        f" vectors and {images} of {figures.images} images"
+      f"the firmware's outputs differ on {vectors} of {figures.vectors}"
+      f" vectors and {images} of {figures.images} images"
     )
 
 
 def check_flags(
-    target: Target, images: int, runs: bool, tflm_root: str = ""
+  target: Target, images: int, runs: bool, tflm_root: str = ""
 ) -> None:
   """Refuses flags that do not go together.
 
@@ -241,7 +239,7 @@ def check_flags(
   """
   if images < 0 or (images and not runs):
     raise ConfigError(
-        f"--images must be 0 or more, and needs --run. Received: {images}"
+      f"--images must be 0 or more, and needs --run. Received: {images}"
     )
   if runs and target.run is None:
     raise ConfigError(f"--run: --target={target.name} has nothing to run on")
@@ -259,15 +257,14 @@ def find_board(name: str, target: Target) -> Board | None:
     return None
   if target.board is None:
     raise ConfigError(
-        f"--board={name}: --target={target.name} is made for a machine of its"
-        " own"
+      f"--board={name}: --target={target.name} is made for a machine of its own"
     )
   return get_board(name)
 
 
 def main() -> int:
   """Runs the command; flags are parsed."""
-  from absl import flags  # pylint: disable=g-import-not-at-top
+  from absl import flags
 
   values = flags.FLAGS
   if values.target == "list":
@@ -276,7 +273,7 @@ def main() -> int:
   target = get_target(values.target)
   board = find_board(values.board, target)
   source = find_source(
-      values.model, values.run_dir, values.champion, values.data
+    values.model, values.run_dir, values.champion, values.data
   )
   out = check_out(values.out)
   check_flags(target, values.images, values.run, values.tflm_root)
@@ -290,11 +287,11 @@ def main() -> int:
   files = target.files(project)
   if board:
     require_fit(
-        f"--board={board.name}",
-        project,
-        target.code_bytes,
-        board.flash_bytes,
-        board.sram_bytes,
+      f"--board={board.name}",
+      project,
+      target.code_bytes,
+      board.flash_bytes,
+      board.sram_bytes,
     )
     files |= target.board(board)
   write_folder(out, files)

@@ -10,23 +10,25 @@ import keras
 import numpy as np
 import pytest
 
-from elite_tf import convert, datasets, model
+from elite_tf import convert
+from elite_tf.conversion.tflite.inspect import inspect
+from elite_tf.data import sources
 from elite_tf.errors import ConfigError
-from elite_tf.export.inspect import inspect
-from elite_tf.pool import make_pool
-from elite_tf.run_folder import RunFolder
+from elite_tf.networks import to_keras
+from elite_tf.networks.pool import make_pool
+from elite_tf.runs.folder import RunFolder
 
-HOME = Path(__file__).parent.parent
+HOME = Path(__file__).parents[1]
 
 
 def _run(*flags):
   return subprocess.run(
-      [sys.executable, "-m", "elite_tf.convert", *map(str, flags)],
-      env={**os.environ, "PYTHONPATH": str(HOME)},
-      capture_output=True,
-      text=True,
-      timeout=200,
-      check=False,
+    [sys.executable, "-m", "elite_tf.convert", *map(str, flags)],
+    env={**os.environ, "PYTHONPATH": str(HOME)},
+    capture_output=True,
+    text=True,
+    timeout=200,
+    check=False,
   )
 
 
@@ -35,8 +37,8 @@ def trained(tmp_path_factory):
   """A .keras file of the smallest HF network, trained a little by Keras."""
   candidate = make_pool("hf", classes=10, channels=1, base_resolution=32)[-1]
   keras.utils.set_random_seed(0)
-  network = model.build(candidate)
-  train = datasets.load("digits").train
+  network = to_keras.build(candidate)
+  train = sources.load("digits").train
   images = train.images.repeat(2, axis=1).repeat(2, axis=2)
   network.compile("adam", "sparse_categorical_crossentropy")
   network.fit(
@@ -80,35 +82,35 @@ def test_none_writes_the_float_network(trained, tmp_path):
 
 
 BAD = [
-    ((), ["--out"]),
-    (("--out=x.tflite",), ["--model", "--run_dir"]),
-    (("--out=x.tflite", "--model=m.keras"), ["--data"]),
-    (
-        ("--out=x.tflite", "--model=m.keras", "--data=digits"),
-        ["--model=m.keras", "no such file"],
-    ),
-    (
-        ("--out=no/x.tflite", "--model=m", "--data=digits"),
-        ["--out=no/x.tflite"],
-    ),
-    (
-        ("--out=x.tflite", "--model=m", "--data=digits", "--quantize=int2"),
-        ["--quantize", "int8", "int2"],
-    ),
-    (("--out=x.tflite", "--run_dir=nowhere"), ["--run_dir=nowhere"]),
-    (
-        ("--out=x.tflite", "--model=m", "--data=digits", "--max_drop=-1"),
-        ["--max_drop", "-1"],
-    ),
-    (
-        ("--out=x.tflite", "--model=m", "--data=digits", "--qat_epochs=0"),
-        ["--qat_epochs", "0"],
-    ),
-    (
-        ("--out=x.tflite", "--model=m", "--data=d", "--calibration_images=0"),
-        ["--calibration_images", "0"],
-    ),
-    (("--out=x.tflite", "--model=m", "--data=mnist"), ["--data", "mnist"]),
+  ((), ["--out"]),
+  (("--out=x.tflite",), ["--model", "--run_dir"]),
+  (("--out=x.tflite", "--model=m.keras"), ["--data"]),
+  (
+    ("--out=x.tflite", "--model=m.keras", "--data=digits"),
+    ["--model=m.keras", "no such file"],
+  ),
+  (
+    ("--out=no/x.tflite", "--model=m", "--data=digits"),
+    ["--out=no/x.tflite"],
+  ),
+  (
+    ("--out=x.tflite", "--model=m", "--data=digits", "--quantize=int2"),
+    ["--quantize", "int8", "int2"],
+  ),
+  (("--out=x.tflite", "--run_dir=nowhere"), ["--run_dir=nowhere"]),
+  (
+    ("--out=x.tflite", "--model=m", "--data=digits", "--max_drop=-1"),
+    ["--max_drop", "-1"],
+  ),
+  (
+    ("--out=x.tflite", "--model=m", "--data=digits", "--qat_epochs=0"),
+    ["--qat_epochs", "0"],
+  ),
+  (
+    ("--out=x.tflite", "--model=m", "--data=d", "--calibration_images=0"),
+    ["--calibration_images", "0"],
+  ),
+  (("--out=x.tflite", "--model=m", "--data=mnist"), ["--data", "mnist"]),
 ]
 
 
@@ -133,9 +135,9 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, content):
 
 
 def test_a_model_for_other_data_is_refused():
-  description = datasets.describe("digits")
+  description = sources.describe("digits")
   for classes, channels in ((7, 1), (10, 3)):
-    network = model.build(make_pool("hf", classes, channels, 32)[-1])
+    network = to_keras.build(make_pool("hf", classes, channels, 32)[-1])
     with pytest.raises(ConfigError, match="--data"):
       convert.check_model(Path("m.keras"), network, description, "int8")
 
@@ -146,7 +148,7 @@ def test_a_model_of_another_architecture_is_refused():
   x = keras.layers.MaxPooling2D(name="pooled")(image)
   x = keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(x))
   network = keras.Model(image, x, name="other")
-  description, path = datasets.describe("digits"), Path("m.keras")
+  description, path = sources.describe("digits"), Path("m.keras")
   for quantize in ("int8", "int16x8", "auto", "none"):
     convert.check_model(path, network, description, quantize, "nets:tiny")
   for quantize, pool in (("int8", "elite"), ("auto", ""), ("qat", "nets:tiny")):

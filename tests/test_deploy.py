@@ -14,7 +14,7 @@ from elite_tf import deploy
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.firmware.targets import TARGETS, Figures, Project, get_target
 
-HOME = Path(__file__).parent.parent
+HOME = Path(__file__).parents[1]
 
 
 def _run(*arguments):
@@ -161,7 +161,7 @@ def test_runs_on_emulated_boards(name, model, tmp_path):
   assert figures["buffer_bytes"] <= figures["static_ram_bytes"]
   assert figures["static_ram_bytes"] < figures["buffer_bytes"] + 256
   assert sum(figures["layers"].values()) == pytest.approx(
-      figures["instructions"], rel=0.1
+    figures["instructions"], rel=0.1
   )
 
 
@@ -199,9 +199,9 @@ def test_missing_tools_are_named(monkeypatch):
 def test_different_outputs_are_an_error():
   deploy.require_equal(Figures(vectors=3, equal=3, images=2, images_equal=2))
   for figures in (
-      Figures(vectors=3, equal=2),
-      Figures(vectors=3, equal=3, images=2, images_equal=1),
-      Figures(vectors=0, equal=0),
+    Figures(vectors=3, equal=2),
+    Figures(vectors=3, equal=3, images=2, images_equal=1),
+    Figures(vectors=0, equal=0),
   ):
     with pytest.raises(VerificationFailed, match="differ on"):
       deploy.require_equal(figures)

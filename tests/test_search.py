@@ -13,41 +13,41 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elite_tf import datasets, preprocess
+from elite_tf.data import preprocess, sources
 
-HOME = Path(__file__).parent.parent
+HOME = Path(__file__).parents[1]
 SEARCH = (sys.executable, "-m", "elite_tf.search")
 
 # Four of the smallest networks in one group: two rounds and the champion.
 SMALL = (
-    "--include=elite-w4-d4-*",
-    "--group_size=4",
-    "--round_epochs=1",
-    "--epochs=3",
-    "--calibration_images=64",
+  "--include=elite-w4-d4-*",
+  "--group_size=4",
+  "--round_epochs=1",
+  "--epochs=3",
+  "--calibration_images=64",
 )
 
 
 def _run(*flags, cwd=HOME, timeout=300):
   return subprocess.run(
-      [*SEARCH, *flags],
-      cwd=cwd,
-      env={**os.environ, "PYTHONPATH": str(HOME)},
-      capture_output=True,
-      text=True,
-      timeout=timeout,
-      check=False,
+    [*SEARCH, *flags],
+    cwd=cwd,
+    env={**os.environ, "PYTHONPATH": str(HOME)},
+    capture_output=True,
+    text=True,
+    timeout=timeout,
+    check=False,
   )
 
 
 def _start(*flags, log):
   return subprocess.Popen(
-      [*SEARCH, *flags],
-      cwd=HOME,
-      env={**os.environ, "PYTHONPATH": str(HOME)},
-      stdout=log,
-      stderr=subprocess.STDOUT,
-      start_new_session=True,
+    [*SEARCH, *flags],
+    cwd=HOME,
+    env={**os.environ, "PYTHONPATH": str(HOME)},
+    stdout=log,
+    stderr=subprocess.STDOUT,
+    start_new_session=True,
   )
 
 
@@ -83,8 +83,8 @@ def _without_times(result):
   """Returns what has to be the same in every run of a search."""
   keys = ("name", "val_accuracy", "test_accuracy_float", "test_accuracy_int8")
   return {
-      "groups": result["groups"],
-      "champions": [{k: c[k] for k in keys} for c in result["champions"]],
+    "groups": result["groups"],
+    "champions": [{k: c[k] for k in keys} for c in result["champions"]],
   }
 
 
@@ -127,23 +127,23 @@ def test_champion_is_an_int8_network_that_keras_agrees_with(finished):
   (champion,) = result["champions"]
   folder = run_dir / "champions" / champion["name"]
   assert sorted(path.name for path in folder.iterdir()) == [
-      "README.md",
-      "labels.txt",
-      "metrics.json",
-      "model.keras",
-      "model_float.tflite",
-      "model_int8.tflite",
-      "predictions.npz",
+    "README.md",
+    "labels.txt",
+    "metrics.json",
+    "model.keras",
+    "model_float.tflite",
+    "model_int8.tflite",
+    "predictions.npz",
   ]
   assert [str(run_dir / name) for name in champion["files"]] == sorted(
-      map(str, folder.iterdir())
+    map(str, folder.iterdir())
   )
   assert (
-      champion["tflite_bytes"] == (folder / "model_int8.tflite").stat().st_size
+    champion["tflite_bytes"] == (folder / "model_int8.tflite").stat().st_size
   )
   model = keras.saving.load_model(folder / "model.keras")
   assert model.count_params() == champion["params"]
-  test = datasets.load("digits").test
+  test = sources.load("digits").test
   inputs = preprocess.preprocess(test.images, model.input_shape[1])
   right = model.predict(inputs, verbose=0).argmax(-1) == test.labels
   assert champion["test_accuracy_float"] == pytest.approx(right.mean())
@@ -173,7 +173,7 @@ def test_answers_kept_are_those_that_were_measured(finished):
   with np.load(folder / "predictions.npz", allow_pickle=False) as kept:
     right = kept["answers"] == kept["labels"]
     assert (
-        kept["labels"].tolist() == datasets.load("digits").test.labels.tolist()
+      kept["labels"].tolist() == sources.load("digits").test.labels.tolist()
     )
     assert right.mean() == champion["test_accuracy_int8"]
     assert not right[kept["mistakes"]].any()
@@ -208,14 +208,14 @@ def test_what_training_and_evaluation_see_is_recorded(finished):
 def test_checkpoints_of_the_eliminated_are_removed(finished):
   run_dir, result, _ = finished
   left = [
-      path.parent.name for path in run_dir.glob("candidates/*/checkpoint.npz")
+    path.parent.name for path in run_dir.glob("candidates/*/checkpoint.npz")
   ]
   assert left == [champion["name"] for champion in result["champions"]]
 
 
 def test_nothing_half_written_is_left(finished):
   run_dir, _, _ = finished
-  assert not [path for path in run_dir.rglob(".*")]
+  assert not list(run_dir.rglob(".*"))
 
 
 def test_ray_comes_to_the_same_result(finished, tmp_path, monkeypatch):
@@ -255,7 +255,7 @@ def test_other_settings_are_refused_and_nothing_is_changed(finished):
   assert done.returncode == 1
   assert "--seed is 0 there, 1 here" in done.stderr
   assert before == {
-      p: p.stat().st_mtime_ns for p in run_dir.rglob("*") if p.is_file()
+    p: p.stat().st_mtime_ns for p in run_dir.rglob("*") if p.is_file()
   }
 
 
@@ -270,7 +270,7 @@ def test_text_output_fits_a_terminal(finished):
 
 
 def test_killed_in_the_second_round_it_ends_as_if_undisturbed(
-    finished, tmp_path
+  finished, tmp_path
 ):
   _, undisturbed, _ = finished
   run_dir = tmp_path / "run"
@@ -308,14 +308,14 @@ def test_a_group_that_fails_as_a_whole_ends_with_an_error(tmp_path):
   images = np.zeros((60, 8, 8), np.uint8)
   np.savez(path, x=images, y=np.arange(60) % 2)
   code = (
-      "import sys, elite_tf.training.recipe as r;"
-      "r.learning_rate = lambda *a: float('nan');"
-      "import elite_tf.runners.worker as w; w.main(sys.argv[1:])"
+    "import sys, elite_tf.training.recipe as r;"
+    "r.learning_rate = lambda *a: float('nan');"
+    "import elite_tf.engine.runners.worker as w; w.main(sys.argv[1:])"
   )
   script = (
-      "import sys; from elite_tf import processes; start = processes.start;"
-      f"processes.start = lambda *a, **o: start('-c', {code!r}, *a[2:], **o);"
-      "import elite_tf.search as s; sys.exit(s.console())"
+    "import sys; from elite_tf import processes; start = processes.start;"
+    f"processes.start = lambda *a, **o: start('-c', {code!r}, *a[2:], **o);"
+    "import elite_tf.search as s; sys.exit(s.console())"
   )
   run_dir = tmp_path / "run"
   done = subprocess.run(
@@ -334,32 +334,32 @@ def test_a_group_that_fails_as_a_whole_ends_with_an_error(tmp_path):
 
 
 BAD = [
-    ("--pool=resnet", ["--pool", "elite, hf", "resnet"]),
-    ("--data=mnist", ["--data", "digits", "idx:DIR", "npz:FILE", "mnist"]),
-    ("--criterion=luck", ["--criterion", "average, best", "luck"]),
-    ("--preset=fast", ["--preset", "quick", "fast"]),
-    ("--quantize=int4", ["--quantize", "int8", "int4"]),
-    ("--runner=cloud", ["--runner", "local", "cloud"]),
-    ("--data=idx:/nonexistent", ["/nonexistent"]),
-    ("--data=npz:/nonexistent.npz", ["/nonexistent.npz"]),
-    ("--include=elite-w9*", ["--include", "elite-w9*"]),
-    ("--levels=0", ["--levels", "0"]),
-    ("--levels=-1", ["--levels", "-1"]),
-    ("--group_size=0", ["--group_size", "0"]),
-    ("--round_epochs=0", ["--round_epochs", "0"]),
-    ("--epochs=-5", ["--epochs", "-5"]),
-    ("--epochs=5", ["--epochs", "30", "5"]),
-    ("--epochs=many", ["epochs", "many"]),
-    ("--batch_size=0", ["--batch_size", "0"]),
-    ("--calibration_images=0", ["--calibration_images", "0"]),
-    ("--base_resolution=-32", ["--base_resolution", "-32"]),
-    ("--base_resolution=3", ["--base_resolution", "3"]),
-    ("--workers=-1", ["--workers", "-1"]),
-    ("--seed=-1", ["--seed", "-1"]),
-    ("--run_dir=/dev/null/run", ["--run_dir", "/dev/null/run"]),
-    ("--run_dir=/etc", ["--run_dir", "/etc", "no search"]),
-    ("--frmat=json", ["frmat"]),
-    ("extra", ["extra"]),
+  ("--pool=resnet", ["--pool", "elite, hf", "resnet"]),
+  ("--data=mnist", ["--data", "digits", "idx:DIR", "npz:FILE", "mnist"]),
+  ("--criterion=luck", ["--criterion", "average, best", "luck"]),
+  ("--preset=fast", ["--preset", "quick", "fast"]),
+  ("--quantize=int4", ["--quantize", "int8", "int4"]),
+  ("--runner=cloud", ["--runner", "local", "cloud"]),
+  ("--data=idx:/nonexistent", ["/nonexistent"]),
+  ("--data=npz:/nonexistent.npz", ["/nonexistent.npz"]),
+  ("--include=elite-w9*", ["--include", "elite-w9*"]),
+  ("--levels=0", ["--levels", "0"]),
+  ("--levels=-1", ["--levels", "-1"]),
+  ("--group_size=0", ["--group_size", "0"]),
+  ("--round_epochs=0", ["--round_epochs", "0"]),
+  ("--epochs=-5", ["--epochs", "-5"]),
+  ("--epochs=5", ["--epochs", "30", "5"]),
+  ("--epochs=many", ["epochs", "many"]),
+  ("--batch_size=0", ["--batch_size", "0"]),
+  ("--calibration_images=0", ["--calibration_images", "0"]),
+  ("--base_resolution=-32", ["--base_resolution", "-32"]),
+  ("--base_resolution=3", ["--base_resolution", "3"]),
+  ("--workers=-1", ["--workers", "-1"]),
+  ("--seed=-1", ["--seed", "-1"]),
+  ("--run_dir=/dev/null/run", ["--run_dir", "/dev/null/run"]),
+  ("--run_dir=/etc", ["--run_dir", "/etc", "no search"]),
+  ("--frmat=json", ["frmat"]),
+  ("extra", ["extra"]),
 ]
 
 

@@ -11,13 +11,15 @@ import pytest
 from PIL import Image
 
 import elite_tf
-from elite_tf import convert, datasets, planning
-from elite_tf.datasets import Store
+from elite_tf import convert
+from elite_tf.data import sources
+from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
-from elite_tf.run_folder import RunFolder, check_run, store_of
-from elite_tf.settings import Settings
+from elite_tf.runs import plan as planning
+from elite_tf.runs.folder import RunFolder, check_run, store_of
+from elite_tf.runs.settings import Settings
 
-HOME = Path(__file__).parent.parent
+HOME = Path(__file__).parents[1]
 
 # One small candidate.
 SMALL = {
@@ -69,7 +71,7 @@ def test_data_found_wrong_when_decoded_leave_no_run_folder(tmp_path, folder):
 
 
 def test_another_s_folder_is_refused_before_anything_is_decoded(
-    tmp_path, folder
+  tmp_path, folder
 ):
   run = tmp_path / "runs" / "one"
   run.mkdir(parents=True)
@@ -87,14 +89,14 @@ def test_decoded_pictures_alone_do_not_make_a_folder_another_s(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "store"),
-    [
-        ({}, Store()),
-        ({"run_dir": "r"}, Store(Path("r/cache"))),
-        ({"run_dir": "r", "base_resolution": 224}, Store(Path("r/cache"), 256)),
-        ({"run_dir": "r", "cache_dir": "c"}, Store(Path("c"))),
-        ({"tfds_dir": "t", "download": True}, Store(None, 0, "t", True)),
-    ],
+  ("settings", "store"),
+  [
+    ({}, Store()),
+    ({"run_dir": "r"}, Store(Path("r/cache"))),
+    ({"run_dir": "r", "base_resolution": 224}, Store(Path("r/cache"), 256)),
+    ({"run_dir": "r", "cache_dir": "c"}, Store(Path("c"))),
+    ({"tfds_dir": "t", "download": True}, Store(None, 0, "t", True)),
+  ],
 )
 def test_where_pictures_are_kept(settings, store):
   assert store_of(Settings(**settings)) == store
@@ -103,7 +105,7 @@ def test_where_pictures_are_kept(settings, store):
 def test_room_for_the_decoded_pictures_is_planned(folder):
   def needed(**settings):
     plan, _ = planning.plan_for_data(
-        Settings(data=f"folder:{folder}", epochs=30, **settings)
+      Settings(data=f"folder:{folder}", epochs=30, **settings)
     )
     return plan.disk_bytes
 
@@ -115,16 +117,16 @@ def test_room_for_the_decoded_pictures_is_planned(folder):
 
 
 def test_room_for_the_resized_images_is_planned():
-  described = datasets.Description(
-      "made-up", 10, 1, 28, 28, tuple("0123456789"), 70_000
+  described = sources.Description(
+    "made-up", 10, 1, 28, 28, tuple("0123456789"), 70_000
   )
   # Arrays are not decoded; 19 x 19 of them take more than 16 MiB, 15 x 15 less.
-  found = datasets.cache_bytes("idx:d", described, 64, [32, 19, 32, 15])
+  found = sources.cache_bytes("idx:d", described, 64, [32, 19, 32, 15])
   assert found == 70_000 * (32 * 32 + 19 * 19)
   photographs = dataclasses.replace(
-      described, photographs=True, channels=3, height=100, width=150
+    described, photographs=True, channels=3, height=100, width=150
   )
-  found = datasets.cache_bytes("folder:d", photographs, 128, [96])
+  found = sources.cache_bytes("folder:d", photographs, 128, [96])
   assert found == 70_000 * 100 * 150 * 3 + 7_000 * 96 * 96 * 3
 
 

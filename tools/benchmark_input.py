@@ -41,7 +41,7 @@ class _Search:
   """The search's own training; a turn is an epoch."""
 
   def __init__(self, candidate, train, val, augment):
-    from elite_tf.training.batches import Batches, Inputs
+    from elite_tf.data.batches import Batches, Inputs
     from elite_tf.training.trainer import Trainer
 
     size = candidate.resolution
@@ -97,26 +97,26 @@ def _photographs(np, height, width):
 
 def measure(resolution: int, stored: list[str], steps: int, turns: int) -> dict:
   """Returns the figures at one resolution."""
-  from elite_tf import device
+  from elite_tf.system import backend
 
-  keras = device.prepare(1)
+  keras = backend.prepare(1)
   import numpy as np
   import tensorflow as tf
 
-  from elite_tf import model as models
-  from elite_tf import preprocess
-  from elite_tf.datasets import Split
-  from elite_tf.pool import make_pool
+  from elite_tf.data import preprocess
+  from elite_tf.data.sources import Split
+  from elite_tf.networks import to_keras as models
+  from elite_tf.networks.pool import make_pool
 
   candidate = next(
-      c
-      for c in make_pool("elite", CLASSES, 3, resolution)
-      if (c.w, c.d, c.resolution) == (4, 4, resolution)
+    c
+    for c in make_pool("elite", CLASSES, 3, resolution)
+    if (c.w, c.d, c.resolution) == (4, 4, resolution)
   )
 
   def configure(rewrites):
     tf.config.optimizer.set_experimental_options(
-        {"disable_meta_optimizer": not rewrites}
+      {"disable_meta_optimizer": not rewrites}
     )
 
   count = steps * BATCH
@@ -126,7 +126,7 @@ def measure(resolution: int, stored: list[str], steps: int, turns: int) -> dict:
     return Split([pictures[i % PICTURES] for i in range(count)], labels)
 
   ready = preprocess.resize(
-      split(_photographs(np, resolution, resolution)).images, resolution
+    split(_photographs(np, resolution, resolution)).images, resolution
   )
   train = Split(ready, labels)
   val = Split(ready[:1], labels[:1])
@@ -134,14 +134,14 @@ def measure(resolution: int, stored: list[str], steps: int, turns: int) -> dict:
   plain = function_step(keras, tf, models.build(candidate))
   configure(False)
   ways = {
-      "search": _Search(candidate, train, val, "none"),
-      "step": _Bare(search_step(tf, candidate, ""), train, False, configure),
-      "function": _Bare(plain, train, True, configure),
+    "search": _Search(candidate, train, val, "none"),
+    "step": _Bare(search_step(tf, candidate, ""), train, False, configure),
+    "function": _Bare(plain, train, True, configure),
   }
   for size in stored:
     pictures = _photographs(np, *map(int, size.split("x")))
     ways[f"imagenet-{size}"] = _Search(
-        candidate, split(pictures), val, "imagenet"
+      candidate, split(pictures), val, "imagenet"
     )
   rates = {name: [] for name in ways}
   for turn in range(turns + 1):
@@ -150,13 +150,10 @@ def measure(resolution: int, stored: list[str], steps: int, turns: int) -> dict:
       if turn:  # The first one traces.
         rates[name].append([count / (b - a) for a, b in zip(start, ended)])
   return {
-      name: _figures(
-          {
-              way: [rate[number] for rate in found]
-              for way, found in rates.items()
-          }
-      )
-      for number, name in enumerate(("clock", "processor"))
+    name: _figures(
+      {way: [rate[number] for rate in found] for way, found in rates.items()}
+    )
+    for number, name in enumerate(("clock", "processor"))
   }
 
 
@@ -165,12 +162,12 @@ def _figures(rates: dict[str, list[float]]) -> dict:
     return statistics.median(a / b for a, b in zip(rates[above], rates[below]))
 
   return {
-      "images_a_second": {n: statistics.median(r) for n, r in rates.items()},
-      "search_to_step": ratio("search", "step"),
-      "search_to_function": ratio("search", "function"),
-      "augmented_to_search": {
-          name: ratio(name, "search") for name in rates if "imagenet" in name
-      },
+    "images_a_second": {n: statistics.median(r) for n, r in rates.items()},
+    "search_to_step": ratio("search", "step"),
+    "search_to_function": ratio("search", "function"),
+    "augmented_to_search": {
+      name: ratio(name, "search") for name in rates if "imagenet" in name
+    },
   }
 
 
@@ -190,10 +187,10 @@ def main() -> None:
     # A turn of some seconds.
     steps = flags.steps or max(4, 6 * 96**2 // resolution**2)
     figures[resolution] = measure(
-        resolution,
-        [size for size in flags.stored.split(",") if size],
-        min(steps, 30),
-        flags.turns,
+      resolution,
+      [size for size in flags.stored.split(",") if size],
+      min(steps, 30),
+      flags.turns,
     )
     print(f"{resolution}: {figures[resolution]}", file=sys.stderr)
   print(json.dumps({"core": flags.core, "figures": figures}, indent=2))

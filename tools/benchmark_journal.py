@@ -20,12 +20,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from elite_tf import journal as journals
-from elite_tf.elimination import rounds_needed
-from elite_tf.journal import Journal
-from elite_tf.runners.recorded import RecordedRunner
-from elite_tf.spec import Candidate, Epoch, Outcome
-from elite_tf.tournament import Bracket, Observer, Rules, play
+from elite_tf.engine.runners.replay import RecordedRunner
+from elite_tf.runs import journal as journals
+from elite_tf.runs.journal import Journal
+from elite_tf.tournament.bracket import Bracket, Observer, Rules, play
+from elite_tf.tournament.criteria import rounds_needed
+from elite_tf.types import Candidate, Epoch, Outcome
 
 GROUP = 8
 
@@ -50,8 +50,8 @@ class Writer:
     job = self._jobs.pop()
     name = job.candidate.name
     epochs = tuple(
-        Epoch(n, 1 / n, 1 / (n + job.candidate.d), 1 / n, 1 - 1 / (n + 1), 9.87)
-        for n in range(job.start + 1, job.stop + 1)
+      Epoch(n, 1 / n, 1 / (n + job.candidate.d), 1 / n, 1 - 1 / (n + 1), 9.87)
+      for n in range(job.start + 1, job.stop + 1)
     )
     outcome = Outcome(name, job.start, job.stop, epochs, None, 1.5)
     for epoch in epochs:
@@ -91,15 +91,15 @@ def brackets(candidates: int, events: int) -> list[Bracket]:
   epochs = max(1, (GROUP * events - played - 1) // (played + 2))
   rules = Rules(epochs, (rounds + 2) * epochs)
   return [
-      Bracket(
-          group,
-          [
-              Candidate("elite", group, d, 1, 1.0, 1.0, 32)
-              for d in range(1, GROUP + 1)
-          ],
-          rules,
-      )
-      for group in range(1, candidates // GROUP + 1)
+    Bracket(
+      group,
+      [
+        Candidate("elite", group, d, 1, 1.0, 1.0, 32)
+        for d in range(1, GROUP + 1)
+      ],
+      rules,
+    )
+    for group in range(1, candidates // GROUP + 1)
   ]
 
 
@@ -124,9 +124,9 @@ def measure(path: Path, candidates: int, events: int, replay: bool) -> dict:
   seconds = time.perf_counter() - begun
   journal.close()
   return {
-      "seconds": round(seconds, 2),
-      "cpu_seconds": round(time.process_time() - worked, 2),
-      "mib": round(_memory("VmHWM") - before, 1),
+    "seconds": round(seconds, 2),
+    "cpu_seconds": round(time.process_time() - worked, 2),
+    "mib": round(_memory("VmHWM") - before, 1),
   }
 
 

@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 from side_by_side import record  # noqa: E402
 
 import elite_tf  # noqa: E402
-from elite_tf.pool import make_pool  # noqa: E402
+from elite_tf.networks.pool import make_pool  # noqa: E402
 
 
 def whole_process(pool: str, base: int, repeat: int) -> dict:
@@ -38,7 +38,7 @@ def whole_process(pool: str, base: int, repeat: int) -> dict:
   for _ in range(repeat):
     began, before = time.perf_counter(), _children_seconds()
     done = subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd=ROOT
+      command, capture_output=True, text=True, check=True, cwd=ROOT
     )
     times.append(time.perf_counter() - began)
     used.append(_children_seconds() - before)
@@ -52,7 +52,7 @@ def in_process(pool: str, base: int, repeat: int) -> tuple[dict, dict]:
   for _ in range(repeat):
     began, before = time.perf_counter(), time.process_time()
     plan = elite_tf.plan(
-        pool=pool, classes=10, channels=1, base_resolution=base
+      pool=pool, classes=10, channels=1, base_resolution=base
     )
     times.append(time.perf_counter() - began)
     used.append(time.process_time() - before)
@@ -62,12 +62,12 @@ def in_process(pool: str, base: int, repeat: int) -> tuple[dict, dict]:
 
 def _times(times: Sequence[float], used: Sequence[float]) -> dict:
   return {
-      "repeated": len(times),
-      "seconds_median": statistics.median(times),
-      "seconds_first": times[0],
-      "seconds_least": min(times),
-      # What other jobs on the machine change least.
-      "processor_seconds_median": statistics.median(used),
+    "repeated": len(times),
+    "seconds_median": statistics.median(times),
+    "seconds_first": times[0],
+    "seconds_least": min(times),
+    # What other jobs on the machine change least.
+    "processor_seconds_median": statistics.median(used),
   }
 
 
@@ -79,10 +79,10 @@ def _children_seconds() -> float:
 def build(pool: str, base: int, most: int | None) -> dict:
   """Builds the networks in this process; returns seconds and parameters."""
   began = time.perf_counter()
-  from elite_tf import device
+  from elite_tf.system import backend
 
-  keras = device.prepare()
-  from elite_tf import model as models
+  keras = backend.prepare()
+  from elite_tf.networks import to_keras as models
 
   loaded = time.perf_counter() - began
   params, seconds = {}, {}
@@ -107,12 +107,12 @@ def built(pool: str, base: int, most: int | None) -> tuple[dict, dict]:
   found = json.loads(done.stdout.splitlines()[-1])
   each = list(found["seconds"].values())
   return {
-      "built": len(each),
-      "whole_process_seconds": whole,
-      "whole_process_processor_seconds": used,
-      "loading_seconds": found["loading"],
-      "building_seconds": sum(each),
-      "seconds_a_network": statistics.mean(each),
+    "built": len(each),
+    "whole_process_seconds": whole,
+    "whole_process_processor_seconds": used,
+    "loading_seconds": found["loading"],
+    "building_seconds": sum(each),
+    "seconds_a_network": statistics.mean(each),
   }, found["params"]
 
 
@@ -123,18 +123,18 @@ def compare(pool: str, base: int, repeat: int, most: int | None) -> dict:
   keras, counted = built(pool, base, most)
   wrong = [name for name, count in counted.items() if planned[name] != count]
   figures = {
-      "plan_process": process,
-      "plan_in_process": inside,
-      "keras": keras,
-      "parameters_equal": len(counted) - len(wrong),
-      "parameters_unequal": wrong,
+    "plan_process": process,
+    "plan_in_process": inside,
+    "keras": keras,
+    "parameters_equal": len(counted) - len(wrong),
+    "parameters_unequal": wrong,
   }
   if len(counted) == len(planned):  # Of a sample nothing is extrapolated.
     figures["times_faster_whole_process"] = (
-        keras["whole_process_seconds"] / process["seconds_median"]
+      keras["whole_process_seconds"] / process["seconds_median"]
     )
     figures["times_faster_in_process"] = (
-        keras["building_seconds"] / inside["seconds_median"]
+      keras["building_seconds"] / inside["seconds_median"]
     )
   return figures
 
@@ -146,7 +146,7 @@ def main(arguments: Sequence[str]) -> int:
   parser.add_argument("--base_resolution", type=int, default=224)
   parser.add_argument("--repeat", type=int, default=10)
   parser.add_argument(
-      "--built", type=int, help="networks to build; default: all"
+    "--built", type=int, help="networks to build; default: all"
   )
   parser.add_argument("--build", action="store_true", help=argparse.SUPPRESS)
   parser.add_argument("--out", help="JSON file; default: stdout")
@@ -155,10 +155,10 @@ def main(arguments: Sequence[str]) -> int:
     print(json.dumps(build(flags.pool, flags.base_resolution, flags.built)))
     return 0
   record(
-      lambda: compare(
-          flags.pool, flags.base_resolution, flags.repeat, flags.built
-      ),
-      flags.out,
+    lambda: compare(
+      flags.pool, flags.base_resolution, flags.repeat, flags.built
+    ),
+    flags.out,
   )
   return 0
 

@@ -24,9 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
-from elite_tf import journal as journals
-from elite_tf.spec import Epoch
+from elite_tf.runs import journal as journals
 from elite_tf.training.checkpoint import Checkpoint, save
+from elite_tf.types import Epoch
 
 SEARCH = ("--preset=quick", "--quantize=none")
 
@@ -37,7 +37,7 @@ def run(run_dir: Path, flags: list[str]) -> tuple[float, dict]:
   done = subprocess.run(
       [sys.executable, "-m", "elite_tf.search", *SEARCH, *flags,
        f"--run_dir={run_dir}", "--format=json"],
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+      capture_output=True, text=True, check=False,
   )  # fmt: skip
   if done.returncode:
     raise RuntimeError(done.stderr)
@@ -51,13 +51,13 @@ def parts(run_dir: Path, seconds: float, result: dict) -> dict[str, float]:
   first = next(event for event in events if event["event"] == "epoch")
   trained = [event for event in events if event["event"] == "trained"][-1]
   return {
-      "first_epoch": round(first["time"] - begun, 1),
-      "training": round(trained["time"] - begun, 1),
-      "steps": round(result["step_seconds"], 1),
-      "first_steps": round(result["first_step_seconds"], 1),
-      "until_set_up": round(first["time"] - begun - first["seconds"], 1),
-      "conversion": round(events[-1]["time"] - trained["time"], 1),
-      "outside": round(seconds - (events[-1]["time"] - begun), 1),
+    "first_epoch": round(first["time"] - begun, 1),
+    "training": round(trained["time"] - begun, 1),
+    "steps": round(result["step_seconds"], 1),
+    "first_steps": round(result["first_step_seconds"], 1),
+    "until_set_up": round(first["time"] - begun - first["seconds"], 1),
+    "conversion": round(events[-1]["time"] - trained["time"], 1),
+    "outside": round(seconds - (events[-1]["time"] - begun), 1),
   }
 
 
@@ -90,17 +90,17 @@ def main() -> None:
         found[workers] = parts(run_dir, spent, result)
   one = found[1]
   print(
-      json.dumps(
-          {
-              "seconds": seconds,
-              "speedup": round(min(seconds[1]) / min(seconds[2]), 2),
-              "parts": found,
-              "overhead": round(
-                  (one["training"] - one["until_set_up"]) / one["steps"], 3
-              ),
-              "checkpoint_ms": checkpoint_ms(),
-          }
-      )
+    json.dumps(
+      {
+        "seconds": seconds,
+        "speedup": round(min(seconds[1]) / min(seconds[2]), 2),
+        "parts": found,
+        "overhead": round(
+          (one["training"] - one["until_set_up"]) / one["steps"], 3
+        ),
+        "checkpoint_ms": checkpoint_ms(),
+      }
+    )
   )
 
 

@@ -21,6 +21,7 @@ the repetitions and as a ratio to `search`. Two minutes a repetition.
 """
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -41,13 +42,13 @@ def measure(way: str, name: str, threads: int) -> dict:
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
   if way == "jax":
     os.environ["KERAS_BACKEND"] = "jax"
-  from elite_tf import device
+  from elite_tf.system import backend
 
-  keras = device.prepare(threads)
+  keras = backend.prepare(threads)
   import numpy as np
 
-  from elite_tf import model as models
-  from elite_tf.pool import make_pool
+  from elite_tf.networks import to_keras as models
+  from elite_tf.networks.pool import make_pool
 
   tf = None
   if way != "jax":
@@ -55,7 +56,7 @@ def measure(way: str, name: str, threads: int) -> dict:
 
   if way in ("grappler", "function", "fit", "fit_bf16"):
     tf.config.optimizer.set_experimental_options(
-        {"disable_meta_optimizer": False}
+      {"disable_meta_optimizer": False}
     )
   if way == "fit_bf16":
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
@@ -68,7 +69,7 @@ def measure(way: str, name: str, threads: int) -> dict:
   if way.startswith("fit"):
     model = _compiled(keras, models.build(candidate))
     tick = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: times.append(time.perf_counter())
+      on_train_batch_end=lambda batch, logs: times.append(time.perf_counter())
     )
     model.fit(
         images / 128.0 - 1.0, labels, batch_size=BATCH, verbose=0,
@@ -76,28 +77,28 @@ def measure(way: str, name: str, threads: int) -> dict:
     )  # fmt: skip
   else:
     step = (
-        function_step(keras, tf, models.build(candidate))
-        if way == "function"
-        else search_step(tf, candidate, way)
+      function_step(keras, tf, models.build(candidate))
+      if way == "function"
+      else search_step(tf, candidate, way)
     )
     for start in range(0, shape[0], BATCH):
       part = slice(start, start + BATCH)
       step(start // BATCH, images[part], labels[part])
       times.append(time.perf_counter())
-  steps = [after - before for before, after in zip(times[1:], times[2:])]
+  steps = [after - before for before, after in itertools.pairwise(times)]
   return {
-      "first_step_seconds": times[1] - times[0],
-      "images_a_second": BATCH / statistics.median(steps),
+    "first_step_seconds": times[1] - times[0],
+    "images_a_second": BATCH / statistics.median(steps),
   }
 
 
 def _compiled(keras, model):
   model.compile(
-      keras.optimizers.RMSprop(
-          0.00625, 0.9, 0.9, 0.001, weight_decay=1e-5, use_ema=True
-      ),
-      keras.losses.SparseCategoricalCrossentropy(),
-      metrics=["accuracy"],
+    keras.optimizers.RMSprop(
+      0.00625, 0.9, 0.9, 0.001, weight_decay=1e-5, use_ema=True
+    ),
+    keras.losses.SparseCategoricalCrossentropy(),
+    metrics=["accuracy"],
   )
   return model
 
@@ -112,9 +113,9 @@ def function_step(keras, tf, model):
     with tf.GradientTape() as tape:
       inputs = tf.cast(images, tf.float32) / 128.0 - 1.0
       loss = tf.reduce_mean(
-          keras.losses.sparse_categorical_crossentropy(
-              labels, model(inputs, training=True)
-          )
+        keras.losses.sparse_categorical_crossentropy(
+          labels, model(inputs, training=True)
+        )
       )
     gradients = tape.gradient(loss, model.trainable_variables)
     model.optimizer.apply(gradients, model.trainable_variables)
@@ -131,10 +132,10 @@ def search_step(tf, candidate, way):
   from elite_tf.training.functional import FunctionalModel
   from elite_tf.training.recipe import Recipe
   from elite_tf.training.steps import (
-      StepSettings,
-      Totals,
-      initial_state,
-      make_steps,
+    StepSettings,
+    Totals,
+    initial_state,
+    make_steps,
   )
   from elite_tf.training.trainer import BUILDERS
 
@@ -143,13 +144,13 @@ def search_step(tf, candidate, way):
   train, _ = make_steps(function, Recipe(), (size, size, candidate.channels))
   if way == "xla":
     train = tf.function(
-        train.python_function, autograph=False, jit_compile=True
+      train.python_function, autograph=False, jit_compile=True
     )
   held = [initial_state(function), Totals(np.float32(0), np.float32(0))]
 
   def step(number, images, labels):
     settings = StepSettings(
-        np.float32(0.00625), np.float32(0.9), np.uint32(number)
+      np.float32(0.00625), np.float32(0.9), np.uint32(number)
     )
     held[:] = train(*held, images, labels, settings)
     float(held[1].loss)  # JAX may still be at it.
@@ -179,14 +180,12 @@ def main() -> None:
       done = subprocess.run(command, capture_output=True, text=True, check=True)
       runs[way].append(json.loads(done.stdout))
   figures = {
-      way: {
-          key: statistics.median(run[key] for run in found) for key in found[0]
-      }
-      for way, found in runs.items()
+    way: {key: statistics.median(run[key] for run in found) for key in found[0]}
+    for way, found in runs.items()
   }
   for way in ways:
     figures[way]["images_ratio"] = (
-        figures[way]["images_a_second"] / figures[ways[0]]["images_a_second"]
+      figures[way]["images_a_second"] / figures[ways[0]]["images_a_second"]
     )
   print(json.dumps({"candidate": flags.candidate, "ways": figures}, indent=2))
 

@@ -26,13 +26,13 @@ from pathlib import Path
 import curves as sources
 import numpy as np
 
-from elite_tf.elimination import CRITERIA, get_criterion, rank
 from elite_tf.errors import ConfigError
-from elite_tf.run_folder import RunFolder
+from elite_tf.runs.folder import RunFolder
+from elite_tf.tournament.criteria import CRITERIA, get_criterion, rank
 
 
 def ranking(
-    histories: dict[str, Sequence[float]], criterion: str, epochs: int
+  histories: dict[str, Sequence[float]], criterion: str, epochs: int
 ) -> list[str]:
   """Returns the names from best to worst after so many epochs."""
   so_far = {name: history[:epochs] for name, history in histories.items()}
@@ -54,8 +54,8 @@ def check(histories: dict[str, Sequence[float]], round_epochs: int) -> dict:
     raise ConfigError(f"two candidates are needed. Received: {len(histories)}")
   if not 1 <= round_epochs <= epochs:
     raise ConfigError(
-        f"--round_epochs must be 1 to {epochs}, the epochs that every candidate"
-        f" has. Received: {round_epochs}"
+      f"--round_epochs must be 1 to {epochs}, the epochs that every candidate"
+      f" has. Received: {round_epochs}"
     )
   values = np.array([history[:epochs] for history in histories.values()])
   finals = dict(zip(histories, sources.final_accuracies(values).tolist()))
@@ -65,16 +65,16 @@ def check(histories: dict[str, Sequence[float]], round_epochs: int) -> dict:
   for criterion in sorted(CRITERIA):
     rankings = [ranking(histories, criterion, end) for end in ends]
     criteria[criterion] = {
-        "final": rankings.count(final),
-        "with_its_own_last": rankings.count(rankings[-1]),
-        "leader": sum(order[0] == final[0] for order in rankings),
+      "final": rankings.count(final),
+      "with_its_own_last": rankings.count(rankings[-1]),
+      "leader": sum(order[0] == final[0] for order in rankings),
     }
   return {
-      "epochs": epochs,
-      "round_epochs": round_epochs,
-      "rounds": len(ends),
-      "final_ranking": {name: finals[name] for name in final},
-      "criteria": criteria,
+    "epochs": epochs,
+    "round_epochs": round_epochs,
+    "rounds": len(ends),
+    "final_ranking": {name: finals[name] for name in final},
+    "criteria": criteria,
   }
 
 
@@ -84,17 +84,17 @@ def to_text(result: dict) -> str:
   lines = ["final ranking, by the mean of the last 5 % of the epochs:"]
   lines += [f"  {n:24} {x:8.2%}" for n, x in result["final_ranking"].items()]
   lines.append(
-      f"rounds (of {rounds}, {result['round_epochs']} of {result['epochs']}"
-      " epochs each) in which the ranking agrees"
+    f"rounds (of {rounds}, {result['round_epochs']} of {result['epochs']}"
+    " epochs each) in which the ranking agrees"
   )
   lines.append(
-      f"  {'':12} {'with the final one':>20} {'in the leader':>20}"
-      f" {'with its own last':>20}"
+    f"  {'':12} {'with the final one':>20} {'in the leader':>20}"
+    f" {'with its own last':>20}"
   )
   for criterion, counts in result["criteria"].items():
     cells = "".join(
-        f"{counts[key]:12} ({counts[key] / rounds:5.0%})"
-        for key in ("final", "leader", "with_its_own_last")
+      f"{counts[key]:12} ({counts[key] / rounds:5.0%})"
+      for key in ("final", "leader", "with_its_own_last")
     )
     lines.append(f"  {criterion:12} {cells}")
   return "\n".join(lines)
@@ -103,25 +103,25 @@ def to_text(result: dict) -> str:
 def main(arguments: Sequence[str]) -> int:
   """Runs the command; returns its exit code."""
   parser = argparse.ArgumentParser(
-      description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("run_dir", type=Path)
   parser.add_argument("--round_epochs", type=int, default=10)
   parser.add_argument(
-      "--include", default="*", help="shell pattern on candidates' names"
+    "--include", default="*", help="shell pattern on candidates' names"
   )
   parser.add_argument("--format", choices=("text", "json"), default="text")
   flags = parser.parse_args(arguments)
   try:
     histories = {
-        name: [epoch.val_accuracy for epoch in epochs]
-        for name, epochs in RunFolder(flags.run_dir).read_histories().items()
-        if fnmatch.fnmatchcase(name, flags.include)
+      name: [epoch.val_accuracy for epoch in epochs]
+      for name, epochs in RunFolder(flags.run_dir).read_histories().items()
+      if fnmatch.fnmatchcase(name, flags.include)
     }
     if not histories:
       raise ConfigError(
-          f"{flags.run_dir}: no candidates/*/history.csv fits"
-          f" --include={flags.include}"
+        f"{flags.run_dir}: no candidates/*/history.csv fits"
+        f" --include={flags.include}"
       )
     result = check(histories, flags.round_epochs)
   except ConfigError as error:

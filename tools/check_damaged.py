@@ -54,7 +54,7 @@ def made(model: bytes, target) -> Project:
   sources = generate(model, (), "A damaged file.")
   files = {name: text.encode() for name, text in sources.files.items()}
   project = Project(
-      model, files, sources.layers, sources.constant_bytes, sources.buffer_bytes
+    model, files, sources.layers, sources.constant_bytes, sources.buffer_bytes
   )
   target.check(project)
   return project
@@ -68,7 +68,7 @@ def run(project: Project, target) -> str:
   except VerificationFailed:
     refused, checks = "refused_by_tflm", b""
   project.files["vectors.bin"] = (
-      checks or np.array([vectors.MAGIC, 0], np.uint32).tobytes()
+    checks or np.array([vectors.MAGIC, 0], np.uint32).tobytes()
   )
   with tempfile.TemporaryDirectory(prefix="elite_tf-damaged-") as folder:
     for path, data in target.files(project).items():
@@ -76,7 +76,7 @@ def run(project: Project, target) -> str:
       (Path(folder) / path).write_bytes(data)
     figures = target.run(Path(folder), project, lambda _: None)
   return refused or (
-      "equal" if figures.equal == figures.vectors == INPUTS else "different"
+    "equal" if figures.equal == figures.vectors == INPUTS else "different"
   )
 
 
@@ -99,7 +99,7 @@ def main() -> int:
       ])
   )  # fmt: skip
   found = dict.fromkeys(
-      ("errors", "programs", "run", "equal", "refused_by_tflm"), 0
+    ("errors", "programs", "run", "equal", "refused_by_tflm"), 0
   )
   found |= {"different": [], "faults": []}
   for place in places.tolist():

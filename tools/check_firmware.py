@@ -30,8 +30,8 @@ def networks(path: str, data: str) -> list[list[str]]:
   champions = sorted(Path(path, "champions").iterdir())
   flags = [f"--data={data}"] if data else []
   return [
-      [f"--run_dir={path}", f"--champion={folder.name}", *flags]
-      for folder in champions
+    [f"--run_dir={path}", f"--champion={folder.name}", *flags]
+    for folder in champions
   ]
 
 
@@ -42,16 +42,16 @@ def deploy(source: list[str], target: str, images: int) -> dict:
         [sys.executable, "-m", "elite_tf.deploy", *source, "--run",
          f"--target={target}", f"--images={images}", "--format=json",
          f"--out={folder}/firmware"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
   figures = json.loads(done.stdout) if done.stdout else {}
   figures.pop("layers", None)
   return {
-      "network": " ".join(source),
-      "target": target,
-      "ok": done.returncode == 0,
-      "error": done.stderr.strip().rpartition("\n")[2] * bool(done.returncode),
-      **figures,
+    "network": " ".join(source),
+    "target": target,
+    "ok": done.returncode == 0,
+    "error": done.stderr.strip().rpartition("\n")[2] * bool(done.returncode),
+    **figures,
   }
 
 

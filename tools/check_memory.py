@@ -1,4 +1,4 @@
-"""Measures what `elite_tf.memory` predicts from the plan alone.
+"""Measures what `elite_tf.hardware.memory` predicts from the plan alone.
 
     python tools/check_memory.py             # all families: five minutes
     python tools/check_memory.py --reduced   # a handful of small ones: 20 s
@@ -15,10 +15,10 @@ import json
 import math
 import sys
 
-from elite_tf import memory
-from elite_tf.families import get_family
-from elite_tf.pool import make_pool
-from elite_tf.spec import Candidate
+from elite_tf.hardware import memory
+from elite_tf.networks.families import get_family
+from elite_tf.networks.pool import make_pool
+from elite_tf.types import Candidate
 
 FILE_TOLERANCE = 0.03
 ARENA_TOLERANCE = 0.05
@@ -26,41 +26,42 @@ ARENA_TOLERANCE = 0.05
 # Family, w, d, pixels, channels, classes, activation. Sizes at which a map
 # comes down to one pixel are treated otherwise by the converter.
 REDUCED = (
-    ("elite", 4, 4, 32, 1, 10, ""),
-    ("hf", 4, 4, 64, 3, 10, "hard_swish"),
-    ("lite", 4, 4, 48, 3, 10, ""),
+  ("elite", 4, 4, 32, 1, 10, ""),
+  ("hf", 4, 4, 64, 3, 10, "hard_swish"),
+  ("lite", 4, 4, 48, 3, 10, ""),
 )
-FULL = REDUCED + (
-    ("elite", 4, 4, 8, 3, 10, ""),
-    ("elite", 4, 4, 16, 1, 2, ""),
-    ("elite", 4, 1, 25, 3, 10, ""),
-    ("elite", 4, 4, 96, 3, 10, ""),
-    ("elite", 4, 4, 224, 3, 1000, ""),
-    ("elite", 4, 3, 132, 3, 10, ""),
-    ("elite", 3, 2, 48, 3, 10, ""),
-    ("elite", 2, 3, 64, 1, 10, ""),
-    ("elite", 1, 4, 28, 1, 10, ""),
-    ("elite", 4, 4, 32, 3, 10, "relu6"),
-    ("elite", 4, 4, 32, 3, 10, "", 1),
-    ("hf", 4, 3, 16, 1, 10, "", 1),
-    ("lite", 4, 4, 25, 3, 10, "", 1),
-    ("elite", 3, 4, 96, 1, 100, "hard_swish"),
-    ("hf", 4, 4, 16, 3, 10, ""),
-    ("hf", 3, 1, 8, 1, 100, ""),
-    ("hf", 1, 4, 32, 3, 10, ""),
-    ("hf", 4, 2, 64, 1, 10, ""),
-    ("hf", 4, 4, 128, 3, 1000, ""),
-    ("hf", 4, 3, 128, 1, 10, "relu6"),
-    ("lite", 4, 4, 32, 1, 10, "hard_swish"),
-    ("lite", 4, 2, 19, 1, 10, ""),
-    ("lite", 4, 4, 96, 3, 10, ""),
-    ("lite", 4, 4, 64, 3, 10, "swish"),
-    ("lite", 2, 3, 160, 3, 10, ""),
-    ("lite", 1, 1, 224, 3, 1000, ""),
-    ("mobilenet_v2", 4, 4, 32, 1, 10, ""),
-    ("mobilenet_v2", 4, 4, 25, 3, 10, "", 1),
-    ("mobilenet_v2", 3, 2, 96, 3, 10, ""),
-    ("mobilenet_v2", 1, 1, 224, 3, 1000, ""),
+FULL = (
+  *REDUCED,
+  ("elite", 4, 4, 8, 3, 10, ""),
+  ("elite", 4, 4, 16, 1, 2, ""),
+  ("elite", 4, 1, 25, 3, 10, ""),
+  ("elite", 4, 4, 96, 3, 10, ""),
+  ("elite", 4, 4, 224, 3, 1000, ""),
+  ("elite", 4, 3, 132, 3, 10, ""),
+  ("elite", 3, 2, 48, 3, 10, ""),
+  ("elite", 2, 3, 64, 1, 10, ""),
+  ("elite", 1, 4, 28, 1, 10, ""),
+  ("elite", 4, 4, 32, 3, 10, "relu6"),
+  ("elite", 4, 4, 32, 3, 10, "", 1),
+  ("hf", 4, 3, 16, 1, 10, "", 1),
+  ("lite", 4, 4, 25, 3, 10, "", 1),
+  ("elite", 3, 4, 96, 1, 100, "hard_swish"),
+  ("hf", 4, 4, 16, 3, 10, ""),
+  ("hf", 3, 1, 8, 1, 100, ""),
+  ("hf", 1, 4, 32, 3, 10, ""),
+  ("hf", 4, 2, 64, 1, 10, ""),
+  ("hf", 4, 4, 128, 3, 1000, ""),
+  ("hf", 4, 3, 128, 1, 10, "relu6"),
+  ("lite", 4, 4, 32, 1, 10, "hard_swish"),
+  ("lite", 4, 2, 19, 1, 10, ""),
+  ("lite", 4, 4, 96, 3, 10, ""),
+  ("lite", 4, 4, 64, 3, 10, "swish"),
+  ("lite", 2, 3, 160, 3, 10, ""),
+  ("lite", 1, 1, 224, 3, 1000, ""),
+  ("mobilenet_v2", 4, 4, 32, 1, 10, ""),
+  ("mobilenet_v2", 4, 4, 25, 3, 10, "", 1),
+  ("mobilenet_v2", 3, 2, 96, 3, 10, ""),
+  ("mobilenet_v2", 1, 1, 224, 3, 1000, ""),
 )
 
 
@@ -88,8 +89,8 @@ class Check:
   def holds(self) -> bool:
     """Whether nothing is further off than it may be."""
     return (
-        abs(ratio(self.file) - 1) <= FILE_TOLERANCE
-        and abs(ratio(self.arena) - 1) <= ARENA_TOLERANCE
+      abs(ratio(self.file) - 1) <= FILE_TOLERANCE
+      and abs(ratio(self.arena) - 1) <= ARENA_TOLERANCE
     )
 
 
@@ -99,15 +100,15 @@ def ratio(pair: tuple[int, int]) -> float:
 
 
 def find(
-    family, w, d, pixels, channels, classes, activation, stem_stride=2
+  family, w, d, pixels, channels, classes, activation, stem_stride=2
 ) -> Candidate:
   """Returns the candidate of a row, at a size that need not be the pool's."""
   pool = make_pool(
-      family,
-      classes,
-      channels,
-      activation=activation,
-      stem_stride=stem_stride,
+    family,
+    classes,
+    channels,
+    activation=activation,
+    stem_stride=stem_stride,
   )
   found = next(c for c in pool if (c.w, c.d) == (w, d))
   return dataclasses.replace(found, resolution=pixels)
@@ -122,7 +123,7 @@ def network(candidate: Candidate, seed: int = 0):
   """
   import numpy as np
 
-  from elite_tf.model import build
+  from elite_tf.networks.to_keras import build
 
   generator = np.random.default_rng(seed)
   model = build(candidate)
@@ -147,8 +148,8 @@ def convert(model) -> bytes:
   """Returns the int8 .tflite file, calibrated on random images."""
   import numpy as np
 
-  from elite_tf.export.compact import compact
-  from elite_tf.quantize.post_training import int8
+  from elite_tf.conversion.quantize.post_training import int8
+  from elite_tf.conversion.tflite.compact import compact
 
   shape = (3, *model.input_shape[1:])
   images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
@@ -159,7 +160,7 @@ def measure(candidate: Candidate, file: bytes) -> Check:
   """Returns the prediction for a candidate beside what its file measures."""
   import numpy as np
 
-  from elite_tf.verify import run_micro
+  from elite_tf.conversion.verify.compare import run_micro
 
   size, channels = candidate.resolution, candidate.channels
   image = np.zeros((1, size, size, channels), np.int8)
@@ -167,12 +168,12 @@ def measure(candidate: Candidate, file: bytes) -> Check:
   plan = get_family(candidate.family).plan(candidate)
   predicted = memory.predict(plan)
   return Check(
-      name=candidate.name,
-      channels=channels,
-      classes=candidate.classes,
-      file=(predicted.tflite_bytes, len(file)),
-      head=(predicted.arena_head_bytes, run.arena_head_bytes),
-      arena=(predicted.arena_bytes_host, run.arena_bytes),
+    name=candidate.name,
+    channels=channels,
+    classes=candidate.classes,
+    file=(predicted.tflite_bytes, len(file)),
+    head=(predicted.arena_head_bytes, run.arena_head_bytes),
+    arena=(predicted.arena_bytes_host, run.arena_bytes),
   )
 
 
@@ -180,11 +181,11 @@ def line(check: Check) -> str:
   """Returns a check as a row of the table."""
   name = f"{check.name} c{check.channels} n{check.classes}"
   cells = [
-      f"{predicted:>11,} {measured:>11,} {predicted / measured:7.4f}"
-      for predicted, measured in (check.file, check.head, check.arena)
+    f"{predicted:>11,} {measured:>11,} {predicted / measured:7.4f}"
+    for predicted, measured in (check.file, check.head, check.arena)
   ]
   return " ".join(
-      [f"{name:<40}", *cells, "" if check.holds else "OFF"]
+    [f"{name:<40}", *cells, "" if check.holds else "OFF"]
   ).rstrip()
 
 
@@ -204,12 +205,12 @@ def main(arguments: list[str]) -> int:
     print(line(checks[-1]), file=table, flush=True)
   failed = [check.name for check in checks if not check.holds]
   worst = {
-      part: max(abs(ratio(getattr(check, part)) - 1) for check in checks)
-      for part in ("file", "head", "arena")
+    part: max(abs(ratio(getattr(check, part)) - 1) for check in checks)
+    for part in ("file", "head", "arena")
   }
   print(
-      "worst: " + ", ".join(f"{k} {v:.4%}" for k, v in worst.items()),
-      file=table,
+    "worst: " + ", ".join(f"{k} {v:.4%}" for k, v in worst.items()),
+    file=table,
   )
   if flags.format == "json":
     rows = [dataclasses.asdict(check) for check in checks]

@@ -24,23 +24,23 @@ STEPS = ("describe", "first_load", "second_load", "batches")
 def step(name: str, folder: str, cache: str, resolution: int, batch: int):
   """Does one step in this process and returns its figures."""
   began = time.perf_counter()
-  from elite_tf import datasets
+  from elite_tf.data import sources
 
   spec, count = f"folder:{folder}", None
-  store = datasets.Store(Path(cache), resolution + 32)
+  store = sources.Store(Path(cache), resolution + 32)
   if name == "describe":
-    count = datasets.describe(spec, store).images
+    count = sources.describe(spec, store).images
   else:
-    data = datasets.load(spec, 0, store)
+    data = sources.load(spec, 0, store)
     count = data.description.images
     if name == "batches":
       count = _read(data, resolution, batch, store.root)
   return {
-      "seconds": round(time.perf_counter() - began, 2),
-      "peak_mib": round(
-          resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1
-      ),
-      "images": count,
+    "seconds": round(time.perf_counter() - began, 2),
+    "peak_mib": round(
+      resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1
+    ),
+    "images": count,
   }
 
 
@@ -48,21 +48,21 @@ def _read(data, resolution: int, size: int, cache: Path) -> int:
   """Reads all parts in batches and returns how many pictures that were."""
   import numpy as np
 
-  from elite_tf.augment import choose
-  from elite_tf.training.batches import Batches
+  from elite_tf.data.augment import choose
+  from elite_tf.data.batches import Batches
 
   count, augmentation = 0, choose(data.description)
   threads = len(os.sched_getaffinity(0))
   for part in ("train", "val", "test"):
     split = getattr(data, part)
     batches = Batches(
-        split,
-        resolution,
-        data.description.photographs,
-        augmentation if part == "train" else "none",
-        threads,
-        cache=cache,
-        part=part,
+      split,
+      resolution,
+      data.description.photographs,
+      augmentation if part == "train" else "none",
+      threads,
+      cache=cache,
+      part=part,
     )
     order = np.random.default_rng(0).permutation(len(split.labels))
     parts = [order[i : i + size] for i in range(0, len(order), size)]
@@ -97,11 +97,11 @@ def main() -> int:
   given = parser.parse_args()
   if given.step:
     figures = step(
-        given.step,
-        str(given.folder),
-        given.cache,
-        given.resolution,
-        given.batch,
+      given.step,
+      str(given.folder),
+      given.cache,
+      given.resolution,
+      given.batch,
     )
     print(json.dumps(figures))
     return 0

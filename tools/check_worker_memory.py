@@ -4,7 +4,7 @@
 
 Trains one epoch of several networks, each in a process of its own, on images
 drawn at random. Prints a JSON object a network: "mib" (the most that the
-process had), "predicted_mib" (`elite_tf.runners.capacity`) and their "ratio".
+process had), "predicted_mib" (`elite_tf.engine.runners.capacity`) and their "ratio".
 """
 
 import argparse
@@ -14,11 +14,11 @@ import resource
 import subprocess
 import sys
 
-from elite_tf import device
-from elite_tf.cost import network_cost, network_size
-from elite_tf.families import get_family
-from elite_tf.pool import make_pool
-from elite_tf.runners.capacity import MIB, WORKER_BYTES, predict_need
+from elite_tf.engine.runners.capacity import MIB, WORKER_BYTES, predict_need
+from elite_tf.networks.cost import network_cost, network_size
+from elite_tf.networks.families import get_family
+from elite_tf.networks.pool import make_pool
+from elite_tf.system import backend
 
 # Width and depth level, resolution, images a batch.
 CASES = ((4, 4, 19, 100), (4, 4, 32, 100), (4, 4, 96, 100), (1, 1, 32, 100),
@@ -27,18 +27,17 @@ CASES = ((4, 4, 19, 100), (4, 4, 32, 100), (4, 4, 96, 100), (1, 1, 32, 100),
 
 def measure(w: int, d: int, resolution: int, batch: int) -> dict:
   """Trains an epoch of two steps here; returns the row."""
-  device.prepare(1)
-  # pylint: disable=g-import-not-at-top
+  backend.prepare(1)
   import numpy as np
 
-  from elite_tf import datasets
-  from elite_tf.datasets import Split
+  from elite_tf.data import sources
+  from elite_tf.data.sources import Split
   from elite_tf.training.recipe import Recipe
   from elite_tf.training.trainer import Trainer
 
   pool = make_pool("elite", classes=10, channels=1, levels=4)
   candidate = dataclasses.replace(
-      next(c for c in pool if (c.w, c.d) == (w, d)), resolution=resolution
+    next(c for c in pool if (c.w, c.d) == (w, d)), resolution=resolution
   )
   layers = get_family("elite").plan(candidate)
   draw = np.random.default_rng(0)
@@ -46,12 +45,12 @@ def measure(w: int, d: int, resolution: int, batch: int) -> dict:
   def images(count):
     shape = (count, resolution, resolution, 1)
     return Split(
-        draw.integers(0, 256, shape, np.uint8),
-        draw.integers(0, 10, count, np.int32),
+      draw.integers(0, 256, shape, np.uint8),
+      draw.integers(0, 10, count, np.int32),
     )
 
   data = dataclasses.replace(
-      datasets.load("digits"), train=images(2 * batch), val=images(500)
+    sources.load("digits"), train=images(2 * batch), val=images(500)
   )
   trainer = Trainer(candidate, data, 5, 0, Recipe(batch))
   trainer.train(1)
@@ -59,11 +58,11 @@ def measure(w: int, d: int, resolution: int, batch: int) -> dict:
   need = predict_need(network_size(layers), network_cost(layers).params, batch)
   predicted = (WORKER_BYTES + sum(need)) / MIB
   return {
-      "network": candidate.name,
-      "batch": batch,
-      "mib": round(found),
-      "predicted_mib": round(predicted),
-      "ratio": round(predicted / found, 2),
+    "network": candidate.name,
+    "batch": batch,
+    "mib": round(found),
+    "predicted_mib": round(predicted),
+    "ratio": round(predicted / found, 2),
   }
 
 
@@ -77,7 +76,7 @@ def main() -> None:
     return
   for case in CASES:
     subprocess.run(
-        [sys.executable, __file__, "--case", *map(str, case)], check=True
+      [sys.executable, __file__, "--case", *map(str, case)], check=True
     )
 
 

@@ -8,7 +8,7 @@ calibration images and the same test images go to both:
 
     plain   `TFLiteConverter.from_keras_model`, full-integer int8, as
             TensorFlow's documentation has it
-    ours    `elite_tf.champions.convert`, `--quantize=int8`
+    ours    `elite_tf.conversion.champion.convert`, `--quantize=int8`
 
 Both files are run by TensorFlow Lite's reference kernels and by TensorFlow Lite
 Micro, whose outputs are compared byte by byte. Where the latter cannot run a
@@ -28,20 +28,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import trainings  # noqa: E402  It knows where elite_tf is.
-from side_by_side import measures, record  # noqa: E402
+import trainings
+from side_by_side import measures, record
 
-from elite_tf import (  # noqa: E402
-    calibration,
-    convert,
-    datasets,
-    device,
-    finished,
-)
-from elite_tf.errors import ConfigError, EliteError  # noqa: E402
-from elite_tf.quiet import quiet  # noqa: E402
-from elite_tf.run_folder import RunFolder, store_of  # noqa: E402
-from elite_tf.settings import Settings  # noqa: E402
+from elite_tf import convert
+from elite_tf.conversion import calibration_images as calibration
+from elite_tf.data import sources
+from elite_tf.errors import ConfigError, EliteError
+from elite_tf.runs import find_champion
+from elite_tf.runs.folder import RunFolder, store_of
+from elite_tf.runs.settings import Settings
+from elite_tf.system import backend
+from elite_tf.system.quiet import quiet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,16 +66,16 @@ def networks(path: str, data: str, every: bool) -> list[Network]:
       raise ConfigError(f"--data must name the data set of {path}")
     return [Network(Path(path), Settings(data=data))]
   folder = RunFolder(Path(path))
-  best, spec = finished.find_champion(folder, "")
+  best, spec = find_champion.find_champion(folder, "")
   held = json.loads(folder.config.read_text())["settings"]
   settings = dataclasses.replace(
-      finished.data_settings(folder), data=data or spec, seed=held["seed"]
+    find_champion.data_settings(folder), data=data or spec, seed=held["seed"]
   )
   names = [best.name]
   if every:
     names = [c["name"] for c in folder.read_result()["champions"]]
   return [
-      Network(folder.champion(name) / "model.keras", settings) for name in names
+    Network(folder.champion(name) / "model.keras", settings) for name in names
   ]
 
 
@@ -92,7 +90,7 @@ def plain_int8(model, calibration_images) -> bytes:
   converter = tf.lite.TFLiteConverter.from_keras_model(model)
   converter.optimizations = [tf.lite.Optimize.DEFAULT]
   converter.representative_dataset = lambda: (
-      [image[None]] for image in calibration_images
+    [image[None]] for image in calibration_images
   )
   converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
   converter.inference_input_type = tf.int8
@@ -106,24 +104,24 @@ def plain_int8(model, calibration_images) -> bytes:
 
 def contents(made: bytes) -> dict:
   """Returns what a file holds."""
-  from elite_tf.export.inspect import inspect
+  from elite_tf.conversion.tflite.inspect import inspect
 
   inspection = inspect(made)
   return {
-      "tflite_bytes": len(made),
-      "operators": inspection.operators,
-      "float_tensors": len(inspection.float_tensors),
+    "tflite_bytes": len(made),
+    "operators": inspection.operators,
+    "float_tensors": len(inspection.float_tensors),
   }
 
 
 def answers(verified) -> dict:
-  """Returns what both runtimes made of a file: an `elite_tf.verify` result."""
+  """Returns what both runtimes made of a file: an `elite_tf.conversion.verify.compare` result."""
   return {
-      "runs_in_tflm": True,
-      "arena_bytes": verified.arena_bytes,
-      "accuracy_int8": verified.accuracy,
-      "images_different": verified.different,
-      "codes": verified.codes,
+    "runs_in_tflm": True,
+    "arena_bytes": verified.arena_bytes,
+    "accuracy_int8": verified.accuracy,
+    "images_different": verified.different,
+    "codes": verified.codes,
   }
 
 
@@ -131,10 +129,10 @@ def run(made: bytes, images, labels) -> dict:
   """Returns what both runtimes make of a file, or why one cannot run it."""
   import numpy as np
 
-  from elite_tf.export.inspect import inspect
-  from elite_tf.interpreters.reference import run_reference
-  from elite_tf.interpreters.tensors import input_table
-  from elite_tf.verify import compare
+  from elite_tf.conversion.interpreters.reference import run_reference
+  from elite_tf.conversion.interpreters.tensors import input_table
+  from elite_tf.conversion.tflite.inspect import inspect
+  from elite_tf.conversion.verify.compare import compare
 
   try:
     return answers(compare(made, images, labels))
@@ -142,19 +140,20 @@ def run(made: bytes, images, labels) -> dict:
     inputs = input_table(inspect(made).input)[images]
     outputs = run_reference(made, inputs).reshape(len(images), -1)
     return {
-        "runs_in_tflm": False,
-        "tflm_says": str(error),
-        "accuracy_int8": float(np.mean(outputs.argmax(axis=1) == labels)),
+      "runs_in_tflm": False,
+      "tflm_says": str(error),
+      "accuracy_int8": float(np.mean(outputs.argmax(axis=1) == labels)),
     }
 
 
 def compare(network: Network, images: int, count: int) -> dict:
   """Returns both exports of a network, side by side."""
-  from elite_tf import champions, preprocess
+  from elite_tf.conversion import champion
+  from elite_tf.data import preprocess
 
   settings = network.settings
-  data = datasets.load(settings.data, settings.seed, store_of(settings))
-  part = datasets.Split(data.test.images[:images], data.test.labels[:images])
+  data = sources.load(settings.data, settings.seed, store_of(settings))
+  part = sources.Split(data.test.images[:images], data.test.labels[:images])
   data = dataclasses.replace(data, test=part)
   model = convert.load_model(network.path)
   convert.check_model(network.path, model, data.description, "int8")
@@ -164,36 +163,36 @@ def compare(network: Network, images: int, count: int) -> dict:
 
   began = time.monotonic()
   calibrating = calibration.calibration_images(
-      data.train, size, count, settings.seed, crop
+    data.train, size, count, settings.seed, crop
   )
   plain = plain_int8(model, calibrating)
   plain_seconds = time.monotonic() - began
 
   began = time.monotonic()
-  made = champions.convert(model, data, "int8", count, settings.seed)["int8"]
+  made = champion.convert(model, data, "int8", count, settings.seed)["int8"]
   seconds = time.monotonic() - began
   both = {
-      "plain": contents(plain)
-      | run(plain, resized, part.labels)
-      | {"conversion_seconds": plain_seconds},
-      "ours": contents(made.model)
-      | answers(made.verification)
-      | {
-          # Choosing by validation accuracy and verifying are part of it.
-          "conversion_seconds": seconds,
-          "measures": measures(made.quantization),
-      },
+    "plain": contents(plain)
+    | run(plain, resized, part.labels)
+    | {"conversion_seconds": plain_seconds},
+    "ours": contents(made.model)
+    | answers(made.verification)
+    | {
+      # Choosing by validation accuracy and verifying are part of it.
+      "conversion_seconds": seconds,
+      "measures": measures(made.quantization),
+    },
   }
   for row in both.values():
     row["drop_points"] = 100 * (real - row["accuracy_int8"])
   return {
-      "network": model.name,
-      "data": data.description.name,
-      "params": model.count_params(),
-      "test_images": len(part.labels),
-      "calibration_images": len(calibrating),
-      "accuracy_float": real,
-      **both,
+    "network": model.name,
+    "data": data.description.name,
+    "params": model.count_params(),
+    "test_images": len(part.labels),
+    "calibration_images": len(calibrating),
+    "accuracy_float": real,
+    **both,
   }
 
 
@@ -210,11 +209,11 @@ def main(arguments: Sequence[str]) -> int:
 
   def measure() -> dict:
     found = [
-        network
-        for path in flags.paths
-        for network in networks(path, flags.data, flags.all)
+      network
+      for path in flags.paths
+      for network in networks(path, flags.data, flags.all)
     ]
-    device.prepare()
+    backend.prepare()
     rows = []
     for network in found:
       rows.append(compare(network, flags.images, flags.calibration_images))

@@ -4,7 +4,7 @@
 
 Both are trained by the search's own code (tools/trainings.py): same images,
 augmentation, recipe, schedule and epochs, one thread each. Both are exported by
-`elite_tf.champions.convert` and run by TensorFlow Lite Micro.
+`elite_tf.conversion.champion.convert` and run by TensorFlow Lite Micro.
 
 Which network of the pool stands there is decided by its cost, before anything
 is trained: of all candidates of elite and lite, with every activation, at the
@@ -26,22 +26,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import resnet8  # noqa: E402
-import trainings  # noqa: E402
-from compare_search import write_subset  # noqa: E402
-from side_by_side import measures, record  # noqa: E402
-from trainings import Task  # noqa: E402
+import resnet8
+import trainings
+from compare_search import write_subset
+from side_by_side import measures, record
+from trainings import Task
 
-from elite_tf import datasets, device  # noqa: E402
-from elite_tf.cost import network_cost  # noqa: E402
-from elite_tf.errors import ConfigError, EliteError  # noqa: E402
-from elite_tf.families import get_family  # noqa: E402
-from elite_tf.families.efficientnet import ACTIVATIONS  # noqa: E402
-from elite_tf.memory import predict  # noqa: E402
-from elite_tf.pool import make_pool  # noqa: E402
-from elite_tf.scaling import MAX_LEVELS  # noqa: E402
-from elite_tf.settings import Settings  # noqa: E402
-from elite_tf.spec import Candidate  # noqa: E402
+from elite_tf.data import sources
+from elite_tf.errors import ConfigError, EliteError
+from elite_tf.hardware.memory import predict
+from elite_tf.networks.cost import network_cost
+from elite_tf.networks.families import get_family
+from elite_tf.networks.families.efficientnet import ACTIVATIONS
+from elite_tf.networks.pool import make_pool
+from elite_tf.networks.scaling import MAX_LEVELS
+from elite_tf.runs.settings import Settings
+from elite_tf.system import backend
+from elite_tf.types import Candidate
 
 FAMILIES = ("elite", "lite")
 
@@ -104,8 +105,8 @@ def choose(found: Sequence[Priced], limit: int) -> Priced:
   if not below:
     least = min(one.tflite_bytes for one in found)
     raise ConfigError(
-        f"--limit must be above {least} bytes, the smallest network's."
-        f" Received: {limit}"
+      f"--limit must be above {least} bytes, the smallest network's."
+      f" Received: {limit}"
     )
   return max(below, key=lambda one: one.macs)  # The first of equals.
 
@@ -118,69 +119,67 @@ def nearest(found: Sequence[Priced], params: int) -> Priced:
 def settings_of(one: Priced, base: Settings) -> Settings:
   """Returns the settings of a search that has this candidate alone."""
   return dataclasses.replace(
-      base,
-      pool=one.candidate.family,
-      levels=one.levels,
-      activation=one.candidate.activation,
-      include=one.candidate.name,
+    base,
+    pool=one.candidate.family,
+    levels=one.levels,
+    activation=one.candidate.activation,
+    include=one.candidate.name,
   )
 
 
 def measure(task: Task, verified: int) -> dict:
   """Converts a trained network and measures it; loads TensorFlow."""
-  # pylint: disable=g-import-not-at-top
-  from elite_tf import champions, preprocess
-  from elite_tf.quantize import judge
+  from elite_tf.conversion import champion
+  from elite_tf.conversion.quantize import accuracy
+  from elite_tf.data import preprocess
   from elite_tf.training.trainer import load_trained
 
   ((name, candidate),) = task.candidates().items()
-  data = datasets.load(task.settings.data, task.settings.seed)
+  data = sources.load(task.settings.data, task.settings.seed)
   model = load_trained(candidate, task.run_folder.checkpoint(name))
   # The kernels that verify are slow: on a part of the test images.
-  part = datasets.Split(
-      data.test.images[:verified], data.test.labels[:verified]
-  )
+  part = sources.Split(data.test.images[:verified], data.test.labels[:verified])
   began = time.monotonic()
-  made = champions.convert(
-      model,
-      dataclasses.replace(data, test=part),
-      "int8",
-      task.settings.calibration_images,
-      task.settings.seed,
+  made = champion.convert(
+    model,
+    dataclasses.replace(data, test=part),
+    "int8",
+    task.settings.calibration_images,
+    task.settings.seed,
   )["int8"]
   seconds = time.monotonic() - began
   images = preprocess.resize(data.test.images, candidate.resolution)
   epochs = trainings.read_record(task.record)
   cost = network_cost(get_family(candidate.family).plan(candidate))
   return {
-      "network": name,
-      "params": model.count_params(),
-      "macs": cost.macs,
-      "test_images": len(data.test.labels),
-      "test_accuracy_float": trainings.float_accuracy(model, data.test),
-      "test_accuracy_int8": judge.accuracy(
-          made.model, datasets.Split(images, data.test.labels)
-      ),
-      "verified_images": made.verification.images,
-      "verified_equal": made.verification.equal,
-      "verified_accuracy": made.verification.accuracy,
-      "tflite_bytes": len(made.model),
-      "arena_bytes": made.verification.arena_bytes,
-      "measures": measures(made.quantization),
-      "epochs": len(epochs),
-      "val_accuracies": [line["val_accuracy"] for line in epochs],
-      "step_seconds": sum(line["seconds"] for line in epochs),
-      "conversion_seconds": seconds,
+    "network": name,
+    "params": model.count_params(),
+    "macs": cost.macs,
+    "test_images": len(data.test.labels),
+    "test_accuracy_float": trainings.float_accuracy(model, data.test),
+    "test_accuracy_int8": accuracy.accuracy(
+      made.model, sources.Split(images, data.test.labels)
+    ),
+    "verified_images": made.verification.images,
+    "verified_equal": made.verification.equal,
+    "verified_accuracy": made.verification.accuracy,
+    "tflite_bytes": len(made.model),
+    "arena_bytes": made.verification.arena_bytes,
+    "measures": measures(made.quantization),
+    "epochs": len(epochs),
+    "val_accuracies": [line["val_accuracy"] for line in epochs],
+    "step_seconds": sum(line["seconds"] for line in epochs),
+    "conversion_seconds": seconds,
   }
 
 
 def compare(flags) -> dict:
   """Returns the whole comparison."""
-  description = datasets.describe(flags.data)
+  description = sources.describe(flags.data)
   base = flags.base_resolution or min(description.height, description.width)
   found = list(priced(description, base))
   resnet = make_pool(
-      resnet8.NAME, description.classes, description.channels, base, 1
+    resnet8.NAME, description.classes, description.channels, base, 1
   )
   params = network_cost(resnet8.plan(resnet[0])).params
   of_as_many = nearest(found, params)
@@ -210,14 +209,14 @@ def compare(flags) -> dict:
   with ThreadPoolExecutor(flags.workers) as pool:
     # ResNet-8 takes longest and begins.
     list(
-        pool.map(
-            lambda task: trainings.train_all(
-                task, list(task.candidates()), flags.epochs
-            ),
-            reversed(tasks),
-        )
+      pool.map(
+        lambda task: trainings.train_all(
+          task, list(task.candidates()), flags.epochs
+        ),
+        reversed(tasks),
+      )
     )
-  device.prepare()
+  backend.prepare()
   result = {
       "rule": __doc__.partition("\n\n")[2].split("\n\n")[2].strip(),
       "below_limit": [

@@ -21,17 +21,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from elite_tf import (  # noqa: E402
-    calibration,
-    champions,
-    convert,
-    datasets,
-    device,
-    preprocess,
-)
-from elite_tf.errors import ConfigError, EliteError  # noqa: E402
-from elite_tf.quantize import METHODS, Options  # noqa: E402
-from elite_tf.run_folder import RunFolder  # noqa: E402
+from elite_tf import convert
+from elite_tf.conversion import calibration_images, champion
+from elite_tf.conversion.quantize import METHODS, Options
+from elite_tf.data import preprocess, sources
+from elite_tf.errors import ConfigError, EliteError
+from elite_tf.runs.folder import RunFolder
+from elite_tf.system import backend
 
 WAYS = ("float", "plain", "int8", "qat", "int16x8")
 
@@ -51,8 +47,8 @@ def networks(path: str, data: str) -> list[tuple[Path, str]]:
 
 def converted(way: str, model, material):
   """Returns a network's bytes, what they came of and the seconds it took."""
-  from elite_tf.export import tflite
-  from elite_tf.quantize import post_training
+  from elite_tf.conversion.quantize import post_training
+  from elite_tf.conversion.tflite import convert as tflite
 
   began = time.monotonic()
   if way == "float":
@@ -69,11 +65,11 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
   """Returns one row for each way of quantizing a network."""
   if not spec:
     raise ConfigError(f"--data must name the data set of {path}")
-  data = datasets.load(spec, arguments.seed)
+  data = sources.load(spec, arguments.seed)
   model = convert.load_model(path)
   convert.check_model(path, model, data.description, "qat")
   options = Options(qat_epochs=arguments.qat_epochs)
-  material = calibration.material(
+  material = calibration_images.material(
       data, model.input_shape[1], arguments.calibration_images,
       arguments.seed, options,
   )  # fmt: skip
@@ -81,14 +77,14 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
   count = len(data.test.labels)
   some = slice(None, None, max(1, count // (arguments.images or count)))
   images = preprocess.resize(
-      data.test.images[some],
-      model.input_shape[1],
-      preprocess.crops(data.description),
+    data.test.images[some],
+    model.input_shape[1],
+    preprocess.crops(data.description),
   )
   rows = []
   for way in arguments.ways:
     made, detail, seconds = converted(way, model, material)
-    made, verified = champions.verified(made, images, data.test.labels[some])
+    made, verified = champion.verified(made, images, data.test.labels[some])
     rows.append(
         {
             "network": model.name, "data": data.description.name, "way": way,
@@ -105,11 +101,11 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
 def say(row: dict) -> None:
   """Prints a row of the table."""
   print(
-      f"{row['network']:18} {row['way']:8} {100 * row['test_accuracy']:6.2f} %"
-      f" {row['tflite_bytes']:10,} {row['arena_bytes']:9,}"
-      f" {row['codes']:5} codes {row['seconds']:7.1f} s  {row['measures']}",
-      file=sys.stderr,
-      flush=True,
+    f"{row['network']:18} {row['way']:8} {100 * row['test_accuracy']:6.2f} %"
+    f" {row['tflite_bytes']:10,} {row['arena_bytes']:9,}"
+    f" {row['codes']:5} codes {row['seconds']:7.1f} s  {row['measures']}",
+    file=sys.stderr,
+    flush=True,
   )
 
 
@@ -121,19 +117,19 @@ def main() -> int:
   parser.add_argument("--out", help="JSON file; default: stdout")
   parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
   parser.add_argument(
-      "--images", type=int, help="about so many test images; default: all"
+    "--images", type=int, help="about so many test images; default: all"
   )
   parser.add_argument("--qat_epochs", type=int, default=2)
   parser.add_argument("--calibration_images", type=int, default=256)
   parser.add_argument("--seed", type=int, default=0)
   arguments = parser.parse_args()
-  device.prepare()
+  backend.prepare()
   try:
     rows = [
-        row
-        for path in arguments.paths
-        for model, spec in networks(path, arguments.data)
-        for row in compare(model, spec, arguments)
+      row
+      for path in arguments.paths
+      for model, spec in networks(path, arguments.data)
+      for row in compare(model, spec, arguments)
     ]
   except EliteError as error:
     sys.exit(f"error: {error}")

@@ -30,24 +30,24 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import peer_hyperband  # noqa: E402
-import peer_ray  # noqa: E402
-import trainings  # noqa: E402
-from side_by_side import PeerMissing, record, require  # noqa: E402
-from trainings import Task  # noqa: E402
+import peer_hyperband
+import peer_ray
+import trainings
+from side_by_side import PeerMissing, record, require
+from trainings import Task
 
-from elite_tf import datasets  # noqa: E402
-from elite_tf.elimination import CRITERIA, candidate_epochs  # noqa: E402
-from elite_tf.errors import ConfigError, EliteError  # noqa: E402
-from elite_tf.settings import Settings  # noqa: E402
-from elite_tf.spec import Outcome  # noqa: E402
-from elite_tf.tournament import Bracket, Rules  # noqa: E402
+from elite_tf.data import sources
+from elite_tf.errors import ConfigError, EliteError
+from elite_tf.runs.settings import Settings
+from elite_tf.tournament.bracket import Bracket, Rules
+from elite_tf.tournament.criteria import CRITERIA, candidate_epochs
+from elite_tf.types import Outcome
 
 PEERS = {
-    "tournament": (),
-    "hyperband": ("keras_tuner",),
-    "asha": ("ray", "pandas", "tensorboardX"),
-    "random": ("ray", "pandas", "tensorboardX"),
+  "tournament": (),
+  "hyperband": ("keras_tuner",),
+  "asha": ("ray", "pandas", "tensorboardX"),
+  "random": ("ray", "pandas", "tensorboardX"),
 }
 
 
@@ -65,11 +65,11 @@ def write_subset(spec: str, count: int, test: int, path: Path) -> None:
   """
   import numpy as np
 
-  data = datasets.load(spec, 0)
+  data = sources.load(spec, 0)
   parts = {}
   for name, splits, wanted in (
-      ("train", (data.train, data.val), count),
-      ("test", (data.test,), test),
+    ("train", (data.train, data.val), count),
+    ("test", (data.test,), test),
   ):
     labels = np.concatenate([split.labels for split in splits])
     images = [image for split in splits for image in split.images]
@@ -84,20 +84,20 @@ def write_subset(spec: str, count: int, test: int, path: Path) -> None:
 def play_tournament(task: Task) -> tuple[str, float]:
   """Runs the search; returns its champion and when it was trained out."""
   flags = [
-      f"--{field.name}={getattr(task.settings, field.name)}"
-      for field in dataclasses.fields(Settings)
-      if getattr(task.settings, field.name) != field.default
+    f"--{field.name}={getattr(task.settings, field.name)}"
+    for field in dataclasses.fields(Settings)
+    if getattr(task.settings, field.name) != field.default
   ]
   log = Path(f"{task.folder}.log")  # The folder of a search begins empty.
   process = trainings.start(
-      "-c",
-      # The last argument is the parent's number, which is no flag of it.
-      "import sys; sys.argv.pop(); from elite_tf import search; search.console()",
-      *flags,
-      f"--run_dir={task.folder}",
-      f"--workers={task.workers}",
-      "--keep_checkpoints",
-      log=log,
+    "-c",
+    # The last argument is the parent's number, which is no flag of it.
+    "import sys; sys.argv.pop(); from elite_tf import search; search.console()",
+    *flags,
+    f"--run_dir={task.folder}",
+    f"--workers={task.workers}",
+    "--keep_checkpoints",
+    log=log,
   )
   trainings.finish(process, log)
   events = trainings.read_record(task.run_folder.journal)
@@ -120,9 +120,9 @@ def run(method: str, task: Task, budget: int) -> dict:
   else:
     champion = peer_ray.search(task, method, budget)
   reached = [
-      line["epoch"]
-      for line in trainings.read_record(task.record)
-      if line["name"] == champion
+    line["epoch"]
+    for line in trainings.read_record(task.record)
+    if line["name"] == champion
   ]
   if max(reached) < task.settings.epochs:
     trainings.train_all(task, [champion], task.settings.epochs)
@@ -130,14 +130,14 @@ def run(method: str, task: Task, budget: int) -> dict:
   lines = trainings.read_record(task.record)
   inside = sum(line["seconds"] for line in lines)
   return {
-      "seed": task.settings.seed,
-      "champion": champion,
-      "champion_left_at": max(reached),
-      "epochs": len(lines),
-      "candidates": len({line["name"] for line in lines}),
-      "seconds": round(ended - began, 1),
-      "step_seconds": round(inside, 1),
-      "busy": round(inside / task.workers / (ended - began), 3),
+    "seed": task.settings.seed,
+    "champion": champion,
+    "champion_left_at": max(reached),
+    "epochs": len(lines),
+    "candidates": len({line["name"] for line in lines}),
+    "seconds": round(ended - began, 1),
+    "step_seconds": round(inside, 1),
+    "busy": round(inside / task.workers / (ended - began), 3),
   }
 
 
@@ -147,10 +147,10 @@ def train_rest(tasks: Sequence[Task], task: Task, names: Sequence[str]) -> None:
     target = task.run_folder.checkpoint(name)
     target.parent.mkdir(parents=True)
     furthest = {
-        line["epoch"]: other
-        for other in tasks
-        for line in trainings.read_record(other.record)
-        if line["name"] == name
+      line["epoch"]: other
+      for other in tasks
+      for line in trainings.read_record(other.record)
+      if line["name"] == name
     }
     if furthest:
       source = furthest[max(furthest)].run_folder.checkpoint(name)
@@ -159,7 +159,7 @@ def train_rest(tasks: Sequence[Task], task: Task, names: Sequence[str]) -> None:
 
 
 def curves(
-    tasks: Sequence[Task],
+  tasks: Sequence[Task],
 ) -> tuple[dict[str, dict[int, dict]], int, int]:
   """Returns epochs by name and number, how many were repeated and unequal."""
   found: dict[str, dict[int, dict]] = {}
@@ -176,7 +176,7 @@ def curves(
 
 def replay(task: Task, accuracies: dict[str, list[float]], criterion: str):
   """Returns the champion of a tournament by another criterion."""
-  from elite_tf.spec import Epoch
+  from elite_tf.types import Epoch
 
   settings = task.settings
   candidates = task.candidates()
@@ -188,8 +188,8 @@ def replay(task: Task, accuracies: dict[str, list[float]], criterion: str):
     for job in jobs:
       name = job.candidate.name
       epochs = tuple(
-          Epoch(n + 1, 0.0, 0.0, 0.0, accuracies[name][n], 0.0)
-          for n in range(job.start, job.stop)
+        Epoch(n + 1, 0.0, 0.0, 0.0, accuracies[name][n], 0.0)
+        for n in range(job.start, job.stop)
       )
       following += bracket.record(Outcome(name, job.start, job.stop, epochs))
     jobs = following
@@ -225,12 +225,12 @@ def one_seed(arguments, base: Settings, folder: Path, budget: int) -> dict:
   train_rest(done, rest, names)
   found, repeated, unequal = curves([*done, rest])
   accuracies = {
-      name: [found[name][n + 1]["val_accuracy"] for n in range(base.epochs)]
-      for name in names
+    name: [found[name][n + 1]["val_accuracy"] for n in range(base.epochs)]
+    for name in names
   }
   final = {name: values[-1] for name, values in accuracies.items()}
   tests = {
-      line["name"]: line["test"] for line in trainings.read_record(rest.tests)
+    line["name"]: line["test"] for line in trainings.read_record(rest.tests)
   }
   for row in rows.values():
     if "champion" in row:
@@ -241,13 +241,13 @@ def one_seed(arguments, base: Settings, folder: Path, budget: int) -> dict:
     replayed[criterion] = {"seed": seed, "champion": champion}
     judge(replayed[criterion], final, tests)
   return {
-      "seed": seed,
-      "methods": rows,
-      "criteria_replayed": replayed,
-      "test_accuracies": tests,
-      "val_accuracies": accuracies,
-      "epochs_repeated": repeated,
-      "epochs_unequal": unequal,
+    "seed": seed,
+    "methods": rows,
+    "criteria_replayed": replayed,
+    "test_accuracies": tests,
+    "val_accuracies": accuracies,
+    "epochs_repeated": repeated,
+    "epochs_unequal": unequal,
   }
 
 
@@ -274,7 +274,7 @@ def compare(arguments) -> dict:
     raise ConfigError(f"--work={folder} must be an empty folder")
   subset = folder / "subset.npz"
   write_subset(
-      arguments.data, arguments.train_images, arguments.test_images, subset
+    arguments.data, arguments.train_images, arguments.test_images, subset
   )
   base = Settings(
       data=f"npz:{subset}", pool=arguments.pool, levels=arguments.levels,
@@ -286,21 +286,20 @@ def compare(arguments) -> dict:
   base = dataclasses.replace(base, group_size=count)
   budget = candidate_epochs(count, base.round_epochs, base.epochs)
   seeds = [
-      one_seed(arguments, dataclasses.replace(base, seed=seed), folder, budget)
-      for seed in arguments.seeds
+    one_seed(arguments, dataclasses.replace(base, seed=seed), folder, budget)
+    for seed in arguments.seeds
   ]
   kinds = {"methods": arguments.methods, "criteria_replayed": sorted(CRITERIA)}
   result = {
-      "candidates": count,
-      "budget_epochs": budget,
-      "summary": {
-          kind: {
-              name: summary([seed[kind][name] for seed in seeds])
-              for name in names
-          }
-          for kind, names in kinds.items()
-      },
-      "seeds": seeds,
+    "candidates": count,
+    "budget_epochs": budget,
+    "summary": {
+      kind: {
+        name: summary([seed[kind][name] for seed in seeds]) for name in names
+      }
+      for kind, names in kinds.items()
+    },
+    "seeds": seeds,
   }
   if not arguments.work:
     shutil.rmtree(folder)
@@ -323,7 +322,7 @@ def main(arguments: Sequence[str]) -> int:
   parser.add_argument("--workers", type=int, default=2)
   parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
   parser.add_argument(
-      "--methods", nargs="+", default=list(PEERS), choices=list(PEERS)
+    "--methods", nargs="+", default=list(PEERS), choices=list(PEERS)
   )
   parser.add_argument("--work", help="folder that is kept; default: none is")
   parser.add_argument("--out", help="JSON file; default: stdout")

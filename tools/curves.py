@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from elite_tf.errors import ConfigError
-from elite_tf.run_folder import RunFolder
+from elite_tf.runs.folder import RunFolder
 
 # A final accuracy is the mean of this share of a curve's epochs, its last: one
 # epoch is chance.
@@ -79,13 +79,13 @@ def _read_npz(path: Path) -> Curves:
     raise ConfigError(f"{path}: no learning curves ({reason})") from error
   if values.ndim != 2 or not values.size:
     raise ConfigError(
-        f"{path}: curves must be configurations x epochs."
-        f" Received: {values.shape}"
+      f"{path}: curves must be configurations x epochs."
+      f" Received: {values.shape}"
     )
   if sizes is not None and sizes.shape != values.shape[:1]:
     raise ConfigError(
-        f"{path}: size must hold one number for each of {len(values)}"
-        f" configurations. Received: {sizes.shape}"
+      f"{path}: size must hold one number for each of {len(values)}"
+      f" configurations. Received: {sizes.shape}"
     )
   names = tuple(f"{number}" for number in range(len(values)))
   return Curves(path.stem, names, values, sizes)
@@ -113,22 +113,22 @@ def _judged(curves: Curves) -> Curves:
   left = _kept(left, learnt)
   if len(left.names) < 2:
     raise ConfigError(
-        f"{curves.name}: {len(left.names)} of {len(curves.names)} curves are"
-        " trained to the end and have not collapsed; two are needed"
+      f"{curves.name}: {len(left.names)} of {len(curves.names)} curves are"
+      " trained to the end and have not collapsed; two are needed"
     )
   return dataclasses.replace(
-      left,
-      unfinished=int((~finished).sum()),
-      collapsed=int((~learnt).sum()),
+    left,
+    unfinished=int((~finished).sum()),
+    collapsed=int((~learnt).sum()),
   )
 
 
 def _kept(curves: Curves, which: np.ndarray) -> Curves:
   return dataclasses.replace(
-      curves,
-      names=tuple(np.asarray(curves.names)[which].tolist()),
-      values=curves.values[which],
-      sizes=None if curves.sizes is None else curves.sizes[which],
+    curves,
+    names=tuple(np.asarray(curves.names)[which].tolist()),
+    values=curves.values[which],
+    sizes=None if curves.sizes is None else curves.sizes[which],
   )
 
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Formats the code; with --check only says what would change.
+# Formats the code; with --check it only says what would change.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh
-.venv/bin/python -m isort --quiet "${@/#--check/--check-only}" elite_tf tests tools
-.venv/bin/python -m pyink --quiet --pyink-indentation=2 --line-length=80 "$@" \
-  elite_tf tests tools
+sort=(--select=I --fix)
+[ "${1:-}" != --check ] || sort=(--select=I)
+.venv/bin/python -m ruff check --quiet "${sort[@]}" elite_tf tests tools
+.venv/bin/python -m ruff format --quiet "$@" elite_tf tests tools

@@ -28,17 +28,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from elite_tf import journal as journals
+from elite_tf.runs import journal as journals
 from elite_tf.training import checkpoint as checkpoints
 
 SEARCH = (
-    "--data=digits",
-    "--include=elite-w4-d4-*",
-    "--group_size=2",
-    "--round_epochs=2",
-    "--epochs=5",
-    "--base_resolution=16",
-    "--quantize=none",
+  "--data=digits",
+  "--include=elite-w4-d4-*",
+  "--group_size=2",
+  "--round_epochs=2",
+  "--epochs=5",
+  "--base_resolution=16",
+  "--quantize=none",
 )
 PATIENCE = 300.0  # Seconds in which a search that is left alone has to end.
 
@@ -84,7 +84,7 @@ def kill(process: subprocess.Popen) -> None:
 
 
 def wait_for_a_write(
-    run_dir: Path, process: subprocess.Popen, what: str
+  run_dir: Path, process: subprocess.Popen, what: str
 ) -> bool:
   """Waits until a checkpoint is half written, or the journal grows.
 
@@ -128,9 +128,9 @@ def trained(run_dir: Path) -> list[tuple[str, int]]:
   """Returns the epochs that were trained, in order, as the journal has them."""
   journal = run_dir / "journal.jsonl"
   return [
-      (event["name"], event["epoch"])
-      for event in (journals.read(journal) if journal.exists() else ())
-      if event["event"] == "epoch"
+    (event["name"], event["epoch"])
+    for event in (journals.read(journal) if journal.exists() else ())
+    if event["event"] == "epoch"
   ]
 
 
@@ -146,15 +146,14 @@ def outcome(run_dir: Path) -> dict:
     histories[path.parent.name] = rows
   keys = ("name", "val_accuracy", "test_accuracy_float", "tflite_bytes")
   return {
-      "groups": result["groups"],
-      "champions": [{k: c[k] for k in keys} for c in result["champions"]],
-      "candidate_epochs": result["candidate_epochs"],
-      "histories": histories,
-      "checkpoints": sorted(
-          path.parent.name
-          for path in run_dir.glob("candidates/*/checkpoint.npz")
-      ),
-      "left": [path.name for path in run_dir.rglob(".*")],
+    "groups": result["groups"],
+    "champions": [{k: c[k] for k in keys} for c in result["champions"]],
+    "candidate_epochs": result["candidate_epochs"],
+    "histories": histories,
+    "checkpoints": sorted(
+      path.parent.name for path in run_dir.glob("candidates/*/checkpoint.npz")
+    ),
+    "left": [path.name for path in run_dir.rglob(".*")],
   }
 
 
@@ -199,9 +198,9 @@ class Killer:
         if process.returncode not in (0, -signal.SIGKILL):
           raise RuntimeError((self.work / f"run{number}.log").read_text())
         self.twice += [
-            (name, epoch)
-            for name, epoch in trained(run_dir)[told:]
-            if epoch <= before.get(name, 0)
+          (name, epoch)
+          for name, epoch in trained(run_dir)[told:]
+          if epoch <= before.get(name, 0)
         ]
     return outcome(run_dir)
 
@@ -220,9 +219,9 @@ class Killer:
       kill(process)
       self.moments[moment] += 1
       print(
-          f"kill {self.done} of {self.kills}: {moment}",
-          file=sys.stderr,
-          flush=True,
+        f"kill {self.done} of {self.kills}: {moment}",
+        file=sys.stderr,
+        flush=True,
       )
 
 
@@ -240,28 +239,28 @@ def main() -> int:
     work = options.work or Path(temporary)
     work.mkdir(parents=True, exist_ok=True)
     killer = Killer(
-        work, [*program, *SEARCH, *flags], options.kills, options.seed
+      work, [*program, *SEARCH, *flags], options.kills, options.seed
     )
     expected = killer.undisturbed()
     found = []
     while killer.done < options.kills:
       found.append(killer.disturbed(len(found)))
   differs = sorted(
-      {key for each in found for key in expected if each[key] != expected[key]}
+    {key for each in found for key in expected if each[key] != expected[key]}
   )
   print(
-      json.dumps(
-          {
-              "kills": killer.done,
-              "ends": len(found),
-              "moments": dict(killer.moments),
-              "equal": not differs,
-              "differs": differs,
-              "trained_twice": killer.twice,
-              "epochs": expected["candidate_epochs"],
-              "seconds": round(time.monotonic() - begun, 1),
-          }
-      )
+    json.dumps(
+      {
+        "kills": killer.done,
+        "ends": len(found),
+        "moments": dict(killer.moments),
+        "equal": not differs,
+        "differs": differs,
+        "trained_twice": killer.twice,
+        "epochs": expected["candidate_epochs"],
+        "seconds": round(time.monotonic() - begun, 1),
+      }
+    )
   )
   return 0 if not differs and not killer.twice else 1
 

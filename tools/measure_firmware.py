@@ -21,11 +21,11 @@ from pathlib import Path
 
 from check_memory import convert, find, network
 
-from elite_tf.export.inspect import inspect
-from elite_tf.firmware import layout, lowering, reader, vectors
+from elite_tf.conversion.interpreters.micro import run_micro
+from elite_tf.conversion.tflite.inspect import inspect
+from elite_tf.firmware import lowering, memory_planner, parse_tflite, vectors
 from elite_tf.firmware.generate import generate
 from elite_tf.firmware.targets import Project, get_target
-from elite_tf.interpreters.micro import run_micro
 
 PIXELS, CHANNELS, CLASSES = 96, 3, 10
 
@@ -47,7 +47,7 @@ def make(name: str) -> bytes:
     return convert(network(LARGE[name]))
   if name != "mobilenet":
     return convert(
-        network(find(name, 4, 4, PIXELS, CHANNELS, CLASSES, activation=""))
+      network(find(name, 4, 4, PIXELS, CHANNELS, CLASSES, activation=""))
     )
   import keras
   import numpy as np
@@ -71,13 +71,13 @@ def measure(name: str, target_name: str) -> dict:
   import numpy as np
 
   model = make(name)
-  program = lowering.lower(reader.read(model))
+  program = lowering.lower(parse_tflite.read(model))
   image = np.zeros(inspect(model).input.shape, np.int8)
   made = generate(model, (), f"{name}, random weights")
   files = {file: text.encode() for file, text in made.files.items()}
   files["vectors.bin"] = vectors.vectors(model, None)
   project = Project(
-      model, files, made.layers, made.constant_bytes, made.buffer_bytes
+    model, files, made.layers, made.constant_bytes, made.buffer_bytes
   )
   target = get_target(target_name)
   target.check(project)
@@ -87,17 +87,19 @@ def measure(name: str, target_name: str) -> dict:
       (Path(folder) / path).write_bytes(data)
     figures = target.run(Path(folder), project, lambda _: None)
   return {
-      "network": name,
-      "equal": figures.equal == figures.vectors,
-      "arena_bytes": run_micro(model, image, processes=1).arena_bytes,
-      "buffer_bytes_not_streamed": layout.place(program, frozenset()).bytes,
-      "buffer_bytes": figures.buffer_bytes,
-      "static_ram_bytes": figures.static_ram_bytes,
-      "stack_bytes": figures.stack_bytes,
-      "constant_bytes": project.constant_bytes,
-      "code_bytes": figures.code_bytes,
-      "instructions": figures.instructions,
-      "layers": dict(figures.layers),
+    "network": name,
+    "equal": figures.equal == figures.vectors,
+    "arena_bytes": run_micro(model, image, processes=1).arena_bytes,
+    "buffer_bytes_not_streamed": memory_planner.place(
+      program, frozenset()
+    ).bytes,
+    "buffer_bytes": figures.buffer_bytes,
+    "static_ram_bytes": figures.static_ram_bytes,
+    "stack_bytes": figures.stack_bytes,
+    "constant_bytes": project.constant_bytes,
+    "code_bytes": figures.code_bytes,
+    "instructions": figures.instructions,
+    "layers": dict(figures.layers),
   }
 
 

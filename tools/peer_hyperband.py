@@ -18,7 +18,7 @@ from pathlib import Path
 import trainings
 from trainings import Task, Trainings
 
-from elite_tf import processes
+from elite_tf.system import processes
 
 PROJECT = "keras_tuner"
 FACTOR = 3  # KerasTuner's default.
@@ -39,14 +39,14 @@ def search(task: Task) -> str:
 
   def begin(name: str):
     return trainings.start(
-        __file__,
-        path,
-        log=log,
-        env={
-            "KERASTUNER_ORACLE_IP": "127.0.0.1",
-            "KERASTUNER_ORACLE_PORT": str(port),
-            "KERASTUNER_TUNER_ID": name,
-        },
+      __file__,
+      path,
+      log=log,
+      env={
+        "KERASTUNER_ORACLE_IP": "127.0.0.1",
+        "KERASTUNER_ORACLE_PORT": str(port),
+        "KERASTUNER_TUNER_ID": name,
+      },
     )
 
   chief = begin("chief")
@@ -113,11 +113,11 @@ def make_tuner(task: Task, trainings_of_task):
   space = keras_tuner.HyperParameters()
   space.Choice("candidate", list(task.candidates()))
   oracle = keras_tuner.oracles.HyperbandOracle(
-      objective=keras_tuner.Objective("val_accuracy", "max"),
-      max_epochs=task.settings.epochs,
-      factor=FACTOR,
-      seed=task.settings.seed,
-      hyperparameters=space,
+    objective=keras_tuner.Objective("val_accuracy", "max"),
+    max_epochs=task.settings.epochs,
+    factor=FACTOR,
+    seed=task.settings.seed,
+    hyperparameters=space,
   )
   return Tuner(oracle=oracle, directory=task.folder, project_name=PROJECT)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import trainings
 from trainings import Task, Trainings
 
-from elite_tf import processes
+from elite_tf.system import processes
 
 REDUCTION_FACTOR = 3  # Hyperband's; Ray's default is 4.
 ANSWER = "answer.json"
@@ -108,38 +108,38 @@ def tune_all(path: str, method: str, epochs: int, trainable=trial) -> str:
   task = trainings.read_task(path)
   settings = task.settings
   ray.init(
-      num_cpus=task.workers,
-      include_dashboard=False,
-      log_to_driver=False,
-      logging_level="ERROR",
-      object_store_memory=80 << 20,
+    num_cpus=task.workers,
+    include_dashboard=False,
+    log_to_driver=False,
+    logging_level="ERROR",
+    object_store_memory=80 << 20,
   )
   scheduler = None
   if method == "asha":
     scheduler = ASHAScheduler(
-        time_attr="training_iteration",
-        max_t=settings.epochs,
-        grace_period=settings.round_epochs,
-        reduction_factor=REDUCTION_FACTOR,
+      time_attr="training_iteration",
+      max_t=settings.epochs,
+      grace_period=settings.round_epochs,
+      reduction_factor=REDUCTION_FACTOR,
     )
   tuner = tune.Tuner(
-      trainable,
-      param_space={
-          "task": path,
-          "candidate": tune.grid_search(drawn(task, method, epochs)),
-      },
-      tune_config=tune.TuneConfig(
-          metric="val_accuracy",
-          mode="max",
-          scheduler=scheduler,
-          reuse_actors=True,
-      ),
-      run_config=tune.RunConfig(
-          name="ray_tune",
-          storage_path=task.folder,
-          stop=Budget() if method == "asha" else None,
-          verbose=0,
-      ),
+    trainable,
+    param_space={
+      "task": path,
+      "candidate": tune.grid_search(drawn(task, method, epochs)),
+    },
+    tune_config=tune.TuneConfig(
+      metric="val_accuracy",
+      mode="max",
+      scheduler=scheduler,
+      reuse_actors=True,
+    ),
+    run_config=tune.RunConfig(
+      name="ray_tune",
+      storage_path=task.folder,
+      stop=Budget() if method == "asha" else None,
+      verbose=0,
+    ),
   )
   try:
     results = tuner.fit()

@@ -28,16 +28,16 @@ from collections.abc import Sequence
 import curves as sources
 import numpy as np
 
-from elite_tf.elimination import (
-    CRITERIA,
-    Criterion,
-    candidate_epochs,
-    get_criterion,
-    rounds_needed,
-    survivors,
-)
 from elite_tf.errors import ConfigError
-from elite_tf.noise import nu
+from elite_tf.tournament.criteria import (
+  CRITERIA,
+  Criterion,
+  candidate_epochs,
+  get_criterion,
+  rounds_needed,
+  survivors,
+)
+from elite_tf.tournament.noise_ratio import nu
 
 # Groups that a pool is cut into, by size: the paper's.
 POOL_GROUPS = 8
@@ -91,10 +91,10 @@ def draw_groups(setting: Setting, repeats: int, seed: int) -> np.ndarray:
 
 
 def champion(
-    histories: Sequence[Sequence[float]],
-    members: Sequence[int],
-    criterion: Criterion,
-    round_epochs: int,
+  histories: Sequence[Sequence[float]],
+  members: Sequence[int],
+  criterion: Criterion,
+  round_epochs: int,
 ) -> int:
   """Plays one group's tournament by the rules of the search.
 
@@ -118,7 +118,7 @@ def champion(
 
 
 def replay(
-    setting: Setting, criteria: Sequence[str], repeats: int, seed: int
+  setting: Setting, criteria: Sequence[str], repeats: int, seed: int
 ) -> dict:
   """Returns the figures of every criterion in one setting, as JSON has them."""
   groups = draw_groups(setting, repeats, seed)
@@ -129,36 +129,36 @@ def replay(
   for name in criteria:
     criterion = get_criterion(name)
     champions = [
-        champion(histories, members, criterion, setting.round_epochs)
-        for members in groups.tolist()
+      champion(histories, members, criterion, setting.round_epochs)
+      for members in groups.tolist()
     ]
     reached[name] = finals[champions]
   epochs = len(histories[0])
   spent = candidate_epochs(setting.group_size, setting.round_epochs, epochs)
   return {
-      "data": setting.curves.name,
-      "configurations": len(setting.curves.names),
-      "unfinished": setting.curves.unfinished,
-      "collapsed": setting.curves.collapsed,
-      "grouping": setting.grouping,
-      "group_size": setting.group_size,
-      "round_epochs": setting.round_epochs,
-      "epochs": epochs,
-      "candidate_epochs": spent,
-      "share_of_epochs": spent / (setting.group_size * epochs),
-      "nu": _nus(setting, histories, groups),
-      "criteria": {
-          name: {
-              "best": _mean(values == best),
-              "regret": _mean(best - values),
-              "against": {
-                  other: _pair(values, reached[other])
-                  for other in criteria
-                  if other != name
-              },
-          }
-          for name, values in reached.items()
-      },
+    "data": setting.curves.name,
+    "configurations": len(setting.curves.names),
+    "unfinished": setting.curves.unfinished,
+    "collapsed": setting.curves.collapsed,
+    "grouping": setting.grouping,
+    "group_size": setting.group_size,
+    "round_epochs": setting.round_epochs,
+    "epochs": epochs,
+    "candidate_epochs": spent,
+    "share_of_epochs": spent / (setting.group_size * epochs),
+    "nu": _nus(setting, histories, groups),
+    "criteria": {
+      name: {
+        "best": _mean(values == best),
+        "regret": _mean(best - values),
+        "against": {
+          other: _pair(values, reached[other])
+          for other in criteria
+          if other != name
+        },
+      }
+      for name, values in reached.items()
+    },
   }
 
 
@@ -171,8 +171,8 @@ def _nus(setting: Setting, histories, groups) -> list[float | None]:
   for played in range(1, rounds_needed(setting.group_size) + 1):
     epochs = played * setting.round_epochs
     found = [
-        nu([histories[member][:epochs] for member in members])
-        for members in groups[:NU_GROUPS].tolist()
+      nu([histories[member][:epochs] for member in members])
+      for members in groups[:NU_GROUPS].tolist()
     ]
     known = [value for value in found if value is not None]
     medians.append(float(np.median(known)) if known else None)
@@ -187,14 +187,14 @@ def _mean(values: np.ndarray) -> dict[str, float]:
 def _pair(ours: np.ndarray, theirs: np.ndarray) -> dict:
   """Returns how often one's champion is better, and by how much on average."""
   return {
-      "better": float(np.mean(ours > theirs)),
-      "worse": float(np.mean(ours < theirs)),
-      "difference": _mean(ours - theirs),
+    "better": float(np.mean(ours > theirs)),
+    "worse": float(np.mean(ours < theirs)),
+    "difference": _mean(ours - theirs),
   }
 
 
 def settings_of(
-    curves: sources.Curves, group_size: int, lengths: str, grouping: str
+  curves: sources.Curves, group_size: int, lengths: str, grouping: str
 ) -> list[Setting]:
   """Returns the settings in which a source is replayed.
 
@@ -210,8 +210,8 @@ def settings_of(
   """
   if not 2 <= group_size <= len(curves.names):
     raise ConfigError(
-        f"--group_size must be 2 to {len(curves.names)}, the curves of"
-        f" {curves.name}. Received: {group_size}"
+      f"--group_size must be 2 to {len(curves.names)}, the curves of"
+      f" {curves.name}. Received: {group_size}"
     )
   epochs = curves.values.shape[1]
   found = []
@@ -223,8 +223,8 @@ def settings_of(
       chosen = 0
     if not 1 <= chosen * rounds_needed(group_size) <= epochs:
       raise ConfigError(
-          f"--round_epochs: {rounds_needed(group_size)} rounds must take 1 to"
-          f" {epochs} epochs, those of {curves.name}. Received: {text!r}"
+        f"--round_epochs: {rounds_needed(group_size)} rounds must take 1 to"
+        f" {epochs} epochs, those of {curves.name}. Received: {text!r}"
       )
     ways = ("random", "size") if grouping == "both" else (grouping,)
     for way in ways:
@@ -239,8 +239,8 @@ def settings_of(
 def clear_wins(results: Sequence[dict], name: str, other: str) -> int:
   """Returns in how many settings one's champions are clearly better."""
   differences = [
-      result["criteria"][name]["against"][other]["difference"]
-      for result in results
+    result["criteria"][name]["against"][other]["difference"]
+    for result in results
   ]
   return sum(d["mean"] > CLEAR * d["se"] for d in differences)
 
@@ -251,36 +251,36 @@ def to_text(results: Sequence[dict]) -> str:
   first = next(iter(results[0]["criteria"]))
   for result in results:
     lines.append(
-        f"{result['data']}: {result['configurations']} curves"
-        f" ({result['unfinished']} unfinished, {result['collapsed']} collapsed"
-        f" left out), groups of {result['group_size']} by {result['grouping']},"
-        f" {result['round_epochs']} of {result['epochs']} epochs a round,"
-        f" {result['candidate_epochs']} epochs"
-        f" ({result['share_of_epochs']:.0%}), nu after each round "
-        + " ".join("?" if x is None else f"{x:.2f}" for x in result["nu"])
+      f"{result['data']}: {result['configurations']} curves"
+      f" ({result['unfinished']} unfinished, {result['collapsed']} collapsed"
+      f" left out), groups of {result['group_size']} by {result['grouping']},"
+      f" {result['round_epochs']} of {result['epochs']} epochs a round,"
+      f" {result['candidate_epochs']} epochs"
+      f" ({result['share_of_epochs']:.0%}), nu after each round "
+      + " ".join("?" if x is None else f"{x:.2f}" for x in result["nu"])
     )
     lines.append(
-        f"  {'':12} {'best of group':>16} {'regret':>16}"
-        f"   than {first}: better  worse"
+      f"  {'':12} {'best of group':>16} {'regret':>16}"
+      f"   than {first}: better  worse"
     )
     for name, figures in result["criteria"].items():
       best, regret = figures["best"], figures["regret"]
       pair = figures["against"].get(first)
       against = f"{pair['better']:12.1%} {pair['worse']:6.1%}" if pair else ""
       lines.append(
-          f"  {name:12} {best['mean']:8.1%} ±{best['se']:6.1%}"
-          f" {regret['mean']:8.4f} ±{regret['se']:7.4f} {'':12}{against}"
+        f"  {name:12} {best['mean']:8.1%} ±{best['se']:6.1%}"
+        f" {regret['mean']:8.4f} ±{regret['se']:7.4f} {'':12}{against}"
       )
   lines.append(
-      f"Settings (of {len(results)}) in which the criterion of the line is"
-      f" better than that of the column by over {CLEAR} standard errors:"
+    f"Settings (of {len(results)}) in which the criterion of the line is"
+    f" better than that of the column by over {CLEAR} standard errors:"
   )
   names = list(results[0]["criteria"])
   lines.append("  " + " " * 12 + "".join(f"{name:>13}" for name in names))
   for name in names:
     cells = [
-        "" if other == name else str(clear_wins(results, name, other))
-        for other in names
+      "" if other == name else str(clear_wins(results, name, other))
+      for other in names
     ]
     lines.append(f"  {name:12}" + "".join(f"{cell:>13}" for cell in cells))
   return "\n".join(lines)
@@ -289,7 +289,7 @@ def to_text(results: Sequence[dict]) -> str:
 def main(arguments: Sequence[str]) -> int:
   """Runs the command; returns its exit code."""
   parser = argparse.ArgumentParser(
-      description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("sources", nargs="+", help=".npz, run folder, or folder")
   parser.add_argument("--criteria", default=",".join(sorted(CRITERIA)))
@@ -299,7 +299,7 @@ def main(arguments: Sequence[str]) -> int:
       help="comma separated; with a point: a share of the curves' epochs",
   )  # fmt: skip
   parser.add_argument(
-      "--grouping", choices=("both", "random", "size"), default="both"
+    "--grouping", choices=("both", "random", "size"), default="both"
   )
   parser.add_argument("--repeats", type=int, default=2000, help="groups drawn")
   parser.add_argument("--seed", type=int, default=0)
@@ -311,17 +311,17 @@ def main(arguments: Sequence[str]) -> int:
       get_criterion(name)
     if flags.repeats < 2:
       raise ConfigError(
-          f"--repeats must be at least 2. Received: {flags.repeats}"
+        f"--repeats must be at least 2. Received: {flags.repeats}"
       )
     results = [
-        replay(setting, criteria, flags.repeats, flags.seed)
-        for path in sources.find(flags.sources)
-        for setting in settings_of(
-            sources.read(path),
-            flags.group_size,
-            flags.round_epochs,
-            flags.grouping,
-        )
+      replay(setting, criteria, flags.repeats, flags.seed)
+      for path in sources.find(flags.sources)
+      for setting in settings_of(
+        sources.read(path),
+        flags.group_size,
+        flags.round_epochs,
+        flags.grouping,
+      )
     ]
     if not results:
       raise ConfigError("--grouping=size: no source has sizes")

@@ -11,10 +11,10 @@ parameters and 12.5 M multiply-accumulates at 32x32x3 with ten classes.
 
 from types import SimpleNamespace
 
-from elite_tf.families import FAMILIES
-from elite_tf.families.efficientnet import Network
-from elite_tf.scaling import Coefficients
-from elite_tf.spec import Candidate, Layer
+from elite_tf.networks.families import FAMILIES
+from elite_tf.networks.families.efficientnet import Network
+from elite_tf.networks.scaling import Coefficients
+from elite_tf.types import Candidate, Layer
 
 NAME = "resnet8"
 STEM_CHANNELS = 16
@@ -25,7 +25,7 @@ class _ResNet(Network):
   """Adds convolutions with biases, ReLU and sums."""
 
   def convolve(
-      self, prefix: str, name: str, channels: int, kernel: int, stride: int
+    self, prefix: str, name: str, channels: int, kernel: int, stride: int
   ) -> str:
     """Convolution with a bias."""
     return self.add(
@@ -60,7 +60,7 @@ def plan(candidate: Candidate) -> tuple[Layer, ...]:
     name = net.relu(stack, name)
   features = net.add("pool", "mean", name, shape=(STACKS[-1][0],))
   logits = net.add(
-      "logits", "dense", features, shape=(candidate.classes,), bias=True
+    "logits", "dense", features, shape=(candidate.classes,), bias=True
   )
   net.add("probabilities", "activation", logits, function="softmax")
   return net.layers
@@ -72,11 +72,11 @@ def resolutions(base: int, coefficients: Coefficients) -> list[int]:
 
 
 FAMILY = SimpleNamespace(
-    plan=plan,
-    resolutions=resolutions,
-    default_resolution=lambda side: side,
-    DEFAULT_RESOLUTION=32,
-    DEFAULT_ACTIVATION="relu",
+  plan=plan,
+  resolutions=resolutions,
+  default_resolution=lambda side: side,
+  DEFAULT_RESOLUTION=32,
+  DEFAULT_ACTIVATION="relu",
 )
 
 

@@ -29,7 +29,7 @@ def require(*modules: str) -> None:
   missing = [m for m in modules if importlib.util.find_spec(m) is None]
   if missing:
     raise PeerMissing(
-        f"{', '.join(missing)} is not installed: pip install elite-tf[peers]"
+      f"{', '.join(missing)} is not installed: pip install elite-tf[peers]"
     )
 
 
@@ -43,20 +43,20 @@ def record(measure: Callable[[], dict], out: str | None) -> dict:
   load, began = os.getloadavg(), time.monotonic()
   figures = measure()
   whole = {
-      "command": shlex.join([os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
-      "seconds": round(time.monotonic() - began, 1),
-      "machine": {
-          "cores": len(os.sched_getaffinity(0)),
-          "processor": _processor(),
-          "python": platform.python_version(),
-          # Others at work: what is measured by the clock suffers from it.
-          "load_before": load,
-          "load_after": os.getloadavg(),
-          "niceness": os.nice(0),
-      },
-      "elite_tf": elite_tf.__version__,
-      "packages": {name: _version(name) for name in PACKAGES},
-      **figures,
+    "command": shlex.join([os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
+    "seconds": round(time.monotonic() - began, 1),
+    "machine": {
+      "cores": len(os.sched_getaffinity(0)),
+      "processor": _processor(),
+      "python": platform.python_version(),
+      # Others at work: what is measured by the clock suffers from it.
+      "load_before": load,
+      "load_after": os.getloadavg(),
+      "niceness": os.nice(0),
+    },
+    "elite_tf": elite_tf.__version__,
+    "packages": {name: _version(name) for name in PACKAGES},
+    **figures,
   }
   text = json.dumps(whole, indent=2) + "\n"
   if out:

@@ -1,6 +1,6 @@
 """Trainings of single candidates, for whoever decides what is trained.
 
-What a comparison trains goes through `elite_tf.runners.worker.Worker`, which is
+What a comparison trains goes through `elite_tf.engine.runners.worker.Worker`, which is
 what a search's own processes run: the same data, recipe, schedule, first
 weights and checkpoints, whoever asks. Every epoch is written down, by whichever
 process it was trained in.
@@ -26,12 +26,12 @@ for folder in (ROOT, ROOT / "tools"):
 
 import resnet8  # noqa: E402
 
-from elite_tf import processes  # noqa: E402
-from elite_tf.planning import plan_for_data  # noqa: E402
-from elite_tf.run_folder import RunFolder  # noqa: E402
-from elite_tf.runners.worker import Setup, Worker  # noqa: E402
-from elite_tf.settings import Settings  # noqa: E402
-from elite_tf.spec import Candidate, Job  # noqa: E402
+from elite_tf.engine.runners.worker import Setup, Worker  # noqa: E402
+from elite_tf.runs.folder import RunFolder  # noqa: E402
+from elite_tf.runs.plan import plan_for_data  # noqa: E402
+from elite_tf.runs.settings import Settings  # noqa: E402
+from elite_tf.system import processes  # noqa: E402
+from elite_tf.types import Candidate, Job  # noqa: E402
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Trainings:
     self._task = task
     self._candidates = task.candidates()
     self._worker = Worker(
-        self._tell, Setup(task.settings, task.run_folder, threads=1)
+      self._tell, Setup(task.settings, task.run_folder, threads=1)
     )
 
   def train(self, name: str, stop: int) -> list[float]:
@@ -123,16 +123,15 @@ class Trainings:
 
   def test(self, name: str) -> None:
     """Writes down the test accuracy of a candidate as it is trained so far."""
-    # pylint: disable=g-import-not-at-top
-    from elite_tf import datasets, preprocess
+    from elite_tf.data import preprocess, sources
     from elite_tf.training.trainer import load_trained
 
     settings = self._task.settings
-    data = datasets.load(settings.data, settings.seed)
+    data = sources.load(settings.data, settings.seed)
     path = self._task.run_folder.checkpoint(name)
     model = load_trained(self._candidates[name], path)
     accuracy = float_accuracy(
-        model, data.test, preprocess.crops(data.description)
+      model, data.test, preprocess.crops(data.description)
     )
     with open(self._task.tests, "ab", buffering=0) as file:
       file.write(json.dumps({"name": name, "test": accuracy}).encode() + b"\n")
@@ -149,9 +148,9 @@ class Trainings:
 
 def float_accuracy(model, split, crop: bool = False) -> float:
   """Returns the top-1 accuracy of a Keras model on a split, 0 to 1."""
-  from elite_tf import champions
+  from elite_tf.conversion import champion
 
-  answers = champions.keras_answers(model, split, crop)
+  answers = champion.keras_answers(model, split, crop)
   return float((answers.classes == split.labels).mean())
 
 
@@ -173,14 +172,14 @@ def start(*arguments: str, log: Path, env: Mapping[str, str] = {}):
   paths = [str(ROOT), str(ROOT / "tools")]
   with open(log, "ab") as file:
     return processes.start(
-        *arguments,
-        stdout=file,
-        stderr=file,
-        env={
-            "PYTHONPATH": os.pathsep.join(paths),
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            **env,
-        },
+      *arguments,
+      stdout=file,
+      stderr=file,
+      env={
+        "PYTHONPATH": os.pathsep.join(paths),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        **env,
+      },
     )
 
 
@@ -197,13 +196,13 @@ def finish(process, log: Path) -> None:
   if code:
     said = log.read_text(errors="replace").strip().splitlines()
     raise RuntimeError(
-        f"{' '.join(map(str, process.args[1:]))} ended with code {code};"
-        f" {log} ends: {' / '.join(said[-3:])}"
+      f"{' '.join(map(str, process.args[1:]))} ended with code {code};"
+      f" {log} ends: {' / '.join(said[-3:])}"
     )
 
 
 def train_all(
-    task: Task, names: Sequence[str], stop: int, test: bool = False
+  task: Task, names: Sequence[str], stop: int, test: bool = False
 ) -> None:
   """Trains candidates to the same epoch, `task.workers` at a time.
 
@@ -218,15 +217,15 @@ def train_all(
   """
   path, log = task.write(), Path(task.folder, "trainings.log")
   started = [
-      start(
-          __file__,
-          str(path),
-          str(stop),
-          str(int(test)),
-          *names[first :: task.workers],
-          log=log,
-      )
-      for first in range(min(task.workers, len(names)))
+    start(
+      __file__,
+      str(path),
+      str(stop),
+      str(int(test)),
+      *names[first :: task.workers],
+      log=log,
+    )
+    for first in range(min(task.workers, len(names)))
   ]
   for process in started:
     finish(process, log)

@@ -8,14 +8,7 @@ import numpy as np
 from elite_tf.errors import ConfigError
 from elite_tf.firmware import common, tables
 from elite_tf.firmware.graph import Graph, Operator, Tensor
-from elite_tf.firmware.stages import (
-    ALL_ROWS,
-    SAME_ROW,
-    Program,
-    Rows,
-    Stage,
-    Value,
-)
+from elite_tf.firmware.ir import ALL_ROWS, SAME_ROW, Program, Rows, Stage, Value
 
 
 class Builder:
@@ -36,10 +29,10 @@ class Builder:
   def program(self) -> Program:
     """Returns what was collected."""
     return Program(
-        values=tuple(self._values),
-        stages=tuple(self._stages),
-        input=self.input,
-        output=self.value(self.graph.output),
+      values=tuple(self._values),
+      stages=tuple(self._stages),
+      input=self.input,
+      output=self.value(self.graph.output),
     )
 
   def tensor(self, operator: Operator, index: int) -> Tensor | None:
@@ -65,7 +58,7 @@ class Builder:
     """Returns the output, which must be one."""
     if len(operator.outputs) != 1:
       raise ConfigError(
-          f"it must have one output. Received: {len(operator.outputs)}"
+        f"it must have one output. Received: {len(operator.outputs)}"
       )
     return self._map_tensor(operator.outputs[0])
 
@@ -82,14 +75,14 @@ class Builder:
     self._of[operator.outputs[0]] = value
 
   def add(
-      self,
-      operator: Operator,
-      kernel: str,
-      fields: dict[str, int],
-      arrays: dict[str, np.ndarray] | None = None,
-      rows: Rows = SAME_ROW,
-      inputs: int = 1,
-      whole: bool = False,
+    self,
+    operator: Operator,
+    kernel: str,
+    fields: dict[str, int],
+    arrays: dict[str, np.ndarray] | None = None,
+    rows: Rows = SAME_ROW,
+    inputs: int = 1,
+    whole: bool = False,
   ) -> None:
     """Adds a stage.
 
@@ -108,28 +101,28 @@ class Builder:
     self._of[operator.outputs[0]] = output
     height = 1 if whole else self._values[output].height
     self._stages.append(
-        Stage(
-            name=self.name,
-            kernel=kernel,
-            inputs=sources,
-            output=output,
-            rows=tuple(
-                self._rows(tensor, rows, height)
-                for tensor in operator.inputs[:inputs]
-            ),
-            height=height,
-            fields=fields,
-            arrays=arrays or {},
-        )
+      Stage(
+        name=self.name,
+        kernel=kernel,
+        inputs=sources,
+        output=output,
+        rows=tuple(
+          self._rows(tensor, rows, height)
+          for tensor in operator.inputs[:inputs]
+        ),
+        height=height,
+        fields=fields,
+        arrays=arrays or {},
+      )
     )
 
   def add_by_rows(
-      self,
-      operator: Operator,
-      kernel: str,
-      fields: dict[str, int],
-      arrays: dict[str, np.ndarray],
-      inputs: int,
+    self,
+    operator: Operator,
+    kernel: str,
+    fields: dict[str, int],
+    arrays: dict[str, np.ndarray],
+    inputs: int,
   ) -> None:
     """Adds a stage that makes a row of the same rows of its inputs.
 
@@ -155,7 +148,7 @@ class Builder:
     self._add_table(operator, root, tables.compose(before, table))
 
   def add_joint_table(
-      self, operator: Operator, function: Callable[..., np.ndarray]
+    self, operator: Operator, function: Callable[..., np.ndarray]
   ) -> bool:
     """Adds a function of two maps, if both are functions of one.
 
@@ -180,16 +173,16 @@ class Builder:
     source, target = self._values[root], self._values[output]
     same = source.row_bytes == target.row_bytes
     self._stages.append(
-        Stage(
-            name=self.name,
-            kernel="table",
-            inputs=(root,),
-            output=output,
-            rows=(SAME_ROW if same else ALL_ROWS,),
-            height=target.height if same else 1,
-            fields={},
-            arrays={"table": table},
-        )
+      Stage(
+        name=self.name,
+        kernel="table",
+        inputs=(root,),
+        output=output,
+        rows=(SAME_ROW if same else ALL_ROWS,),
+        height=target.height if same else 1,
+        fields={},
+        arrays={"table": table},
+      )
     )
 
   def _rows(self, tensor: int, rows: Rows, height: int) -> Rows:
@@ -209,7 +202,7 @@ class Builder:
     tensor = self.graph.tensors[index]
     if tensor.dtype != "int8":
       raise ConfigError(
-          f"tensor {tensor.name} must be int8. Received: {tensor.dtype}"
+        f"tensor {tensor.name} must be int8. Received: {tensor.dtype}"
       )
     common.one_quantization(tensor)
     self._map_of(tensor)

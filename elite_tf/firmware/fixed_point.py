@@ -14,8 +14,8 @@ import math
 
 import numpy as np
 
+from elite_tf.conversion.verify import align_mul
 from elite_tf.errors import ConfigError
-from elite_tf.export import products
 
 INT32_MAX = 2**31 - 1
 
@@ -24,7 +24,7 @@ MOST_SHIFT = 30
 
 
 def quantize_factor(
-    real: float, most_shift: int = MOST_SHIFT
+  real: float, most_shift: int = MOST_SHIFT
 ) -> tuple[int, int]:
   """Returns a real factor as (multiplier, shift).
 
@@ -37,17 +37,17 @@ def quantize_factor(
   """
   if not math.isfinite(real) or real < 0:
     raise ConfigError(
-        f"a factor between scales must be a number. Received: {real}"
+      f"a factor between scales must be a number. Received: {real}"
     )
   if real == 0:
     return 0, 0
-  multiplier, shift = products.multiplier(real)
+  multiplier, shift = align_mul.multiplier(real)
   if shift < -31:
     return 0, 0
   if shift > most_shift:
     raise ConfigError(
-        "the scales are too far apart: their factor must be below"
-        f" 2^{most_shift}. Received: {real:.3g}"
+      "the scales are too far apart: their factor must be below"
+      f" 2^{most_shift}. Received: {real:.3g}"
     )
   return multiplier, shift
 

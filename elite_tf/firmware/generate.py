@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 
+from elite_tf.data.preprocess import CROP_MARGIN, quantize_input, scale
 from elite_tf.errors import ConfigError
-from elite_tf.firmware import emission, layout, lowering, reader
+from elite_tf.firmware import codegen, lowering, memory_planner, parse_tflite
 from elite_tf.firmware.common import one_quantization
+from elite_tf.firmware.ir import Program
 from elite_tf.firmware.kernels import KERNELS
-from elite_tf.firmware.stages import Program
-from elite_tf.preprocess import CROP_MARGIN, quantize_input, scale
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Generated:
 
 
 def generate(
-    model: bytes, labels: tuple[str, ...], origin: str, crop: bool = False
+  model: bytes, labels: tuple[str, ...], origin: str, crop: bool = False
 ) -> Generated:
   """Makes C sources of a network.
 
@@ -41,36 +41,36 @@ def generate(
     model: The .tflite file, int8 throughout.
     labels: Names of the classes; empty means their numbers.
     origin: What it was made from, for a comment.
-    crop: Whether pictures are cropped, as `elite_tf.preprocess.central_square`
+    crop: Whether pictures are cropped, as `elite_tf.data.preprocess.central_square`
       has it.
 
   Raises:
     ConfigError: It is no such file, or holds what has no kernel, or there are
       not as many labels as outputs.
   """
-  graph = reader.read(model)
+  graph = parse_tflite.read(model)
   program = lowering.lower(graph)
-  plan = layout.arrange(program)
+  plan = memory_planner.arrange(program)
   outputs = program.values[program.output].bytes
   if labels and len(labels) != outputs:
     raise ConfigError(
-        f"{outputs} outputs need as many labels. Received: {len(labels)}"
+      f"{outputs} outputs need as many labels. Received: {len(labels)}"
     )
   source = one_quantization(graph.tensors[graph.input])
-  description = emission.Description(
-      origin=origin.replace("*/", "* /"),
-      input=source,
-      output=one_quantization(graph.tensors[graph.output]),
-      labels=labels or tuple(str(i) for i in range(outputs)),
-      input_codes=input_codes(source.scale, source.zero_point),
-      crop_margin=CROP_MARGIN if crop else 0,
+  description = codegen.Description(
+    origin=origin.replace("*/", "* /"),
+    input=source,
+    output=one_quantization(graph.tensors[graph.output]),
+    labels=labels or tuple(str(i) for i in range(outputs)),
+    input_codes=input_codes(source.scale, source.zero_point),
+    crop_margin=CROP_MARGIN if crop else 0,
   )
   return Generated(
-      files=emission.sources(program, plan, description),
-      layers=tuple(stage.name for stage in program.stages),
-      constant_bytes=_constant_bytes(program),
-      buffer_bytes=plan.bytes,
-      streamed=len(plan.streamed),
+    files=codegen.sources(program, plan, description),
+    layers=tuple(stage.name for stage in program.stages),
+    constant_bytes=_constant_bytes(program),
+    buffer_bytes=plan.bytes,
+    streamed=len(plan.streamed),
   )
 
 

@@ -41,11 +41,11 @@ class Kernel(NamedTuple):
 
 
 _WEIGHTS = (
-    ("weights", "int8_t"),
-    ("bias", "int32_t"),
-    ("multiplier", "int32_t"),
-    ("shift", "int8_t"),
-    ("table", "int8_t"),
+  ("weights", "int8_t"),
+  ("bias", "int32_t"),
+  ("multiplier", "int32_t"),
+  ("shift", "int8_t"),
+  ("table", "int8_t"),
 )
 _TABLE = (("table", "int8_t"),)
 

@@ -18,9 +18,9 @@ import numpy as np
 from elite_tf.errors import ConfigError
 from elite_tf.firmware import common, fixed_point, parameters, tables, weighted
 from elite_tf.firmware.builder import Builder
-from elite_tf.firmware.fusion import fuse
 from elite_tf.firmware.graph import Graph, Operator
-from elite_tf.firmware.stages import ALL_ROWS, Program
+from elite_tf.firmware.ir import ALL_ROWS, Program
+from elite_tf.firmware.passes import fuse
 
 
 def lower(graph: Graph) -> Program:
@@ -46,14 +46,14 @@ def lower(graph: Graph) -> Program:
 
 
 def _windowed(
-    kernel: str, compute: Callable, builder: Builder, operator: Operator
+  kernel: str, compute: Callable, builder: Builder, operator: Operator
 ) -> None:
   """Lowers an operator whose kernel goes over the map."""
   source, target = builder.source(operator), builder.target(operator)
   weights = builder.tensor(operator, 1)
   builder.constant(operator, 1)
   fields, arrays, rows = compute(
-      operator, source, weights, builder.tensor(operator, 2), target
+    operator, source, weights, builder.tensor(operator, 2), target
   )
   builder.add(operator, kernel, fields, arrays, rows)
 
@@ -63,7 +63,7 @@ def _fully_connected(builder: Builder, operator: Operator) -> None:
   weights = builder.tensor(operator, 1)
   builder.constant(operator, 1)
   fields, arrays = weighted.fully_connected(
-      operator, source, weights, builder.tensor(operator, 2), target
+    operator, source, weights, builder.tensor(operator, 2), target
   )
   builder.add(operator, "convolution", fields, arrays, ALL_ROWS, whole=True)
 
@@ -87,7 +87,7 @@ def _sum(builder: Builder, operator: Operator) -> None:
 
 def _product(builder: Builder, operator: Operator) -> None:
   _elementwise(
-      builder, operator, "product", parameters.product_of, _table_of_product
+    builder, operator, "product", parameters.product_of, _table_of_product
   )
 
 
@@ -96,7 +96,7 @@ def _elementwise(builder: Builder, operator, kernel, describe, table) -> None:
   fields = describe(operator, a, b, builder.target(operator))
   same = a.shape == b.shape
   if same and builder.add_joint_table(
-      operator, lambda left, right: table(fields, left, right)
+    operator, lambda left, right: table(fields, left, right)
   ):
     return
   builder.add_by_rows(operator, kernel, fields, {}, 2)
@@ -105,9 +105,9 @@ def _elementwise(builder: Builder, operator, kernel, describe, table) -> None:
 def _table_of_sum(fields, a: np.ndarray, b: np.ndarray) -> np.ndarray:
   def scaled(x, which):
     return fixed_point.scale(
-        (x + fields[f"offset_{which}"]) << 20,
-        fields[f"multiplier_{which}"],
-        fields[f"shift_{which}"],
+      (x + fields[f"offset_{which}"]) << 20,
+      fields[f"multiplier_{which}"],
+      fields[f"shift_{which}"],
     )
 
   return _finish(fields, scaled(a, "a") + scaled(b, "b"))
@@ -127,8 +127,8 @@ def _logistic(builder: Builder, operator: Operator) -> None:
   target = common.one_quantization(builder.target(operator))
   if target != tables.Quantization(1 / 256, -128):
     raise ConfigError(
-        "its output must have scale 1/256 and zero point -128. Received:"
-        f" {target.scale}, {target.zero_point}"
+      "its output must have scale 1/256 and zero point -128. Received:"
+      f" {target.scale}, {target.zero_point}"
     )
   source = common.one_quantization(builder.source(operator))
   builder.add_table(operator, tables.logistic(source))
@@ -164,7 +164,7 @@ def _pad(builder: Builder, operator: Operator) -> None:
 def _concatenation(builder: Builder, operator: Operator) -> None:
   sources = [builder.source(operator, i) for i in range(len(operator.inputs))]
   fields, arrays = parameters.concatenation(
-      operator, sources, builder.target(operator)
+    operator, sources, builder.target(operator)
   )
   builder.add_by_rows(operator, "concatenation", fields, arrays, len(sources))
 
@@ -173,31 +173,29 @@ def _reshape(builder: Builder, operator: Operator) -> None:
   source, target = builder.source(operator), builder.target(operator)
   if np.prod(source.shape) != np.prod(target.shape):
     raise ConfigError(
-        f"{list(source.shape)} cannot become {list(target.shape)}"
+      f"{list(source.shape)} cannot become {list(target.shape)}"
     )
   common.require_same_quantization(source, target)
   builder.same(operator)
 
 
 _OPERATORS = {
-    "ADD": _sum,
-    "AVERAGE_POOL_2D": _average_pool,
-    "CONCATENATION": _concatenation,
-    "CONV_2D": functools.partial(
-        _windowed, "convolution", weighted.convolution
-    ),
-    "DEPTHWISE_CONV_2D": functools.partial(
-        _windowed, "depthwise", weighted.depthwise
-    ),
-    "FULLY_CONNECTED": _fully_connected,
-    "HARD_SWISH": _function(tables.hard_swish),
-    "LOGISTIC": _logistic,
-    "MEAN": _mean,
-    "MUL": _product,
-    "PAD": _pad,
-    "QUANTIZE": _function(tables.requantize),
-    "RELU": _function(tables.relu),
-    "RELU6": _relu6,
-    "RESHAPE": _reshape,
-    "SOFTMAX": _softmax,
+  "ADD": _sum,
+  "AVERAGE_POOL_2D": _average_pool,
+  "CONCATENATION": _concatenation,
+  "CONV_2D": functools.partial(_windowed, "convolution", weighted.convolution),
+  "DEPTHWISE_CONV_2D": functools.partial(
+    _windowed, "depthwise", weighted.depthwise
+  ),
+  "FULLY_CONNECTED": _fully_connected,
+  "HARD_SWISH": _function(tables.hard_swish),
+  "LOGISTIC": _logistic,
+  "MEAN": _mean,
+  "MUL": _product,
+  "PAD": _pad,
+  "QUANTIZE": _function(tables.requantize),
+  "RELU": _function(tables.relu),
+  "RELU6": _relu6,
+  "RESHAPE": _reshape,
+  "SOFTMAX": _softmax,
 }

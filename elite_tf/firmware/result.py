@@ -9,11 +9,11 @@ from elite_tf.firmware.targets import Figures, Project, Target
 
 
 def say(
-    form: str,
-    out: Path,
-    target: Target,
-    project: Project,
-    figures: Figures | None,
+  form: str,
+  out: Path,
+  target: Target,
+  project: Project,
+  figures: Figures | None,
 ) -> None:
   """Prints what was made, and measured if it was run.
 
@@ -27,20 +27,20 @@ def say(
   if form == "json":
     measured = dataclasses.asdict(figures) if figures else {}
     print(
-        json.dumps(
-            {
-                "out": str(out),
-                "target": target.name,
-                "constant_bytes": project.constant_bytes,
-                "buffer_bytes": project.buffer_bytes,
-                **measured,
-            }
-        )
+      json.dumps(
+        {
+          "out": str(out),
+          "target": target.name,
+          "constant_bytes": project.constant_bytes,
+          "buffer_bytes": project.buffer_bytes,
+          **measured,
+        }
+      )
     )
     return
   print(
-      f"{out}: {target.name}; constants {project.constant_bytes:,} bytes, buffer"
-      f" {project.buffer_bytes:,} bytes; {target.hint}"
+    f"{out}: {target.name}; constants {project.constant_bytes:,} bytes, buffer"
+    f" {project.buffer_bytes:,} bytes; {target.hint}"
   )
   for line in _lines(project, figures) if figures else ():
     print(line)
@@ -49,22 +49,22 @@ def say(
 def _lines(project: Project, figures: Figures) -> Iterator[str]:
   """Returns what was measured, line by line."""
   yield (
-      f"{figures.equal} of {figures.vectors} outputs are TensorFlow Lite"
-      " Micro's to the last byte"
+    f"{figures.equal} of {figures.vectors} outputs are TensorFlow Lite"
+    " Micro's to the last byte"
   )
   if figures.images:
     share = 100 * figures.images_right / figures.images
     yield (
-        f"{figures.images_right} of {figures.images} test images right:"
-        f" {share:.2f} %; {figures.images_equal} outputs equal"
+      f"{figures.images_right} of {figures.images} test images right:"
+      f" {share:.2f} %; {figures.images_equal} outputs equal"
     )
   for name, value in (
-      ("flash", figures.flash_bytes),
-      ("  of it constants of the network", project.constant_bytes),
-      ("  of it code", figures.code_bytes),
-      ("static RAM", figures.static_ram_bytes),
-      ("  of it the network's buffer", project.buffer_bytes),
-      ("stack", figures.stack_bytes),
+    ("flash", figures.flash_bytes),
+    ("  of it constants of the network", project.constant_bytes),
+    ("  of it code", figures.code_bytes),
+    ("static RAM", figures.static_ram_bytes),
+    ("  of it the network's buffer", project.buffer_bytes),
+    ("stack", figures.stack_bytes),
   ):
     if value is not None:
       yield f"{name:34}{value:12,} bytes"

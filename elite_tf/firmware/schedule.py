@@ -11,7 +11,7 @@ import dataclasses
 
 import numpy as np
 
-from elite_tf.firmware.stages import Program
+from elite_tf.firmware.ir import Program
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,10 +35,10 @@ class Schedule:
 def streamable(program: Program) -> tuple[int, ...]:
   """Returns the values that can be streamed."""
   return tuple(
-      stage.output
-      for stage in program.stages
-      if stage.output != program.output
-      and stage.height == program.values[stage.output].height > 1
+    stage.output
+    for stage in program.stages
+    if stage.output != program.output
+    and stage.height == program.values[stage.output].height > 1
   )
 
 
@@ -100,19 +100,19 @@ class _Player:
     """Returns what was played."""
     self._deaths[self._program.output][:] = self._tick + 1
     deaths = {
-        value: np.maximum(deaths, self._births[value])
-        for value, deaths in self._deaths.items()
+      value: np.maximum(deaths, self._births[value])
+      for value, deaths in self._deaths.items()
     }
     return Schedule(
-        births=self._births,
-        deaths=deaths,
-        rings={
-            value: _ring(self._births[value], deaths[value])
-            if value in self._streamed
-            else len(deaths[value])
-            for value in deaths
-        },
-        spans=self._spans,
+      births=self._births,
+      deaths=deaths,
+      rings={
+        value: _ring(self._births[value], deaths[value])
+        if value in self._streamed
+        else len(deaths[value])
+        for value in deaths
+      },
+      spans=self._spans,
     )
 
 

@@ -27,8 +27,8 @@ def folder() -> Path:
     if file.as_posix().endswith(f"{_INSTALLED}/kernels/fixed_point.h"):
       return Path(file.locate()).resolve().parents[1]
   raise ConfigError(
-      "The C files of elite_tf are missing: install it again, or run it from"
-      " its repository"
+    "The C files of elite_tf are missing: install it again, or run it from"
+    " its repository"
   )
 
 
@@ -50,7 +50,7 @@ def tree(path: str) -> dict[str, bytes]:
   """Returns all files below a folder, by their paths in it."""
   top = folder() / path
   return {
-      file.relative_to(top).as_posix(): file.read_bytes()
-      for file in sorted(top.rglob("*"))
-      if file.is_file()
+    file.relative_to(top).as_posix(): file.read_bytes()
+    for file in sorted(top.rglob("*"))
+    if file.is_file()
   }

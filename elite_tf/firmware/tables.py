@@ -64,7 +64,7 @@ def quantize(real: float, target: Quantization) -> int:
 def logistic(source: Quantization) -> np.ndarray:
   """Returns LOGISTIC, whose output has scale 1/256 and zero point -128."""
   multiplier, shift = fixed_point.quantize_factor(
-      source.scale * 2.0 ** (31 - LOGISTIC_BITS), ANY_SHIFT
+    source.scale * 2.0 ** (31 - LOGISTIC_BITS), ANY_SHIFT
   )
   radius = fixed_point.input_radius(LOGISTIC_BITS, shift)
   x = CODES - source.zero_point
@@ -106,8 +106,8 @@ def exponentials(source: Quantization, beta: float) -> np.ndarray:
     from where it counts as zero.
   """
   real = min(
-      float(np.float32(beta)) * source.scale * 2.0 ** (31 - SOFTMAX_BITS),
-      2.0**31 - 1.0,
+    float(np.float32(beta)) * source.scale * 2.0 ** (31 - SOFTMAX_BITS),
+    2.0**31 - 1.0,
   )
   multiplier, shift = fixed_point.quantize_factor(real, ANY_SHIFT)
   radius = fixed_point.input_radius(SOFTMAX_BITS, shift)
@@ -119,7 +119,7 @@ def exponentials(source: Quantization, beta: float) -> np.ndarray:
 
 
 def _scale_inside(
-    x: np.ndarray, inside: np.ndarray, multiplier: int, shift: int
+  x: np.ndarray, inside: np.ndarray, multiplier: int, shift: int
 ) -> np.ndarray:
   """Returns x scaled where it is inside the radius, else 0."""
   if shift > fixed_point.MOST_SHIFT:  # Only 0 can be inside.

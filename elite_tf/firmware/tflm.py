@@ -4,18 +4,18 @@ import math
 
 import numpy as np
 
+from elite_tf.conversion.interpreters.micro import run_micro
+from elite_tf.conversion.tflite.inspect import Inspection, inspect
+from elite_tf.data.preprocess import CROP_MARGIN
 from elite_tf.errors import ConfigError
-from elite_tf.export.inspect import Inspection, inspect
-from elite_tf.firmware import emission, resolver
+from elite_tf.firmware import codegen, resolver
 from elite_tf.firmware.generate import Generated, input_codes
-from elite_tf.interpreters.micro import run_micro
-from elite_tf.preprocess import CROP_MARGIN
 
 _NUMBERS_A_LINE = 20
 
 
 def generate(
-    model: bytes, labels: tuple[str, ...], origin: str, crop: bool = False
+  model: bytes, labels: tuple[str, ...], origin: str, crop: bool = False
 ) -> Generated:
   """Makes the sources of a network that an interpreter runs.
 
@@ -38,27 +38,27 @@ def generate(
   outputs = math.prod(found.output.shape)
   if labels and len(labels) != outputs:
     raise ConfigError(
-        f"{outputs} outputs need as many labels. Received: {len(labels)}"
+      f"{outputs} outputs need as many labels. Received: {len(labels)}"
     )
   operators = resolver.header(found.operators)
   arena = arena_bytes(model, found)
   comment = f"/* {origin.replace('*/', '* /')} */\n"
   margin = CROP_MARGIN if crop else 0
   files = {
-      "model.h": comment + _header(found, arena, margin),
-      "model_data.h": _data_header(len(model)),
-      "model_data.cc": comment + _data(model, found),
-      "resolver.h": operators,
-      "labels.h": emission.labels_header(
-          labels or tuple(str(i) for i in range(outputs))
-      ),
+    "model.h": comment + _header(found, arena, margin),
+    "model_data.h": _data_header(len(model)),
+    "model_data.cc": comment + _data(model, found),
+    "resolver.h": operators,
+    "labels.h": codegen.labels_header(
+      labels or tuple(str(i) for i in range(outputs))
+    ),
   }
   return Generated(
-      files=files,
-      layers=(),
-      constant_bytes=len(model),
-      buffer_bytes=arena,
-      streamed=0,
+    files=files,
+    layers=(),
+    constant_bytes=len(model),
+    buffer_bytes=arena,
+    streamed=0,
   )
 
 
@@ -72,19 +72,19 @@ def arena_bytes(model: bytes, found: Inspection) -> int:
 def _require_int8(found: Inspection) -> None:
   if found.float_tensors:
     raise ConfigError(
-        "The firmware computes in int8 alone; quantize the network to int8."
-        f" Received: floating-point tensors {', '.join(found.float_tensors)}"
+      "The firmware computes in int8 alone; quantize the network to int8."
+      f" Received: floating-point tensors {', '.join(found.float_tensors)}"
     )
   for what, tensor in (("input", found.input), ("output", found.output)):
     if tensor.dtype != "int8":
       raise ConfigError(
-          f"The network's {what} must be int8. Received: {tensor.dtype}"
+        f"The network's {what} must be int8. Received: {tensor.dtype}"
       )
   shape = found.input.shape
   if len(shape) != 4 or shape[0] != 1 or shape[1] != shape[2]:
     raise ConfigError(
-        "The network's input must be one square image, (1, size, size,"
-        f" channels). Received: {list(shape)}"
+      "The network's input must be one square image, (1, size, size,"
+      f" channels). Received: {list(shape)}"
     )
 
 
@@ -191,15 +191,15 @@ extern const unsigned char elite_model_data[{count}];
 def _data(model: bytes, found: Inspection) -> str:
   codes = input_codes(found.input.scale, found.input.zero_point).tolist()
   return (
-      '#include "model_data.h"\n\n#include "model.h"\n\n'
-      f"const int8_t elite_input_codes[256] = {{\n{_lines(codes)}}};\n\n"
-      f"alignas(16) const unsigned char elite_model_data[{len(model)}] = {{\n"
-      f"{_lines(model)}}};\n"
+    '#include "model_data.h"\n\n#include "model.h"\n\n'
+    f"const int8_t elite_input_codes[256] = {{\n{_lines(codes)}}};\n\n"
+    f"alignas(16) const unsigned char elite_model_data[{len(model)}] = {{\n"
+    f"{_lines(model)}}};\n"
   )
 
 
 def _lines(numbers) -> str:
   return "".join(
-      f"    {','.join(map(str, numbers[start : start + _NUMBERS_A_LINE]))},\n"
-      for start in range(0, len(numbers), _NUMBERS_A_LINE)
+    f"    {','.join(map(str, numbers[start : start + _NUMBERS_A_LINE]))},\n"
+    for start in range(0, len(numbers), _NUMBERS_A_LINE)
   )

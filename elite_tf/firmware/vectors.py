@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from elite_tf.conversion.interpreters.micro import run_micro
+from elite_tf.conversion.tflite.inspect import inspect
+from elite_tf.data.preprocess import resize
 from elite_tf.errors import ConfigError
-from elite_tf.export.inspect import inspect
 from elite_tf.firmware.generate import input_codes
-from elite_tf.interpreters.micro import run_micro
-from elite_tf.preprocess import resize
 
 # In the first four bytes of every file: "ELIT", least significant byte first.
 MAGIC = 0x54494C45
@@ -31,7 +31,7 @@ class Pictures:
       different sizes.
     labels: Whole numbers (n,).
     crop: Whether the network sees their centres alone, as
-      `elite_tf.preprocess.central_square` has it.
+      `elite_tf.data.preprocess.central_square` has it.
   """
 
   images: np.ndarray | Sequence[np.ndarray]
@@ -40,7 +40,7 @@ class Pictures:
 
 
 def vectors(
-    model: bytes, pictures: Pictures | None, count: int = VECTORS
+  model: bytes, pictures: Pictures | None, count: int = VECTORS
 ) -> bytes:
   """Returns the file of inputs and outputs.
 
@@ -83,8 +83,8 @@ def _inputs(model: bytes, pictures: Pictures, count: int) -> np.ndarray:
   chosen = pictures.images[:count]
   if height != width or chosen[0].shape[2] != channels:
     raise ConfigError(
-        "The network must take square images of the data's channels. Received:"
-        f" input {list(tensor.shape)}, images of {list(chosen[0].shape)}"
+      "The network must take square images of the data's channels. Received:"
+      f" input {list(tensor.shape)}, images of {list(chosen[0].shape)}"
     )
   codes = input_codes(tensor.scale, tensor.zero_point)
   return codes[resize(chosen, height, pictures.crop)]

@@ -13,7 +13,7 @@ from elite_tf.errors import ConfigError
 from elite_tf.firmware import common, fixed_point
 from elite_tf.firmware.common import Fields
 from elite_tf.firmware.graph import Operator, Tensor
-from elite_tf.firmware.stages import Rows
+from elite_tf.firmware.ir import Rows
 
 # The highest kernel of a depthwise convolution, as in depthwise.h.
 MOST_DEPTHWISE_ROWS = 16
@@ -22,28 +22,28 @@ Arrays = dict[str, np.ndarray]
 
 
 def convolution(
-    operator: Operator,
-    source: Tensor,
-    weights: Tensor,
-    bias: Tensor | None,
-    target: Tensor,
+  operator: Operator,
+  source: Tensor,
+  weights: Tensor,
+  bias: Tensor | None,
+  target: Tensor,
 ) -> tuple[Fields, Arrays, Rows]:
   """Returns fields, arrays and rows of CONV_2D."""
   if len(weights.shape) != 4 or weights.shape[3] != common.map_shape(source)[2]:
     raise ConfigError(
-        "weights must be (channels out, height, width, channels in), not"
-        f" grouped. Received: {list(weights.shape)} for an input of"
-        f" {list(source.shape)}"
+      "weights must be (channels out, height, width, channels in), not"
+      f" grouped. Received: {list(weights.shape)} for an input of"
+      f" {list(source.shape)}"
     )
   channels, height, width, _ = weights.shape
   fields, rows = common.window(
-      operator, source, target, height, width, channels
+    operator, source, target, height, width, channels
   )
   arrays = _weighted(
-      weights.data.reshape(channels, -1),
-      _factors(source, weights, target, 0),
-      bias,
-      fields["input_zero"],
+    weights.data.reshape(channels, -1),
+    _factors(source, weights, target, 0),
+    bias,
+    fields["input_zero"],
   )
   # The sum over all weights times what means 0 is taken off beforehand.
   arrays["bias"] = _less_zero(arrays, fields["input_zero"])
@@ -59,72 +59,72 @@ def column_bytes(fields: Fields, height: int) -> int:
   """
   one = fields["kernel_height"] == fields["kernel_width"] == 1
   padded = (
-      fields["pad_top"]
-      or fields["pad_left"]
-      or (height - 1) * fields["stride_y"] >= fields["in_height"]
-      or (fields["out_width"] - 1) * fields["stride_x"] >= fields["in_width"]
+    fields["pad_top"]
+    or fields["pad_left"]
+    or (height - 1) * fields["stride_y"] >= fields["in_height"]
+    or (fields["out_width"] - 1) * fields["stride_x"] >= fields["in_width"]
   )
   if one and not padded:
     return 0
   return 2 * (
-      fields["kernel_height"] * fields["kernel_width"] * fields["in_channels"]
+    fields["kernel_height"] * fields["kernel_width"] * fields["in_channels"]
   )
 
 
 def depthwise(
-    operator: Operator,
-    source: Tensor,
-    weights: Tensor,
-    bias: Tensor | None,
-    target: Tensor,
+  operator: Operator,
+  source: Tensor,
+  weights: Tensor,
+  bias: Tensor | None,
+  target: Tensor,
 ) -> tuple[Fields, Arrays, Rows]:
   """Returns fields, arrays and rows of DEPTHWISE_CONV_2D."""
   if len(weights.shape) != 4 or weights.shape[0] != 1:
     raise ConfigError(
-        "weights must be (1, height, width, channels). Received:"
-        f" {list(weights.shape)}"
+      "weights must be (1, height, width, channels). Received:"
+      f" {list(weights.shape)}"
     )
   _, height, width, channels = weights.shape
   if channels % common.map_shape(source)[2]:
     raise ConfigError(
-        f"{common.map_shape(source)[2]} input channels cannot have {channels} output"
-        " channels"
+      f"{common.map_shape(source)[2]} input channels cannot have {channels} output"
+      " channels"
     )
   if height > MOST_DEPTHWISE_ROWS:
     raise ConfigError(
-        f"a kernel must have at most {MOST_DEPTHWISE_ROWS} rows. Received:"
-        f" {height}"
+      f"a kernel must have at most {MOST_DEPTHWISE_ROWS} rows. Received:"
+      f" {height}"
     )
   fields, rows = common.window(
-      operator, source, target, height, width, channels
+    operator, source, target, height, width, channels
   )
   arrays = _weighted(
-      weights.data.reshape(-1, channels).T,
-      _factors(source, weights, target, 3),
-      bias,
-      fields["input_zero"],
+    weights.data.reshape(-1, channels).T,
+    _factors(source, weights, target, 3),
+    bias,
+    fields["input_zero"],
   )
   arrays["weights"] = np.ascontiguousarray(arrays["weights"].T)
   return fields, arrays, rows
 
 
 def fully_connected(
-    operator: Operator,
-    source: Tensor,
-    weights: Tensor,
-    bias: Tensor | None,
-    target: Tensor,
+  operator: Operator,
+  source: Tensor,
+  weights: Tensor,
+  bias: Tensor | None,
+  target: Tensor,
 ) -> tuple[Fields, Arrays]:
   """Returns fields and arrays of FULLY_CONNECTED, as a convolution."""
   if operator.options["weights_format"] != "DEFAULT":
     raise ConfigError(
-        "weights must be in the plain format. Received:"
-        f" {operator.options['weights_format']}"
+      "weights must be in the plain format. Received:"
+      f" {operator.options['weights_format']}"
     )
   if len(weights.shape) != 2 or math.prod(source.shape) % weights.shape[1]:
     raise ConfigError(
-        f"weights must be (outputs, inputs). Received: {list(weights.shape)}"
-        f" for an input of {list(source.shape)}"
+      f"weights must be (outputs, inputs). Received: {list(weights.shape)}"
+      f" for an input of {list(source.shape)}"
     )
   outputs, inputs = weights.shape
   pixels = math.prod(source.shape) // inputs
@@ -132,20 +132,20 @@ def fully_connected(
     raise ConfigError(f"its output cannot be {list(target.shape)}")
   low, high = common.limits(operator, target)
   fields = {
-      "in_height": 1,
-      "in_width": pixels,
-      "in_channels": inputs,
-      "in_rows": 1,
-      "out_width": pixels,
-      "out_channels": outputs,
-      **dict.fromkeys(("kernel_height", "kernel_width"), 1),
-      **dict.fromkeys(("stride_y", "stride_x"), 1),
-      **dict.fromkeys(("dilation_y", "dilation_x"), 1),
-      **dict.fromkeys(("pad_top", "pad_left"), 0),
-      "input_zero": source.zero_points[0],
-      "output_zero": target.zero_points[0],
-      "low": low,
-      "high": high,
+    "in_height": 1,
+    "in_width": pixels,
+    "in_channels": inputs,
+    "in_rows": 1,
+    "out_width": pixels,
+    "out_channels": outputs,
+    **dict.fromkeys(("kernel_height", "kernel_width"), 1),
+    **dict.fromkeys(("stride_y", "stride_x"), 1),
+    **dict.fromkeys(("dilation_y", "dilation_x"), 1),
+    **dict.fromkeys(("pad_top", "pad_left"), 0),
+    "input_zero": source.zero_points[0],
+    "output_zero": target.zero_points[0],
+    "low": low,
+    "high": high,
   }
   factors = _factors(source, weights, target, 0)
   if len(weights.scales) == 1:
@@ -158,16 +158,16 @@ def fully_connected(
 
 
 def _factors(
-    source: Tensor, weights: Tensor, target: Tensor, axis: int
+  source: Tensor, weights: Tensor, target: Tensor, axis: int
 ) -> list[float]:
   """Returns the real factor of every output channel."""
   channels = weights.shape[axis]
   if len(weights.scales) not in (1, channels) or (
-      len(weights.scales) > 1 and weights.axis != axis
+    len(weights.scales) > 1 and weights.axis != axis
   ):
     raise ConfigError(
-        "weights must have one scale, or one for every output channel."
-        f" Received: {len(weights.scales)} of axis {weights.axis}"
+      "weights must have one scale, or one for every output channel."
+      f" Received: {len(weights.scales)} of axis {weights.axis}"
     )
   if weights.dtype != "int8" or any(weights.zero_points):
     raise ConfigError("weights must be int8 with zero point 0")
@@ -176,10 +176,10 @@ def _factors(
 
 
 def _weighted(
-    weights: np.ndarray,
-    factors: list[float],
-    bias: Tensor | None,
-    input_zero: int,
+  weights: np.ndarray,
+  factors: list[float],
+  bias: Tensor | None,
+  input_zero: int,
 ) -> Arrays:
   """Returns the arrays of weights (outputs, inputs of each)."""
   channels = len(weights)
@@ -187,8 +187,8 @@ def _weighted(
   if bias is not None:
     if bias.data is None or bias.dtype != "int32" or bias.data.size != channels:
       raise ConfigError(
-          f"its bias must be {channels} constant numbers of int32. Received:"
-          f" {bias.dtype}, {list(bias.shape)}"
+        f"its bias must be {channels} constant numbers of int32. Received:"
+        f" {bias.dtype}, {list(bias.shape)}"
       )
     added = bias.data.reshape(-1)
   weights = weights.astype(np.int64)
@@ -201,10 +201,10 @@ def _weighted(
   # What a factor makes nothing of is nothing from the start.
   dead = [fixed_point.quantize_factor(factor)[0] == 0 for factor in factors]
   return {
-      "weights": np.where(np.c_[dead], 0, weights).astype(np.int8),
-      "bias": np.where(dead, 0, added).astype(np.int32),
-      "multiplier": np.array([pair[0] for pair in pairs], np.int32),
-      "shift": np.array([pair[1] for pair in pairs], np.int8),
+    "weights": np.where(np.c_[dead], 0, weights).astype(np.int8),
+    "bias": np.where(dead, 0, added).astype(np.int32),
+    "multiplier": np.array([pair[0] for pair in pairs], np.int32),
+    "shift": np.array([pair[1] for pair in pairs], np.int8),
   }
 
 

@@ -10,14 +10,14 @@ import json
 import sys
 from pathlib import Path
 
-from elite_tf.command import run
 from elite_tf.errors import ConfigError
-from elite_tf.run_folder import RunFolder
+from elite_tf.runs.folder import RunFolder
+from elite_tf.system.cli import run
 
 
 def define_flags() -> None:
   """Defines the command's flags."""
-  from absl import flags  # pylint: disable=g-import-not-at-top
+  from absl import flags
 
   flags.DEFINE_string("run_dir", "", "Folder of the search.")
   flags.DEFINE_enum(
@@ -28,7 +28,7 @@ def define_flags() -> None:
 
 def main() -> int:
   """Runs the command; flags are parsed."""
-  from absl import flags  # pylint: disable=g-import-not-at-top
+  from absl import flags
 
   values = flags.FLAGS
   if not values.run_dir:
@@ -37,15 +37,15 @@ def main() -> int:
   if not folder.config.is_file():
     raise ConfigError(f"--run_dir={folder.path} holds no search")
   # Drawing takes half a second to load.
-  from elite_tf.report import page  # pylint: disable=g-import-not-at-top
+  from elite_tf.report import page
 
   written = page.write(folder)
   if values.format == "json":
     print(json.dumps(written))
   else:
     print(
-        f"{written['page']}: {written['state']}, {written['champions']}"
-        f" champions, {written['bytes']:,} bytes"
+      f"{written['page']}: {written['state']}, {written['champions']}"
+      f" champions, {written['bytes']:,} bytes"
     )
   return 0
 

@@ -20,11 +20,11 @@ def standings(group: Group) -> list[list[tuple[str, float | None]]]:
   columns = []
   for played in group.rounds:
     names = sorted(
-        played.scores,
-        key=lambda name: (
-            name in played.eliminated,
-            -(played.scores[name] or 0.0),
-        ),
+      played.scores,
+      key=lambda name: (
+        name in played.eliminated,
+        -(played.scores[name] or 0.0),
+      ),
     )
     columns.append([(name, played.scores[name]) for name in names])
   return columns
@@ -63,8 +63,8 @@ def draw_bracket(group: Group, prefix: str) -> str:
       for following in places[number + 1 : number + 2]:
         _connect(axes, right, row, following, name)
   label = f"Bracket of group {group.number}: " + "; ".join(
-      f"round {played.round} eliminates {', '.join(played.eliminated)}"
-      for played in group.rounds
+    f"round {played.round} eliminates {', '.join(played.eliminated)}"
+    for played in group.rounds
   )
   return drawn.to_svg(f"bracket-{group.number}", label)
 
@@ -98,9 +98,9 @@ def _connect(axes, end, row, following, name) -> None:
     return
   there = following[name]
   axes.plot(
-      [end + 4, end + 8, end + WAY - 8, end + WAY - 4],
-      [row, row, there, there],
-      color=ACCENT if len(following) == 1 else GRID,
-      linewidth=1.6,
-      solid_capstyle="round",
+    [end + 4, end + 8, end + WAY - 8, end + WAY - 4],
+    [row, row, there, there],
+    color=ACCENT if len(following) == 1 else GRID,
+    linewidth=1.6,
+    solid_capstyle="round",
   )

@@ -2,17 +2,18 @@
 
 import json
 
-from elite_tf import boards, predictions
-from elite_tf.boards import Limits, shortfall
+from elite_tf.conversion.verify import predictions
 from elite_tf.errors import ConfigError
-from elite_tf.fitting import Needs, arena_needed, measured_shortfall
-from elite_tf.memory import CODE_BYTES, Memory
+from elite_tf.hardware import boards
+from elite_tf.hardware.boards import Limits, shortfall
+from elite_tf.hardware.fit import Needs, arena_needed, measured_shortfall
+from elite_tf.hardware.memory import CODE_BYTES, Memory
 from elite_tf.report.facts import Champion, Fit
-from elite_tf.run_folder import RunFolder
+from elite_tf.runs.folder import RunFolder
 
 
 def read_champion(
-    folder: RunFolder, row: dict, memory: Memory | None
+  folder: RunFolder, row: dict, memory: Memory | None
 ) -> Champion:
   """Returns a champion with what its folder holds; what is missing is noted.
 
@@ -46,24 +47,24 @@ def read_champion(
     notes.append(str(error))
   if kept is None or not confusion:
     notes.append(
-        "Not all of its answers to the test split were kept: versions before"
-        " 0.2 kept none."
+      "Not all of its answers to the test split were kept: versions before"
+      " 0.2 kept none."
     )
   return Champion(
-      row,
-      labels,
-      confusion,
-      kind,
-      kept,
-      _fits(row, memory),
-      tuple(notes),
+    row,
+    labels,
+    confusion,
+    kind,
+    kept,
+    _fits(row, memory),
+    tuple(notes),
   )
 
 
 def kind_of(row: dict) -> str:
   """Returns what a champion's numbers are: int8, int16x8 or float."""
   return row.get("kind") or (
-      "float" if row["test_accuracy_int8"] is None else "int8"
+    "float" if row["test_accuracy_int8"] is None else "int8"
   )
 
 
@@ -78,7 +79,7 @@ def _lines(path) -> tuple[str, ...]:
 def printable(text: str) -> str:
   """Returns text without what neither XML nor a person can read."""
   return "".join(
-      c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
+    c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
   )
 
 
@@ -106,10 +107,10 @@ def measured(row: dict, memory: Memory | None, limits: Limits):
   if memory is not None and kind_of(row) == "int8":
     needs = Needs(memory, None, shortfall(limits, 0, 0))
     return measured_shortfall(
-        needs, limits, row["tflite_bytes"], row["arena_bytes"]
+      needs, limits, row["tflite_bytes"], row["arena_bytes"]
     )
   return shortfall(
-      limits,
-      row["tflite_bytes"] + CODE_BYTES,
-      arena_needed(row["arena_bytes"]),
+    limits,
+    row["tflite_bytes"] + CODE_BYTES,
+    arena_needed(row["arena_bytes"]),
   )

@@ -10,7 +10,7 @@ from elite_tf.report.drawing import ACCENT, MUTED, SECOND, THIRD, Drawing
 from elite_tf.report.facts import Champion, Network, Run
 from elite_tf.report.pareto import front
 
-PUBLISHED = Path(__file__).parents[1] / "data" / "published_models.csv"
+PUBLISHED = Path(__file__).parent / "published_models.csv"
 
 # What the published models were measured on has so many classes.
 IMAGENET_CLASSES = 1000
@@ -74,7 +74,7 @@ def same_epoch_points(run: Run, cost: Cost) -> list[Point]:
   the int8 network's, which is what is predicted.
   """
   if cost.key == "arena" and any(
-      kind_of(champion.row) != "int8" for champion in run.champions
+    kind_of(champion.row) != "int8" for champion in run.champions
   ):
     return []
   epochs = run.settings["round_epochs"]
@@ -90,8 +90,8 @@ def same_epoch_points(run: Run, cost: Cost) -> list[Point]:
 def champion_points(run: Run, cost: Cost) -> list[Point]:
   """Returns the champions at the end of their training, by validation."""
   points = [
-      Point(c.name, cost.of_champion(c), c.row["val_accuracy"])
-      for c in run.champions
+    Point(c.name, cost.of_champion(c), c.row["val_accuracy"])
+    for c in run.champions
   ]
   return [point for point in points if point.cost is not None]
 
@@ -115,19 +115,19 @@ def _draw(cost: Cost, all_: list[Point], champions: list[Point]) -> str:
   axes.set_xlabel(cost.label)
   axes.set_ylabel("validation accuracy, %")
   label = (
-      f"Validation accuracy against {cost.label}: {len(all_)} candidates after"
-      f" the first round and {len(champions)} champions at the end."
+    f"Validation accuracy against {cost.label}: {len(all_)} candidates after"
+    f" the first round and {len(champions)} champions at the end."
   )
   return drawn.to_svg(f"cost-{cost.key}", label)
 
 
 def _scatter(
-    drawn: Drawing,
-    points: list[Point],
-    colour: str,
-    size: float,
-    line: str,
-    marker: str = "o",
+  drawn: Drawing,
+  points: list[Point],
+  colour: str,
+  size: float,
+  line: str,
+  marker: str = "o",
 ) -> None:
   """Draws points and the Pareto front among them."""
   if not points:
@@ -136,21 +136,21 @@ def _scatter(
   best = [points[n] for n in front([(p.cost, p.accuracy) for p in points])]
   if len(best) > 1:
     axes.plot(
-        [p.cost for p in best],
-        [100 * p.accuracy for p in best],
-        line,
-        color=colour,
-        linewidth=1.5,
-        zorder=1,
+      [p.cost for p in best],
+      [100 * p.accuracy for p in best],
+      line,
+      color=colour,
+      linewidth=1.5,
+      zorder=1,
     )
   marks = axes.scatter(
-      [p.cost for p in points],
-      [100 * p.accuracy for p in points],
-      s=size,
-      c=colour,
-      marker=marker,
-      linewidths=0,
-      zorder=2,
+    [p.cost for p in points],
+    [100 * p.accuracy for p in points],
+    s=size,
+    c=colour,
+    marker=marker,
+    linewidths=0,
+    zorder=2,
   )
   drawn.tell(marks, [_words(point) for point in points])
 
@@ -174,14 +174,14 @@ def load_published(path: Path = PUBLISHED) -> list[Published]:
   """Returns the models of the paper's Table 5, which its figures draw."""
   with open(path, encoding="utf-8", newline="") as file:
     return [
-        Published(
-            row["name"],
-            row["family"],
-            float(row["params_M"]),
-            float(row["macs_M"]),
-            float(row["top1"]),
-        )
-        for row in csv.DictReader(file)
+      Published(
+        row["name"],
+        row["family"],
+        float(row["params_M"]),
+        float(row["macs_M"]),
+        float(row["top1"]),
+      )
+      for row in csv.DictReader(file)
     ]
 
 
@@ -198,20 +198,20 @@ def _draw_published(run: Run, cost: Cost) -> str:
   models = load_published()
   for family, (colour, marker) in styles.items():
     points = [
-        Point(model.name, getattr(model, cost.key), model.top1 / 100)
-        for model in models
-        if model.family == family
+      Point(model.name, getattr(model, cost.key), model.top1 / 100)
+      for model in models
+      if model.family == family
     ]
     _scatter(drawn, points, colour, 24, ":", marker)
   points = [
-      Point(c.name, cost.of_champion(c), c.row["test_accuracy_float"])
-      for c in run.champions
+    Point(c.name, cost.of_champion(c), c.row["test_accuracy_float"])
+    for c in run.champions
   ]
   _scatter(drawn, points, ACCENT, 64, "-", "D")
   axes = drawn.axes
   axes.set_xlabel(cost.label)
   axes.set_ylabel("top-1, %")
   label = (
-      f"Champions' test accuracy against {cost.label}, among published ones."
+    f"Champions' test accuracy against {cost.label}, among published ones."
   )
   return drawn.to_svg(f"published-{cost.key}", label)

@@ -3,23 +3,23 @@
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
 from elite_tf.report.drawing import (
-    ACCENT,
-    FOURTH,
-    GRID,
-    MUTED,
-    SECOND,
-    THIRD,
-    Drawing,
+  ACCENT,
+  FOURTH,
+  GRID,
+  MUTED,
+  SECOND,
+  THIRD,
+  Drawing,
 )
 from elite_tf.report.facts import Group, Run
 
 # Colour and dashes by the round that eliminated a candidate; told apart without
 # the colours, too.
 BY_ROUND = (
-    (MUTED, (1, 1.6)),
-    (THIRD, (4, 1.6)),
-    (SECOND, (7, 1.8)),
-    (FOURTH, (4, 1.4, 1, 1.4)),
+  (MUTED, (1, 1.6)),
+  (THIRD, (4, 1.6)),
+  (SECOND, (7, 1.8)),
+  (FOURTH, (4, 1.4, 1, 1.4)),
 )
 
 
@@ -36,27 +36,27 @@ def draw_curves(run: Run, group: Group) -> str:
     out = group.out_in(name)
     colour, dashes, width = _look(group, name, out)
     (line,) = axes.plot(
-        [epoch.epoch for epoch in history],
-        [100 * epoch.val_accuracy for epoch in history],
-        color=colour,
-        linewidth=width,
-        marker="x" if out and name != group.champion else "o",
-        markersize=3.5,
-        markevery=[-1],
-        zorder=2 + (name == group.champion),
+      [epoch.epoch for epoch in history],
+      [100 * epoch.val_accuracy for epoch in history],
+      color=colour,
+      linewidth=width,
+      marker="x" if out and name != group.champion else "o",
+      markersize=3.5,
+      markevery=[-1],
+      zorder=2 + (name == group.champion),
     )
     if dashes:
       line.set_dashes(dashes)
     drawn.tell(line, [f"{name}: {_fate(group, name, out)}"])
   rounds = [
-      played.round * run.settings["round_epochs"] for played in group.rounds
+    played.round * run.settings["round_epochs"] for played in group.rounds
   ]
   for epoch in rounds:
     axes.axvline(epoch, color=GRID, linewidth=1.2, zorder=0)
   _epochs(axes, longest, rounds)
   axes.set_ylabel("validation accuracy, %")
   label = (
-      f"Validation accuracy by epoch of the candidates of group {group.number}"
+    f"Validation accuracy by epoch of the candidates of group {group.number}"
   )
   return drawn.to_svg(f"curves-{group.number}", label)
 

@@ -28,14 +28,14 @@ SECOND = "#010208"
 THIRD = "#010209"
 FOURTH = "#01020a"
 _VARIABLES = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    GRID: "var(--grid)",
-    SURFACE: "var(--surface)",
-    ACCENT: "var(--accent)",
-    SECOND: "var(--second)",
-    THIRD: "var(--third)",
-    FOURTH: "var(--fourth)",
+  INK: "var(--ink)",
+  MUTED: "var(--muted)",
+  GRID: "var(--grid)",
+  SURFACE: "var(--surface)",
+  ACCENT: "var(--accent)",
+  SECOND: "var(--second)",
+  THIRD: "var(--third)",
+  FOURTH: "var(--fourth)",
 }
 
 # Figures are as wide as a phone's screen, in pixels, and stand side by side on
@@ -44,30 +44,30 @@ WIDTH = 360
 HEIGHT = 260
 
 _STYLE = {
-    "axes.edgecolor": GRID,
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.labelcolor": MUTED,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.axisbelow": True,
-    "figure.facecolor": "none",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # Comes with matplotlib.
-    "font.size": 11.5,
-    "grid.color": GRID,
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "elite_tf",
-    "text.color": INK,
-    "text.parse_math": False,  # Class names are text, with their dollars.
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
+  "axes.edgecolor": GRID,
+  "axes.facecolor": "none",
+  "axes.grid": True,
+  "axes.labelcolor": MUTED,
+  "axes.spines.right": False,
+  "axes.spines.top": False,
+  "axes.axisbelow": True,
+  "figure.facecolor": "none",
+  "font.family": "sans-serif",
+  "font.sans-serif": ["DejaVu Sans"],  # Comes with matplotlib.
+  "font.size": 11.5,
+  "grid.color": GRID,
+  "grid.linewidth": 0.6,
+  "legend.frameon": False,
+  "svg.fonttype": "none",
+  "svg.hashsalt": "elite_tf",
+  "text.color": INK,
+  "text.parse_math": False,  # Class names are text, with their dollars.
+  "xtick.color": MUTED,
+  "ytick.color": MUTED,
+  "xtick.major.size": 0,
+  "ytick.major.size": 0,
+  "xtick.minor.size": 0,
+  "ytick.minor.size": 0,
 }
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -90,10 +90,10 @@ class Drawing:
   """
 
   def __init__(
-      self,
-      width: float = WIDTH,
-      height: float = HEIGHT,
-      bare: bool = False,
+    self,
+    width: float = WIDTH,
+    height: float = HEIGHT,
+    bare: bool = False,
   ):
     """Makes an empty figure; to be used within `style`.
 
@@ -125,7 +125,7 @@ class Drawing:
     """
     out = StringIO()
     self.figure.savefig(
-        out, format="svg", metadata={"Date": None, "Creator": None}
+      out, format="svg", metadata={"Date": None, "Creator": None}
     )
     return _cleaned(out.getvalue(), name, label, self._titles)
 
@@ -143,7 +143,7 @@ def style() -> Iterator[None]:
 
 
 def _cleaned(
-    svg: str, name: str, label: str, titles: Sequence[Sequence[str]]
+  svg: str, name: str, label: str, titles: Sequence[Sequence[str]]
 ) -> str:
   """Returns matplotlib's SVG as an element of a page."""
   ElementTree.register_namespace("", _SVG)
@@ -162,10 +162,10 @@ def _cleaned(
     _clean_element(element, name, used)
   width, height = (float(v) for v in root.get("viewBox").split()[2:])
   attributes = {
-      "viewBox": f"0 0 {width:g} {height:g}",
-      "style": f"--natural:{width:.0f}px;max-width:{1.25 * width:.0f}px",
-      "role": "img",
-      "aria-label": label,
+    "viewBox": f"0 0 {width:g} {height:g}",
+    "style": f"--natural:{width:.0f}px;max-width:{1.25 * width:.0f}px",
+    "role": "img",
+    "aria-label": label,
   }
   root.attrib.clear()
   root.attrib.update(attributes)
@@ -213,7 +213,7 @@ def _references(root: ElementTree.Element) -> set[str]:
 
 
 def _clean_element(
-    element: ElementTree.Element, name: str, used: set[str]
+  element: ElementTree.Element, name: str, used: set[str]
 ) -> None:
   """Shortens numbers, names ids after the figure, takes the page's colours."""
   number = element.attrib.pop("id", "")

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from elite_tf.run_folder import RunFolder
+from elite_tf.runs.folder import RunFolder
 
 
 def write_or_say(
-    folder: RunFolder, say: Callable[[str], None], stopped: str = ""
+  folder: RunFolder, say: Callable[[str], None], stopped: str = ""
 ) -> None:
   """Writes the page of a search that ends; says in one line if it cannot.
 
@@ -19,12 +19,12 @@ def write_or_say(
   """
   try:
     # Only now: drawing takes half a second to load.
-    from elite_tf.report import page  # pylint: disable=g-import-not-at-top
+    from elite_tf.report import page
 
     page.write(folder, at_work=False, stopped=stopped)
-  except Exception as error:  # pylint: disable=broad-except
+  except Exception as error:
     reason = " ".join(str(error).split())[:200]
     say(
-        f"{folder.path}: report.html was not written ({type(error).__name__}:"
-        f" {reason}); nothing else is missing"
+      f"{folder.path}: report.html was not written ({type(error).__name__}:"
+      f" {reason}); nothing else is missing"
     )

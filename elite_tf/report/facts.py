@@ -3,10 +3,10 @@
 import dataclasses
 import enum
 
-from elite_tf.memory import Memory
-from elite_tf.predictions import Predictions
-from elite_tf.spec import Epoch
-from elite_tf.tournament import Round
+from elite_tf.conversion.verify.predictions import Predictions
+from elite_tf.hardware.memory import Memory
+from elite_tf.tournament.bracket import Round
+from elite_tf.types import Epoch
 
 
 class State(enum.StrEnum):

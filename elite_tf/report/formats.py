@@ -10,7 +10,7 @@ import math
 
 from markupsafe import Markup
 
-from elite_tf.progress import duration
+from elite_tf.system.text import duration
 
 # Stands where nothing was measured.
 NOTHING = Markup('<span class="none" title="not known">\N{EN DASH}</span>')

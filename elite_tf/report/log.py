@@ -3,8 +3,8 @@
 import dataclasses
 from pathlib import Path
 
-from elite_tf import journal
-from elite_tf.spec import Epoch, Outcome
+from elite_tf.runs import journal
+from elite_tf.types import Epoch, Outcome
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +42,9 @@ def read_log(path: Path) -> Log:
     elif kind == "champion":
       champions.append(event)
   return Log(
-      outcomes,
-      {name: _from_the_first(known) for name, known in found.items()},
-      tuple(champions),
+    outcomes,
+    {name: _from_the_first(known) for name, known in found.items()},
+    tuple(champions),
   )
 
 

@@ -6,7 +6,7 @@ import io
 
 from matplotlib.patches import Rectangle
 
-from elite_tf import preprocess
+from elite_tf.data import preprocess
 from elite_tf.report.drawing import ACCENT, INK, MUTED, SECOND, Drawing
 from elite_tf.report.facts import Champion
 
@@ -56,10 +56,10 @@ def label_of(champion: Champion, number: int) -> str:
 def worst_pairs(champion: Champion, count: int = PAIRS) -> list[Pair]:
   """Returns the classes confused most often, most often first."""
   found = [
-      Pair(label_of(champion, truth), label_of(champion, answer), n, sum(row))
-      for truth, row in enumerate(champion.confusion)
-      for answer, n in enumerate(row)
-      if n and truth != answer
+    Pair(label_of(champion, truth), label_of(champion, answer), n, sum(row))
+    for truth, row in enumerate(champion.confusion)
+    for answer, n in enumerate(row)
+    if n and truth != answer
   ]
   return sorted(found, key=lambda pair: -pair.count)[:count]
 
@@ -70,14 +70,14 @@ def worst_mistakes(champion: Champion) -> list[Mistake]:
   if kept is None:
     return []
   return [
-      Mistake(
-          _data_uri(image),
-          label_of(champion, int(kept.labels[position])),
-          label_of(champion, int(kept.answers[position])),
-          float(kept.probabilities[position]),
-          position,
-      )
-      for position, image in zip(kept.mistakes.tolist(), kept.images)
+    Mistake(
+      _data_uri(image),
+      label_of(champion, int(kept.labels[position])),
+      label_of(champion, int(kept.answers[position])),
+      float(kept.probabilities[position]),
+      position,
+    )
+    for position, image in zip(kept.mistakes.tolist(), kept.images)
   ]
 
 
@@ -119,8 +119,8 @@ def draw_confusion(champion: Champion, name: str) -> str | None:
         _cell(drawn, champion, truth, answer, count, sum(row), written)
   _ticks(axes, champion, classes, written)
   label = (
-      f"Confusion matrix of {champion.name}: {sum(map(sum, matrix))} test"
-      f" images of {classes} classes, rows by truth, columns by answer."
+    f"Confusion matrix of {champion.name}: {sum(map(sum, matrix))} test"
+    f" images of {classes} classes, rows by truth, columns by answer."
   )
   return drawn.to_svg(name, label)
 
@@ -135,11 +135,11 @@ def _cell(drawn, champion, truth, answer, count, images, written) -> None:
   )  # fmt: skip
   axes.add_patch(cell)
   drawn.tell(
-      cell,
-      [
-          f"{label_of(champion, truth)} answered as"
-          f" {label_of(champion, answer)}: {count} of {images}"
-      ],
+    cell,
+    [
+      f"{label_of(champion, truth)} answered as"
+      f" {label_of(champion, answer)}: {count} of {images}"
+    ],
   )
   if written:
     axes.text(

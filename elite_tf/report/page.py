@@ -7,31 +7,27 @@ import jinja2
 from markupsafe import Markup
 
 import elite_tf
-from elite_tf.files import write_file
 from elite_tf.report import formats
 from elite_tf.report.brackets import draw_bracket, standings
 from elite_tf.report.costs import draw_costs, draw_published
 from elite_tf.report.curves import draw_curves
 from elite_tf.report.drawing import style
 from elite_tf.report.facts import Run, State
-from elite_tf.report.mistakes import (
-    draw_confusion,
-    worst_mistakes,
-    worst_pairs,
-)
+from elite_tf.report.mistakes import draw_confusion, worst_mistakes, worst_pairs
 from elite_tf.report.names import prefix_of
 from elite_tf.report.reading import read_run
 from elite_tf.report.tradeoff import AXES, draw_kept, draw_levels, kept
-from elite_tf.run_folder import RunFolder
-from elite_tf.settings import Settings
+from elite_tf.runs.folder import RunFolder
+from elite_tf.runs.settings import Settings
+from elite_tf.system.atomic_files import write_file
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parent
 
 FILE = "report.html"
 
 
 def write(
-    folder: RunFolder, at_work: bool | None = None, stopped: str = ""
+  folder: RunFolder, at_work: bool | None = None, stopped: str = ""
 ) -> dict:
   """Writes the page of a search into its folder, and nothing else.
 
@@ -52,41 +48,41 @@ def write(
   path = folder.path / FILE
   write_file(path, text)
   return {
-      "page": str(path),
-      "state": str(run.state),
-      "champions": len(run.champions),
-      "bytes": len(text.encode()),
+    "page": str(path),
+    "state": str(run.state),
+    "champions": len(run.champions),
+    "bytes": len(text.encode()),
   }
 
 
 def render(run: Run) -> str:
   """Returns the page of a search."""
   environment = jinja2.Environment(
-      loader=jinja2.FileSystemLoader(DATA),
-      autoescape=True,
-      undefined=jinja2.StrictUndefined,
-      trim_blocks=True,
-      lstrip_blocks=True,
+    loader=jinja2.FileSystemLoader(DATA),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
   )
   environment.filters.update(formats.FILTERS)
   environment.globals["pointer"] = formats.pointer
   with style():
     shown = _figures(run)
   return environment.get_template("report.html.jinja").render(
-      run=run,
-      state=State,
-      style=Markup((DATA / "report.css").read_text("utf-8")),
-      title=run.data.get("name") or run.settings["data"],
-      version=elite_tf.__version__,
-      prefix=_prefix(run),
-      rounds=max((len(group.rounds) for group in run.groups), default=0),
-      best=_best(run),
-      standings=standings,
-      worst_pairs=worst_pairs,
-      left_out=left_out(run),
-      commands=commands(run),
-      changed=changed(run),
-      **shown,
+    run=run,
+    state=State,
+    style=Markup((DATA / "report.css").read_text("utf-8")),
+    title=run.data.get("name") or run.settings["data"],
+    version=elite_tf.__version__,
+    prefix=_prefix(run),
+    rounds=max((len(group.rounds) for group in run.groups), default=0),
+    best=_best(run),
+    standings=standings,
+    worst_pairs=worst_pairs,
+    left_out=left_out(run),
+    commands=commands(run),
+    changed=changed(run),
+    **shown,
   )
 
 
@@ -109,33 +105,30 @@ def _figures(run: Run) -> dict:
   ratios = {axis.title: kept(run, axis) for axis in AXES} if planned else {}
   has_kept = any(ratios.values())
   return {
-      "costs": _svgs(draw_costs(run)),
-      "published": _svgs(draw_published(run)),
-      "brackets": {
-          group.number: Markup(draw_bracket(group, prefix))
-          for group in run.groups
-      },
-      "curves": {
-          group.number: Markup(draw_curves(run, group))
-          for group in run.groups
-          if any(run.histories.get(name) for name in group.candidates)
-      },
-      "levels": _svgs(draw_levels(run, axis) for axis in AXES)
-      if planned and run.groups
-      else [],
-      "kept": Markup(draw_kept(run)) if has_kept else "",
-      "means": {
-          title: sum(values) / len(values) - 1
-          for title, values in ratios.items()
-          if values
-      },
-      "confusions": {
-          champion.name: Markup(
-              draw_confusion(champion, f"confusion-{n}") or ""
-          )
-          for n, champion in enumerate(run.champions)
-      },
-      "pictures": {c.name: worst_mistakes(c) for c in run.champions},
+    "costs": _svgs(draw_costs(run)),
+    "published": _svgs(draw_published(run)),
+    "brackets": {
+      group.number: Markup(draw_bracket(group, prefix)) for group in run.groups
+    },
+    "curves": {
+      group.number: Markup(draw_curves(run, group))
+      for group in run.groups
+      if any(run.histories.get(name) for name in group.candidates)
+    },
+    "levels": _svgs(draw_levels(run, axis) for axis in AXES)
+    if planned and run.groups
+    else [],
+    "kept": Markup(draw_kept(run)) if has_kept else "",
+    "means": {
+      title: sum(values) / len(values) - 1
+      for title, values in ratios.items()
+      if values
+    },
+    "confusions": {
+      champion.name: Markup(draw_confusion(champion, f"confusion-{n}") or "")
+      for n, champion in enumerate(run.champions)
+    },
+    "pictures": {c.name: worst_mistakes(c) for c in run.champions},
   }
 
 
@@ -146,27 +139,27 @@ def _svgs(pictures) -> list[Markup]:
 def left_out(run: Run) -> list[tuple[str, str, str]]:
   """Returns (candidate, what became of it, why) of all that came to nothing."""
   rows = [
-      (
-          network.name,
-          "not trained",
-          f"does not fit: {network.flash_bytes:,} bytes of flash and"
-          f" {network.sram_bytes:,} of memory, predicted",
-      )
-      for network in run.networks.values()
-      if not network.fits
+    (
+      network.name,
+      "not trained",
+      f"does not fit: {network.flash_bytes:,} bytes of flash and"
+      f" {network.sram_bytes:,} of memory, predicted",
+    )
+    for network in run.networks.values()
+    if not network.fits
   ]
   for group in run.groups:
     for name, reason in group.failures.items():
       fits = reason.startswith("does not fit")
       rows.append((name, "title taken" if fits else "failed", reason))
   rows += [
-      (name, "not to be deployed", reason)
-      for name, reason in run.unverified.items()
+    (name, "not to be deployed", reason)
+    for name, reason in run.unverified.items()
   ]
   rows += [
-      (f"group {group.number}", "without champion", "every candidate failed")
-      for group in run.groups
-      if group.champion is None and not group.alive
+    (f"group {group.number}", "without champion", "every candidate failed")
+    for group in run.groups
+    if group.champion is None and not group.alive
   ]
   return rows
 
@@ -175,25 +168,25 @@ def changed(run: Run) -> dict[str, object]:
   """Returns the settings that are not the defaults, by name."""
   defaults = Settings()
   return {
-      name: value
-      for name, value in run.settings.items()
-      if getattr(defaults, name, None) != value
+    name: value
+    for name, value in run.settings.items()
+    if getattr(defaults, name, None) != value
   }
 
 
 def commands(run: Run) -> dict[str, str]:
   """Returns the commands that repeat a search and that go on with it."""
   flags = [
-      f"--{name}={value}"
-      for name, value in changed(run).items()
-      if name != "run_dir"
+    f"--{name}={value}"
+    for name, value in changed(run).items()
+    if name != "run_dir"
   ]
   search = ["python", "-m", "elite_tf.search"]
   flagfile = f"--flagfile={Path(run.path) / 'search.flags'}"
   return {
-      "again": shlex.join([*search, *flags, "--run_dir=runs/again"]),
-      "on": shlex.join([*search, flagfile, f"--run_dir={run.path}"]),
-      "page": shlex.join(
-          ["python", "-m", "elite_tf.report", f"--run_dir={run.path}"]
-      ),
+    "again": shlex.join([*search, *flags, "--run_dir=runs/again"]),
+    "on": shlex.join([*search, flagfile, f"--run_dir={run.path}"]),
+    "page": shlex.join(
+      ["python", "-m", "elite_tf.report", f"--run_dir={run.path}"]
+    ),
   }

@@ -13,7 +13,7 @@ def front(points: Sequence[tuple[float, float]]) -> list[int]:
     points: (cost, accuracy) of each network.
   """
   order = sorted(
-      range(len(points)), key=lambda n: (points[n][0], -points[n][1], n)
+    range(len(points)), key=lambda n: (points[n][0], -points[n][1], n)
   )
   found, best = [], float("-inf")
   for position in order:

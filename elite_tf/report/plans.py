@@ -3,16 +3,17 @@
 import dataclasses
 import json
 
-from elite_tf import plan_json, planning
-from elite_tf.cost import network_cost
 from elite_tf.errors import ConfigError, EliteError
-from elite_tf.families import FAMILIES
-from elite_tf.memory import Memory, predict
-from elite_tf.memory.slicing import choose, slice_plan
+from elite_tf.hardware.memory import Memory, predict
+from elite_tf.hardware.memory.slicing import choose, slice_plan
+from elite_tf.networks.cost import network_cost
+from elite_tf.networks.families import FAMILIES
 from elite_tf.report.facts import Network
-from elite_tf.run_folder import RunFolder
-from elite_tf.settings import Settings
-from elite_tf.spec import Candidate
+from elite_tf.runs import plan as planning
+from elite_tf.runs import plan_json
+from elite_tf.runs.folder import RunFolder
+from elite_tf.runs.settings import Settings
+from elite_tf.types import Candidate
 
 # Settings that version 0.1.0 did not have, as it had them.
 _OLDER = {"stem_stride": 2}
@@ -74,11 +75,11 @@ def _memory(row: dict, plan: dict, settings: Settings) -> Memory | None:
     return None
   names = ("w", "d", "r", "width", "depth", "resolution", "stem_stride")
   candidate = Candidate(
-      family=plan["pool"],
-      channels=plan["data"]["channels"],
-      classes=plan["data"]["classes"],
-      activation=settings.activation,
-      **{name: row[name] for name in names},
+    family=plan["pool"],
+    channels=plan["data"]["channels"],
+    classes=plan["data"]["classes"],
+    activation=settings.activation,
+    **{name: row[name] for name in names},
   )
   try:
     layers = family.plan(candidate)

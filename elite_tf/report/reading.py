@@ -2,19 +2,19 @@
 
 import json
 
-from elite_tf import fitting, lock
-from elite_tf.boards import Limits
-from elite_tf.elimination import candidate_epochs
 from elite_tf.errors import ConfigError, EliteError
+from elite_tf.hardware.boards import Limits
 from elite_tf.report.champions import measured, read_champion
 from elite_tf.report.facts import Group, Network, Run, State
 from elite_tf.report.log import Log, read_log
 from elite_tf.report.plans import networks_of, read_plan, settings_of
 from elite_tf.report.replay import replay
-from elite_tf.run_folder import RunFolder
-from elite_tf.settings import Settings
-from elite_tf.spec import Epoch
-from elite_tf.tournament import Round, Rules
+from elite_tf.runs.folder import RunFolder
+from elite_tf.runs.settings import Settings, limits_of
+from elite_tf.system import lock
+from elite_tf.tournament.bracket import Round, Rules
+from elite_tf.tournament.criteria import candidate_epochs
+from elite_tf.types import Epoch
 
 # What result.json counts beside groups and champions.
 TOTALS = (
@@ -24,7 +24,7 @@ TOTALS = (
 
 
 def read_run(
-    folder: RunFolder, at_work: bool | None = None, stopped: str = ""
+  folder: RunFolder, at_work: bool | None = None, stopped: str = ""
 ) -> Run:
   """Returns all that a page tells of a search.
 
@@ -54,23 +54,22 @@ def read_run(
   groups = _groups(result, plan, networks, settings, log)
   rows = _rows(result, log, groups)
   return Run(
-      path=str(folder.path),
-      state=_state(folder, result, at_work),
-      stopped="" if result else stopped,
-      settings=config["settings"],
-      versions=config.get("versions", {}),
-      data=plan.get("data", {}),
-      networks=networks,
-      groups=groups,
-      histories=_histories(folder, log, notes),
-      champions=tuple(
-          read_champion(folder, row, _memory(networks, row["name"]))
-          for row in rows
-      ),
-      unverified=(result or {}).get("unverified", {}),
-      totals={n: result[n] for n in TOTALS if n in result} if result else {},
-      planned_epochs=_planned(groups, settings),
-      notes=tuple(notes),
+    path=str(folder.path),
+    state=_state(folder, result, at_work),
+    stopped="" if result else stopped,
+    settings=config["settings"],
+    versions=config.get("versions", {}),
+    data=plan.get("data", {}),
+    networks=networks,
+    groups=groups,
+    histories=_histories(folder, log, notes),
+    champions=tuple(
+      read_champion(folder, row, _memory(networks, row["name"])) for row in rows
+    ),
+    unverified=(result or {}).get("unverified", {}),
+    totals={n: result[n] for n in TOTALS if n in result} if result else {},
+    planned_epochs=_planned(groups, settings),
+    notes=tuple(notes),
   )
 
 
@@ -90,20 +89,20 @@ def _agrees(plan: dict, result: dict) -> bool:
   costs = {row["name"]: row for row in plan["candidates"]}
   there = [group["candidates"] for group in result["groups"]]
   return sorted(map(sorted, there)) == sorted(
-      map(sorted, plan["groups"])
+    map(sorted, plan["groups"])
   ) and all(
-      (row["params"], row["macs"])
-      == (costs[row["name"]]["params"], costs[row["name"]]["macs"])
-      for row in result["champions"]
+    (row["params"], row["macs"])
+    == (costs[row["name"]]["params"], costs[row["name"]]["macs"])
+    for row in result["champions"]
   )
 
 
 def _groups(
-    result: dict | None,
-    plan: dict,
-    networks: dict[str, Network],
-    settings: Settings,
-    log: Log,
+  result: dict | None,
+  plan: dict,
+  networks: dict[str, Network],
+  settings: Settings,
+  log: Log,
 ) -> tuple[Group, ...]:
   if result is not None:
     return tuple(map(_group, result["groups"]))
@@ -122,39 +121,39 @@ def _groups(
 
 def _limits(settings: Settings) -> Limits:
   try:
-    return fitting.limits_of(settings)
+    return limits_of(settings)
   except (EliteError, OSError):  # A board's file that is gone.
     return Limits()
 
 
 def _group(row: dict) -> Group:
   rounds = tuple(
-      Round(
-          played["round"],
-          played["scores"],
-          tuple(played["eliminated"]),
-          played.get("nu"),
-      )
-      for played in row["rounds"]
+    Round(
+      played["round"],
+      played["scores"],
+      tuple(played["eliminated"]),
+      played.get("nu"),
+    )
+    for played in row["rounds"]
   )
   champion = row["champion"]
   return Group(
-      row["group"],
-      tuple(row["candidates"]),
-      rounds,
-      row["failures"],
-      champion,
-      (champion,) if champion else (),
+    row["group"],
+    tuple(row["candidates"]),
+    rounds,
+    row["failures"],
+    champion,
+    (champion,) if champion else (),
   )
 
 
 def _rows(
-    result: dict | None, log: Log, groups: tuple[Group, ...]
+  result: dict | None, log: Log, groups: tuple[Group, ...]
 ) -> list[dict]:
   if result is not None:
     return result["champions"]
   known = {
-      event["champion"]["name"]: event["champion"] for event in log.champions
+    event["champion"]["name"]: event["champion"] for event in log.champions
   }
   return [known[g.champion] for g in groups if g.champion in known]
 
@@ -164,7 +163,7 @@ def _memory(networks: dict[str, Network], name: str):
 
 
 def _histories(
-    folder: RunFolder, log: Log, notes: list[str]
+  folder: RunFolder, log: Log, notes: list[str]
 ) -> dict[str, tuple[Epoch, ...]]:
   """Returns the epochs by name: of table and journal whichever has more."""
   tables = {}
@@ -174,13 +173,13 @@ def _histories(
     notes.append(f"Tables of epochs are not used: {error}")
   names = dict.fromkeys([*log.epochs, *tables])
   return {
-      name: max(tables.get(name, ()), log.epochs.get(name, ()), key=len)
-      for name in names
+    name: max(tables.get(name, ()), log.epochs.get(name, ()), key=len)
+    for name in names
   }
 
 
 def _state(
-    folder: RunFolder, result: dict | None, at_work: bool | None
+  folder: RunFolder, result: dict | None, at_work: bool | None
 ) -> State:
   if result is not None:
     missing = [g for g in result["groups"] if g["champion"] is None]
@@ -195,8 +194,8 @@ def _planned(groups: tuple[Group, ...], settings: Settings) -> int | None:
   if not groups:
     return None
   return sum(
-      candidate_epochs(
-          len(group.candidates), settings.round_epochs, settings.epochs
-      )
-      for group in groups
+    candidate_epochs(
+      len(group.candidates), settings.round_epochs, settings.epochs
+    )
+    for group in groups
   )

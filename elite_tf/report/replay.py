@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 
 from elite_tf.report.facts import Group, Network
 from elite_tf.report.log import Log
-from elite_tf.spec import Job
-from elite_tf.tournament import Bracket, Rules
+from elite_tf.tournament.bracket import Bracket, Rules
+from elite_tf.types import Job
 
 
 def replay(
-    groups: Sequence[Sequence[Network]],
-    rules: Rules,
-    log: Log,
-    rejection: Callable[[dict], str | None] = lambda row: None,
+  groups: Sequence[Sequence[Network]],
+  rules: Rules,
+  log: Log,
+  rejection: Callable[[dict], str | None] = lambda row: None,
 ) -> tuple[Group, ...]:
   """Returns the groups as far as they have come.
 
@@ -26,8 +26,8 @@ def replay(
     rejection: A champion's row -> why the title was taken from it, or None.
   """
   brackets = [
-      Bracket(number, members, rules)
-      for number, members in enumerate(groups, start=1)
+    Bracket(number, members, rules)
+    for number, members in enumerate(groups, start=1)
   ]
   rows = [event["champion"] for event in log.champions]
   for bracket in brackets:
@@ -51,10 +51,10 @@ def _play(bracket: Bracket, jobs: Sequence[Job], log: Log) -> None:
 def group_of(bracket: Bracket) -> Group:
   """Returns a bracket's standing."""
   return Group(
-      bracket.group,
-      tuple(bracket.candidates),
-      tuple(bracket.rounds),
-      dict(bracket.failures),
-      bracket.champion,
-      bracket.alive,
+    bracket.group,
+    tuple(bracket.candidates),
+    tuple(bracket.rounds),
+    dict(bracket.failures),
+    bracket.champion,
+    bracket.alive,
   )

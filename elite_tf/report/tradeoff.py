@@ -26,9 +26,9 @@ class Axis:
 
 
 AXES = (
-    Axis("width", "w", "width"),
-    Axis("depth", "d", "depth"),
-    Axis("resolution", "r", "resolution"),
+  Axis("width", "w", "width"),
+  Axis("depth", "d", "depth"),
+  Axis("resolution", "r", "resolution"),
 )
 
 
@@ -72,21 +72,21 @@ def draw_levels(run: Run, axis: Axis) -> str:
   """Returns the picture of how many networks of each level were still in."""
   table = stages(run)
   levels = sorted(
-      {(getattr(n, axis.level), getattr(n, axis.name)) for n in table[0][1]}
+    {(getattr(n, axis.level), getattr(n, axis.name)) for n in table[0][1]}
   )
   drawn = Drawing(WIDTH, ROW * (len(table) + 2), bare=True)
   axes = drawn.axes
   axes.set_xlim(-1.25, len(levels))
   axes.set_ylim(len(table) + 0.1, -1.9)
   axes.text(-1.25, -1.4, axis.title, color=INK, va="center", fontweight="bold")
-  for column, (level, value) in enumerate(levels):
+  for column, (_, value) in enumerate(levels):
     axes.text(
-        column + 0.5,
-        -0.5,
-        f"{value:.4g}",
-        color=MUTED,
-        ha="center",
-        va="center",
+      column + 0.5,
+      -0.5,
+      f"{value:.4g}",
+      color=MUTED,
+      ha="center",
+      va="center",
     )
   for row, (title, networks) in enumerate(table):
     axes.text(-1.25, row + 0.5, title, color=MUTED, va="center")
@@ -100,7 +100,7 @@ def draw_levels(run: Run, axis: Axis) -> str:
       axes.add_patch(cell)
       axes.text(column + 0.5, row + 0.5, str(count), ha="center", va="center")
   label = f"Number of candidates by {axis.title}: " + "; ".join(
-      f"{title}: {len(networks)}" for title, networks in table
+    f"{title}: {len(networks)}" for title, networks in table
   )
   return drawn.to_svg(f"levels-{axis.name}", label)
 
@@ -115,7 +115,7 @@ def draw_kept(run: Run) -> str:
   for row, ratios in enumerate(found.values()):
     values = [100 * (ratio - 1) for ratio in ratios]
     marks = axes.scatter(
-        values, [row] * len(values), s=34, c=ACCENT, alpha=0.55, linewidths=0
+      values, [row] * len(values), s=34, c=ACCENT, alpha=0.55, linewidths=0
     )
     drawn.tell(marks, [f"{value:+.1f} %" for value in values])
     mean = sum(values) / len(values)

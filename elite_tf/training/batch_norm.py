@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from elite_tf.keras_cost import every_layer
+from elite_tf.networks.keras_cost import every_layer
 from elite_tf.training import backends
 
 
@@ -24,11 +24,11 @@ class BatchStatistics(keras.layers.BatchNormalization):
     if not training:
       return super().call(inputs, training=False, mask=mask)
     outputs, mean, variance = backends.current().normalize(
-        inputs,
-        # float32 in mixed precision too.
-        ops.convert_to_tensor(self.gamma),
-        ops.convert_to_tensor(self.beta),
-        self.epsilon,
+      inputs,
+      # float32 in mixed precision too.
+      ops.convert_to_tensor(self.gamma),
+      ops.convert_to_tensor(self.beta),
+      self.epsilon,
     )
     self.moving_mean.assign(mean)
     self.moving_variance.assign(variance)
@@ -57,7 +57,7 @@ def leave_averaging(model: keras.Model) -> keras.Model:
 def _is_plain(layer: keras.layers.BatchNormalization) -> bool:
   axes = layer.input_spec.ndim
   return (
-      axes == 4
-      and layer.axis in (-1, axes - 1)
-      and (layer.center and layer.scale and layer.trainable)
+    axes == 4
+    and layer.axis in (-1, axes - 1)
+    and (layer.center and layer.scale and layer.trainable)
   )

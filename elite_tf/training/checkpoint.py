@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from elite_tf.files import previous, write_file
-from elite_tf.spec import Epoch
+from elite_tf.system.atomic_files import previous, write_file
+from elite_tf.types import Epoch
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _FIELDS = [field.name for field in dataclasses.fields(Epoch)]
@@ -41,7 +41,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     OSError: It cannot be written; nothing is left behind.
   """
   rows = [
-      [getattr(epoch, name) for name in _FIELDS] for epoch in checkpoint.epochs
+    [getattr(epoch, name) for name in _FIELDS] for epoch in checkpoint.epochs
   ]
   epochs = np.array(rows, np.float64).reshape(len(rows), len(_FIELDS))
   file = io.BytesIO()
@@ -69,8 +69,8 @@ def load(path: Path) -> Checkpoint | None:
   with np.load(io.BytesIO(body), allow_pickle=False) as file:
     arrays = {name: file[name] for name in file.files}
   epochs = tuple(
-      Epoch(int(row[0]), *(float(value) for value in row[1:]))
-      for row in arrays.pop("epochs")
+    Epoch(int(row[0]), *(float(value) for value in row[1:]))
+    for row in arrays.pop("epochs")
   )
   return Checkpoint(arrays, epochs)
 
@@ -100,18 +100,18 @@ def load_last(path: Path, warn: Callable[[str], None]) -> Checkpoint | None:
     if found:
       path.unlink()
     remedy = (
-        f"goes on from the one before it, epoch {len(found.epochs)}"
-        if found
-        else "this candidate is trained anew"
+      f"goes on from the one before it, epoch {len(found.epochs)}"
+      if found
+      else "this candidate is trained anew"
     )
     warn(f"{'; '.join(damaged)}; {remedy}")
   return found
 
 
 def check_shapes(
-    path: Path,
-    checkpoint: Checkpoint,
-    expected: Mapping[str, tuple[int, ...]],
+  path: Path,
+  checkpoint: Checkpoint,
+  expected: Mapping[str, tuple[int, ...]],
 ) -> None:
   """Checks that a checkpoint is of the network at hand.
 
@@ -127,6 +127,6 @@ def check_shapes(
   for name, shape in expected.items():
     if found.get(name) != shape:
       raise ValueError(
-          f"{path}: checkpoint of another network: {name} must be of shape"
-          f" {shape}. Received: {found.get(name, 'nothing')}"
+        f"{path}: checkpoint of another network: {name} must be of shape"
+        f" {shape}. Received: {found.get(name, 'nothing')}"
       )

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from elite_tf import model as models
-from elite_tf import own_model
-from elite_tf.families import is_own
-from elite_tf.spec import Candidate
+from elite_tf.networks import custom
+from elite_tf.networks import to_keras as models
+from elite_tf.networks.families import is_own
 from elite_tf.training import backends
+from elite_tf.types import Candidate
 
 _INITIALIZERS = ("kernel_initializer", "depthwise_initializer")
 
@@ -23,9 +23,9 @@ _CUT_DEVIATION = 0.87962566103423978
 
 
 def build(
-    candidate: Candidate,
-    builders: models.Builders = models.BUILDERS,
-    seed: int = 0,
+  candidate: Candidate,
+  builders: models.Builders = models.BUILDERS,
+  seed: int = 0,
 ) -> keras.Model:
   """Returns the candidate's network, its weights drawn by the seed.
 
@@ -37,7 +37,7 @@ def build(
   """
   keras.utils.set_random_seed(seed)
   if is_own(candidate.family):
-    return own_model.build(candidate)
+    return custom.build(candidate)
   if not backends.current().DRAWS_SLOWLY:
     return models.build(candidate, builders)
   delayed = []
@@ -54,7 +54,7 @@ def build(
     return build_layer
 
   model = models.build(
-      candidate, {op: without_drawing(make) for op, make in builders.items()}
+    candidate, {op: without_drawing(make) for op, make in builders.items()}
   )
   rng = np.random.default_rng(seed)
   for layer, name, initializer in delayed:
@@ -64,9 +64,9 @@ def build(
 
 
 def draw(
-    initializer: keras.initializers.VarianceScaling,
-    shape: Sequence[int],
-    rng: np.random.Generator,
+  initializer: keras.initializers.VarianceScaling,
+  shape: Sequence[int],
+  rng: np.random.Generator,
 ) -> np.ndarray:
   """Returns float32 values of an initializer's distribution.
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from elite_tf.keras_cost import every_layer
+from elite_tf.networks.keras_cost import every_layer
 
 
 class FunctionalModel:
@@ -27,14 +27,14 @@ class FunctionalModel:
     self.model = model
     self.weights = list(model.trainable_variables)
     self.seeds = [
-        variable
-        for variable in model.non_trainable_variables
-        if not keras.backend.is_float_dtype(variable.dtype)
+      variable
+      for variable in model.non_trainable_variables
+      if not keras.backend.is_float_dtype(variable.dtype)
     ]
     self.statistics = [
-        variable
-        for variable in model.non_trainable_variables
-        if keras.backend.is_float_dtype(variable.dtype)
+      variable
+      for variable in model.non_trainable_variables
+      if keras.backend.is_float_dtype(variable.dtype)
     ]
     # Not by their paths: layers of two nested models may have the same.
     self._order = [id(v) for v in model.non_trainable_variables]
@@ -55,20 +55,20 @@ class FunctionalModel:
       the batch.
     """
     values = {
-        id(variable): value
-        for variable, value in zip(
-            self.statistics, split(statistics, self.statistics)
-        )
+      id(variable): value
+      for variable, value in zip(
+        self.statistics, split(statistics, self.statistics)
+      )
     }
     for number, variable in enumerate(self.seeds):
       # Two dropout layers never share a generator, nor do two steps.
       key = ops.cast(number, "uint32")
       values[id(variable)] = ops.stack([key, 0 * key if step is None else step])
     probabilities, updated = self.model.stateless_call(
-        split(weights, self.weights),
-        [values[key] for key in self._order],
-        images,
-        training=step is not None,
+      split(weights, self.weights),
+      [values[key] for key in self._order],
+      images,
+      training=step is not None,
     )
     updated = dict(zip(self._order, updated))
     return probabilities, join([updated[id(v)] for v in self.statistics])
@@ -76,25 +76,23 @@ class FunctionalModel:
   def decayed(self) -> np.ndarray:
     """Returns 1.0 where weight decay applies, 0.0 for batch norm's weights."""
     normalized = {
-        id(variable)
-        for layer in every_layer(self.model)
-        if isinstance(layer, keras.layers.BatchNormalization)
-        for variable in layer.trainable_variables
+      id(variable)
+      for layer in every_layer(self.model)
+      if isinstance(layer, keras.layers.BatchNormalization)
+      for variable in layer.trainable_variables
     }
     return np.concatenate(
-        [
-            np.full(
-                np.prod(v.shape), float(id(v) not in normalized), np.float32
-            )
-            for v in self.weights
-        ]
+      [
+        np.full(np.prod(v.shape), float(id(v) not in normalized), np.float32)
+        for v in self.weights
+      ]
     )
 
   def set_weights(self, weights, statistics) -> keras.Model:
     """Puts flat vectors into the model's variables; returns the model."""
     for variables, flat in (
-        (self.weights, weights),
-        (self.statistics, statistics),
+      (self.weights, weights),
+      (self.statistics, statistics),
     ):
       start = 0
       for variable in variables:

@@ -44,7 +44,7 @@ class Recipe:
 
 
 def learning_rate(
-    recipe: Recipe, step: int, steps_per_epoch: int, epochs: int
+  recipe: Recipe, step: int, steps_per_epoch: int, epochs: int
 ) -> float:
   """Returns the learning rate of one step.
 
@@ -59,8 +59,8 @@ def learning_rate(
   # fraction just below a multiple of 2.4 would decay one step late.
   epoch = Fraction((step + 1) * PAPER_EPOCHS, steps_per_epoch * epochs)
   warmup, period = (
-      Fraction(str(length))
-      for length in (recipe.warmup_epochs, recipe.decay_epochs)
+    Fraction(str(length))
+    for length in (recipe.warmup_epochs, recipe.decay_epochs)
   )
   if epoch < warmup:
     return peak * float(epoch / warmup)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from elite_tf import preprocess
+from elite_tf.data import preprocess
 from elite_tf.training import backends
 from elite_tf.training.functional import FunctionalModel, join
 from elite_tf.training.recipe import Recipe
@@ -55,14 +55,14 @@ def initial_state(function: FunctionalModel) -> State:
   """Returns the state before the first step, from the model's variables."""
   weights = join(function.weights)
   return State(
-      weights=weights,
-      # TensorFlow's RMSProp, with which the recipe was found, starts from
-      # ones: from zeros the first steps would be over three times as long.
-      square=ops.ones_like(weights),
-      momentum=ops.zeros_like(weights),
-      # A copy: where a step may overwrite its state, no vector is there twice.
-      average=ops.copy(weights),
-      statistics=join(function.statistics),
+    weights=weights,
+    # TensorFlow's RMSProp, with which the recipe was found, starts from
+    # ones: from zeros the first steps would be over three times as long.
+    square=ops.ones_like(weights),
+    momentum=ops.zeros_like(weights),
+    # A copy: where a step may overwrite its state, no vector is there twice.
+    average=ops.copy(weights),
+    statistics=join(function.statistics),
   )
 
 
@@ -70,16 +70,16 @@ def rmsprop(state: State, gradient, learning_rate, recipe: Recipe) -> State:
   """Returns the state after an update by TensorFlow's RMSProp."""
   square = recipe.rho * state.square + (1 - recipe.rho) * ops.square(gradient)
   momentum = recipe.momentum * state.momentum + learning_rate * (
-      gradient * ops.rsqrt(square + recipe.epsilon)
+    gradient * ops.rsqrt(square + recipe.epsilon)
   )
   return state._replace(
-      weights=state.weights - momentum, square=square, momentum=momentum
+    weights=state.weights - momentum, square=square, momentum=momentum
   )
 
 
 def _input(images):
   return (
-      ops.cast(images, "float32") - preprocess.PIXEL_ZERO
+    ops.cast(images, "float32") - preprocess.PIXEL_ZERO
   ) * preprocess.PIXEL_SCALE
 
 
@@ -118,16 +118,16 @@ def fill(images: np.ndarray, labels: np.ndarray, batch: int):
   if not missing:
     return images, labels
   return (
-      np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))),
-      np.pad(labels, (0, missing), constant_values=-1),
+    np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))),
+    np.pad(labels, (0, missing), constant_values=-1),
   )
 
 
 def make_steps(
-    function: FunctionalModel,
-    recipe: Recipe,
-    image_shape: tuple[int, int, int],
-    class_weights: np.ndarray | None = None,
+  function: FunctionalModel,
+  recipe: Recipe,
+  image_shape: tuple[int, int, int],
+  class_weights: np.ndarray | None = None,
 ):
   """Returns the compiled (train, evaluate) for a model.
 
@@ -161,37 +161,37 @@ def make_steps(
 
     def loss_of(weights):
       probabilities, statistics = function.apply(
-          weights, state.statistics, inputs, settings.step
+        weights, state.statistics, inputs, settings.step
       )
       losses = weighted(
-          _cross_entropy(probabilities, labels, recipe.label_smoothing), labels
+        _cross_entropy(probabilities, labels, recipe.label_smoothing), labels
       )
       return ops.mean(losses), (losses, probabilities, statistics)
 
     (_, (losses, probabilities, statistics)), gradient = (
-        backend.value_and_gradient(loss_of)(state.weights)
+      backend.value_and_gradient(loss_of)(state.weights)
     )
     gradient = gradient + decayed * state.weights
     new = rmsprop(state, gradient, settings.learning_rate, recipe)
     keep = settings.ema_decay
     new = new._replace(
-        average=keep * state.average + (1 - keep) * new.weights,
-        statistics=keep * state.statistics + (1 - keep) * statistics,
+      average=keep * state.average + (1 - keep) * new.weights,
+      statistics=keep * state.statistics + (1 - keep) * statistics,
     )
     totals = Totals(
-        totals.loss + ops.sum(losses),
-        totals.correct + _correct(probabilities, labels),
+      totals.loss + ops.sum(losses),
+      totals.correct + _correct(probabilities, labels),
     )
     return new, totals
 
   def evaluate(state, totals, images, labels):
     probabilities, _ = function.apply(
-        state.average, state.statistics, _input(images)
+      state.average, state.statistics, _input(images)
     )
     losses = _cross_entropy(probabilities, labels, 0.0)
     return Totals(
-        totals.loss + ops.sum(losses),
-        totals.correct + _correct(probabilities, labels),
+      totals.loss + ops.sum(losses),
+      totals.correct + _correct(probabilities, labels),
     )
 
   def tensor(shape, dtype="float32"):
@@ -202,8 +202,8 @@ def make_steps(
   batch = (tensor((None, *image_shape), "uint8"), tensor((None,), "int32"))
   settings = StepSettings(tensor(()), tensor(()), tensor((), "uint32"))
   return (
-      backend.compile_step(
-          train, (state, totals, *batch, settings), donated=(0, 1)
-      ),
-      backend.compile_step(evaluate, (state, totals, *batch), donated=(1,)),
+    backend.compile_step(
+      train, (state, totals, *batch, settings), donated=(0, 1)
+    ),
+    backend.compile_step(evaluate, (state, totals, *batch), donated=(1,)),
   )

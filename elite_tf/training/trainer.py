@@ -9,33 +9,33 @@ import keras
 import numpy as np
 from keras import ops
 
-from elite_tf import model as models
-from elite_tf.callbacks import AccuracyHistory, Report, StopOnNonFinite
-from elite_tf.datasets import Dataset
-from elite_tf.families import is_own
-from elite_tf.spec import Candidate, Epoch
+from elite_tf.data.batches import Inputs, prepare
+from elite_tf.data.sources import Dataset
+from elite_tf.networks import to_keras as models
+from elite_tf.networks.families import is_own
 from elite_tf.training import checkpoint as checkpoints
 from elite_tf.training import first_weights
 from elite_tf.training.batch_norm import BatchStatistics, leave_averaging
-from elite_tf.training.batches import Inputs, prepare
+from elite_tf.training.callbacks import AccuracyHistory, Report, StopOnNonFinite
 from elite_tf.training.checkpoint import Checkpoint
 from elite_tf.training.functional import FunctionalModel
 from elite_tf.training.precision import best_precision, in_float32, precision
 from elite_tf.training.recipe import (
-    Recipe,
-    balanced_weights,
-    ema_decay,
-    learning_rate,
+  Recipe,
+  balanced_weights,
+  ema_decay,
+  learning_rate,
 )
 from elite_tf.training.steps import (
-    State,
-    StepSettings,
-    Totals,
-    even_batch,
-    fill,
-    initial_state,
-    make_steps,
+  State,
+  StepSettings,
+  Totals,
+  even_batch,
+  fill,
+  initial_state,
+  make_steps,
 )
+from elite_tf.types import Candidate, Epoch
 
 
 def _activation(layer):
@@ -46,10 +46,10 @@ def _activation(layer):
 # Networks in training have another batch norm than those that are exported, and
 # logits and probabilities in float32 whatever the precision of the rest.
 BUILDERS = {
-    **models.BUILDERS,
-    "batch_norm": lambda layer: models.batch_norm(layer, BatchStatistics),
-    "dense": in_float32(models.BUILDERS["dense"]),
-    "activation": _activation,
+  **models.BUILDERS,
+  "batch_norm": lambda layer: models.batch_norm(layer, BatchStatistics),
+  "dense": in_float32(models.BUILDERS["dense"]),
+  "activation": _activation,
 }
 
 EVALUATION_BATCH = 500
@@ -68,14 +68,14 @@ class Trainer:
   """
 
   def __init__(
-      self,
-      candidate: Candidate,
-      data: Inputs | Dataset,
-      epochs: int,
-      seed: int = 0,
-      recipe: Recipe = Recipe(),
-      path: Path | None = None,
-      warn: Callable[[str], None] = lambda line: None,
+    self,
+    candidate: Candidate,
+    data: Inputs | Dataset,
+    epochs: int,
+    seed: int = 0,
+    recipe: Recipe = Recipe(),
+    path: Path | None = None,
+    warn: Callable[[str], None] = lambda line: None,
   ):
     """Builds the network, or takes up its checkpoint.
 
@@ -103,32 +103,32 @@ class Trainer:
     with precision("float32" if own else best_precision()):
       network = first_weights.build(candidate, BUILDERS, seed)
     self._function = FunctionalModel(
-        leave_averaging(network) if own else network
+      leave_averaging(network) if own else network
     )
     self._state = initial_state(self._function)
     self._train_step, self._evaluate_step = make_steps(
-        self._function,
-        recipe,
-        self._train.shape,
-        _class_weights(recipe, self._train.labels, candidate.classes),
+      self._function,
+      recipe,
+      self._train.shape,
+      _class_weights(recipe, self._train.labels, candidate.classes),
     )
     self._traced: set[object] = set()
     self.epochs: tuple[Epoch, ...] = ()
     saved = _load(path, self._state, warn) if path else None
     if saved is not None:
       self._state = State(
-          **{
-              name: ops.convert_to_tensor(saved.arrays[name])
-              for name in State._fields
-          }
+        **{
+          name: ops.convert_to_tensor(saved.arrays[name])
+          for name in State._fields
+        }
       )
       self.epochs = saved.epochs
 
   def train(
-      self,
-      stop: int,
-      listener: Callable[[str, Epoch], None] = lambda name, epoch: None,
-      callbacks: Sequence[keras.callbacks.Callback] = (),
+    self,
+    stop: int,
+    listener: Callable[[str, Epoch], None] = lambda name, epoch: None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
   ) -> tuple[Epoch, ...]:
     """Trains until `stop` epochs are done; saves a checkpoint after each.
 
@@ -146,16 +146,16 @@ class Trainer:
     """
     history = AccuracyHistory(self.epochs)
     callback_list = keras.callbacks.CallbackList(
-        [
-            StopOnNonFinite(),
-            history,
-            keras.callbacks.LambdaCallback(
-                on_epoch_end=lambda epoch, logs: self._keep(history)
-            ),
-            Report(self.candidate.name, listener, history),
-            *callbacks,
-        ],
-        model=self._function.model,
+      [
+        StopOnNonFinite(),
+        history,
+        keras.callbacks.LambdaCallback(
+          on_epoch_end=lambda epoch, logs: self._keep(history)
+        ),
+        Report(self.candidate.name, listener, history),
+        *callbacks,
+      ],
+      model=self._function.model,
     )
     for epoch in range(len(self.epochs), stop):
       callback_list.on_epoch_begin(epoch)
@@ -170,8 +170,8 @@ class Trainer:
   def save(self) -> None:
     """Writes the checkpoint."""
     arrays = {
-        name: ops.convert_to_numpy(value)
-        for name, value in self._state._asdict().items()
+      name: ops.convert_to_numpy(value)
+      for name, value in self._state._asdict().items()
     }
     checkpoints.save(self._path, Checkpoint(arrays, self.epochs))
 
@@ -187,14 +187,14 @@ class Trainer:
       for step, (images, labels) in enumerate(read):
         number = epoch * steps + step
         settings = StepSettings(
-            np.float32(
-                learning_rate(self._recipe, number, steps, self._total_epochs)
-            ),
-            np.float32(ema_decay(self._recipe, number)),
-            np.uint32(number),
+          np.float32(
+            learning_rate(self._recipe, number, steps, self._total_epochs)
+          ),
+          np.float32(ema_decay(self._recipe, number)),
+          np.uint32(number),
         )
         (self._state, totals), spent = self._timed(
-            self._train_step, self._state, totals, images, labels, settings
+          self._train_step, self._state, totals, images, labels, settings
         )
         seconds += spent
     validation, spent = self._validate()
@@ -202,11 +202,11 @@ class Trainer:
     loss, correct, val_loss, val_correct = map(float, (*totals, *validation))
     seconds += spent + time.perf_counter() - start
     return {
-        "loss": loss / (steps * batch),
-        "accuracy": correct / (steps * batch),
-        "val_loss": val_loss / len(self._val.labels),
-        "val_accuracy": val_correct / len(self._val.labels),
-        "seconds": seconds,
+      "loss": loss / (steps * batch),
+      "accuracy": correct / (steps * batch),
+      "val_loss": val_loss / len(self._val.labels),
+      "val_accuracy": val_correct / len(self._val.labels),
+      "seconds": seconds,
     }
 
   def _validate(self) -> tuple[Totals, float]:
@@ -217,10 +217,10 @@ class Trainer:
     with contextlib.closing(self._val.read(parts)) as read:
       for images, labels in read:
         totals, spent = self._timed(
-            self._evaluate_step,
-            self._state,
-            totals,
-            *fill(images, labels, batch),
+          self._evaluate_step,
+          self._state,
+          totals,
+          *fill(images, labels, batch),
         )
         seconds += spent
     return totals, seconds
@@ -240,7 +240,7 @@ def _no_totals() -> Totals:
 
 
 def _class_weights(
-    recipe: Recipe, labels: np.ndarray, classes: int
+  recipe: Recipe, labels: np.ndarray, classes: int
 ) -> np.ndarray | None:
   if recipe.class_weights == "none":
     return None
@@ -249,7 +249,7 @@ def _class_weights(
 
 
 def _load(
-    path: Path, state: State, warn: Callable[[str], None]
+  path: Path, state: State, warn: Callable[[str], None]
 ) -> Checkpoint | None:
   saved = checkpoints.load_last(path, warn)
   try:
@@ -281,5 +281,5 @@ def load_trained(candidate: Candidate, path: Path) -> keras.Model:
   function = FunctionalModel(first_weights.build(candidate))
   checkpoints.check_shapes(path, saved, _shapes(initial_state(function)))
   return function.set_weights(
-      saved.arrays["average"], saved.arrays["statistics"]
+    saved.arrays["average"], saved.arrays["statistics"]
   )

@@ -16,9 +16,9 @@ import flatbuffers
 import numpy as np
 import pytest
 
-from elite_tf.firmware import emission, layout, lowering, reader
+from elite_tf.firmware import codegen, lowering, memory_planner, parse_tflite
+from elite_tf.firmware.ir import ALL_ROWS
 from elite_tf.firmware.kernels import KERNELS
-from elite_tf.firmware.stages import ALL_ROWS
 
 HOME = Path(__file__).parents[2]
 SOURCES = HOME / "tflite" / "kernels"
@@ -56,7 +56,7 @@ class Network:
     if data is not None:
       buffer = self.schema.BufferT()
       buffer.data = np.frombuffer(
-          np.ascontiguousarray(data).tobytes(), np.uint8
+        np.ascontiguousarray(data).tobytes(), np.uint8
       )
       self.model.buffers.append(buffer)
       tensor.buffer = len(self.model.buffers) - 1
@@ -130,12 +130,12 @@ with os.fdopen(sink, "wb") as file:
 def _run_bulk(models, arena=1 << 19):
   """Returns TensorFlow Lite Micro's outputs of (model, inputs) pairs."""
   done = subprocess.run(
-      [sys.executable, "-c", _BULK],
-      input=pickle.dumps((models, arena)),
-      capture_output=True,
-      timeout=600,
-      env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-      check=False,
+    [sys.executable, "-c", _BULK],
+    input=pickle.dumps((models, arena)),
+    capture_output=True,
+    timeout=600,
+    env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    check=False,
   )
   assert done.returncode == 0, done.stderr.decode()[-2000:]
   return pickle.loads(done.stdout)
@@ -154,9 +154,9 @@ class Kernels:
 
   def run(self, model, inputs):
     """Returns a network's outputs, computed as the sources in C would."""
-    graph = reader.read(model)
+    graph = parse_tflite.read(model)
     program = lowering.lower(graph)
-    plan = layout.arrange(program, trials=3)
+    plan = memory_planner.arrange(program, trials=3)
     return self.compute(program, plan, inputs)
 
   def compute(self, program, plan, inputs):
@@ -165,7 +165,7 @@ class Kernels:
     outputs = np.empty((len(inputs), shape.bytes), np.int8)
     # Garbage, so that nothing lives on what was there by chance.
     memory = np.random.default_rng(7).integers(
-        -128, 128, plan.bytes, dtype=np.int8
+      -128, 128, plan.bytes, dtype=np.int8
     )
     for row, output in zip(inputs, outputs):
       start = plan.offsets[program.input]
@@ -177,12 +177,12 @@ class Kernels:
 
   def structure(self, program, plan, stage):
     """Returns a stage's structure, and what must not be collected."""
-    fields = emission.fields_of(program, plan, stage)
+    fields = codegen.fields_of(program, plan, stage)
     kernel = KERNELS[stage.kernel]
     kept = {
-        name: np.ascontiguousarray(stage.arrays[name])
-        for name, _ in kernel.arrays
-        if name in stage.arrays
+      name: np.ascontiguousarray(stage.arrays[name])
+      for name, _ in kernel.arrays
+      if name in stage.arrays
     }
     for name, kind in kernel.arrays:
       assert name not in kept or kept[name].dtype.name == kind[:-2]
@@ -205,7 +205,7 @@ class _Run:
     self._makers = {s.output: i for i, s in enumerate(program.stages)}
     if kernels is not None:
       self._structures = [
-          kernels.structure(program, plan, stage) for stage in program.stages
+        kernels.structure(program, plan, stage) for stage in program.stages
       ]
 
   def all(self):
@@ -228,20 +228,20 @@ class _Run:
   def _call(self, index, stage, y):
     base = self._memory.ctypes.data
     rows = [
-        self._address(value, y, taken != ALL_ROWS)
-        for value, taken in zip(stage.inputs, stage.rows)
+      self._address(value, y, taken != ALL_ROWS)
+      for value, taken in zip(stage.inputs, stage.rows)
     ]
     scratch = self._plan.scratch.get(index)
     by_row = stage.height > 1
     values = {
-        "input": self._address(stage.inputs[0], 0, False),
-        "a": rows[0],
-        "b": rows[-1],
-        "inputs": (ctypes.c_void_p * len(rows))(*(r.value for r in rows)),
-        "y": ctypes.c_int32(y),
-        "count": ctypes.c_int32(emission.count_of(self._program, stage)),
-        "output": self._address(stage.output, y, by_row),
-        "scratch": ctypes.c_void_p(None if scratch is None else base + scratch),
+      "input": self._address(stage.inputs[0], 0, False),
+      "a": rows[0],
+      "b": rows[-1],
+      "inputs": (ctypes.c_void_p * len(rows))(*(r.value for r in rows)),
+      "y": ctypes.c_int32(y),
+      "count": ctypes.c_int32(codegen.count_of(self._program, stage)),
+      "output": self._address(stage.output, y, by_row),
+      "scratch": ctypes.c_void_p(None if scratch is None else base + scratch),
     }
     structure, _ = self._structures[index]
     arguments = [values[name] for name in KERNELS[stage.kernel].call]
@@ -273,10 +273,10 @@ class _Recording(_Run):
 
   def _words(self, stage):
     kernel = KERNELS[stage.kernel]
-    fields = emission.fields_of(self._program, self._plan, stage)
+    fields = codegen.fields_of(self._program, self._plan, stage)
     arrays = [
-        self._constant(stage.arrays[name]) if name in stage.arrays else _NOWHERE
-        for name, _ in kernel.arrays
+      self._constant(stage.arrays[name]) if name in stage.arrays else _NOWHERE
+      for name, _ in kernel.arrays
     ]
     numbers = [fields[name] & 0xFFFFFFFF for name in kernel.fields]
     return len(arrays), arrays + numbers
@@ -291,14 +291,14 @@ class _Recording(_Run):
 
   def _call(self, index, stage, y):
     rows = [
-        self._address(value, y, taken != ALL_ROWS)
-        for value, taken in zip(stage.inputs, stage.rows)
+      self._address(value, y, taken != ALL_ROWS)
+      for value, taken in zip(stage.inputs, stage.rows)
     ]
     if "input" in KERNELS[stage.kernel].call:
       rows[0] = self._address(stage.inputs[0], 0, False)
     rows += [rows[-1]] * (3 - len(rows))
     pointers, words = self._structures[index]
-    count = emission.count_of(self._program, stage)
+    count = codegen.count_of(self._program, stage)
     output = self._address(stage.output, y, stage.height > 1)
     scratch = self._plan.scratch.get(index, _NOWHERE)
     call = [list(KERNELS).index(stage.kernel), pointers]
@@ -313,8 +313,8 @@ _PLAYER_MAGIC = 0x59414C50
 
 def _record(model, row, expected):
   """Returns a network's calls for one input, as player.c takes them."""
-  program = lowering.lower(reader.read(model))
-  plan = layout.arrange(program, trials=0)
+  program = lowering.lower(parse_tflite.read(model))
+  plan = memory_planner.arrange(program, trials=0)
   memory = np.zeros(plan.bytes, np.int8)
   start = plan.offsets[program.input]
   memory[start : start + row.size] = row.reshape(-1)
@@ -342,10 +342,18 @@ def kernels(tmp_path_factory):
   """The kernels, compiled once."""
   library = tmp_path_factory.mktemp("kernels") / "kernels.so"
   subprocess.run(
-      ["gcc", *STRICT, "-O2", "-shared", "-fPIC", "-o", library]
-      + sorted(SOURCES.glob("*.c")),
-      check=True,
-      timeout=120,
+    [
+      "gcc",
+      *STRICT,
+      "-O2",
+      "-shared",
+      "-fPIC",
+      "-o",
+      library,
+      *sorted(SOURCES.glob("*.c")),
+    ],
+    check=True,
+    timeout=120,
   )
   return Kernels(library)
 

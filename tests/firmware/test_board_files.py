@@ -5,10 +5,11 @@ import subprocess
 
 import pytest
 
-from elite_tf import boards, deploy
+from elite_tf import deploy
 from elite_tf.errors import ConfigError
 from elite_tf.firmware import sources
 from elite_tf.firmware.targets import Project, get_target, require_fit
+from elite_tf.hardware import boards
 
 BOARDS = boards.load_boards()
 CORES = sorted(name for name, board in BOARDS.items() if board.core)
@@ -36,9 +37,9 @@ def test_the_compiler_takes_flags_and_script(name, tmp_path):
   (tmp_path / "main.c").write_text(PROGRAM)
   # As a Makefile uses it.
   (tmp_path / "Makefile").write_text(
-      "include board.mk\n"
-      "all:\n\t$(CC) -Wall -Wextra -Werror -O2 $(MACHINE) -o p.elf main.c"
-      " convolution.c copying.c $(LINK) -Wl,-Map=map\n"
+    "include board.mk\n"
+    "all:\n\t$(CC) -Wall -Wextra -Werror -O2 $(MACHINE) -o p.elf main.c"
+    " convolution.c copying.c $(LINK) -Wl,-Map=map\n"
   )
   done = subprocess.run(
       ["make", "-s"], cwd=tmp_path, capture_output=True, text=True,
@@ -50,11 +51,11 @@ def test_the_compiler_takes_flags_and_script(name, tmp_path):
       capture_output=True, text=True, timeout=60, check=True,
   ).stdout  # fmt: skip
   address = {
-      words[1]: int(words[3], 16)
-      for line in said.splitlines()
-      if len(words := line.replace("[ ", "[").split()) > 4
-      and words[0].startswith("[")
-      and words[1].startswith(".")
+    words[1]: int(words[3], 16)
+    for line in said.splitlines()
+    if len(words := line.replace("[ ", "[").split()) > 4
+    and words[0].startswith("[")
+    and words[1].startswith(".")
   }
   assert address[".text"] == board.flash_origin
   start = board.sram_origin
@@ -81,13 +82,13 @@ def test_a_program_larger_than_the_board_does_not_link(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "constants, buffer, message",
-    [
-        # 24 KiB of code and 16 KiB of stack besides, by hand.
-        (1048576 - 24576, 262144 - 16384, ""),
-        (1048576 - 24576 + 1, 0, "1 more than the 1,048,576 there are"),
-        (0, 262144 - 16384 + 5, "bytes of RAM, 5 more than the 262,144"),
-    ],
+  "constants, buffer, message",
+  [
+    # 24 KiB of code and 16 KiB of stack besides, by hand.
+    (1048576 - 24576, 262144 - 16384, ""),
+    (1048576 - 24576 + 1, 0, "1 more than the 1,048,576 there are"),
+    (0, 262144 - 16384 + 5, "bytes of RAM, 5 more than the 262,144"),
+  ],
 )
 def test_networks_must_fit_the_board(constants, buffer, message):
   project = Project(b"", {}, (), constants, buffer)

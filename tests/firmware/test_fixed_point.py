@@ -11,17 +11,17 @@ from elite_tf.firmware import fixed_point, tables
 
 
 @pytest.mark.parametrize(
-    "real, expected",
-    [
-        (0.0, (0, 0)),
-        (1.0, (2**30, 1)),
-        (0.5, (2**30, 0)),
-        (0.75, (3 * 2**29, 0)),
-        (1.5 * 2**-31, (3 * 2**29, -30)),
-        (2.0**-40, (0, 0)),
-        # 31 ones and a half round up to the next power of two.
-        (1 - 2.0**-33, (2**30, 1)),
-    ],
+  "real, expected",
+  [
+    (0.0, (0, 0)),
+    (1.0, (2**30, 1)),
+    (0.5, (2**30, 0)),
+    (0.75, (3 * 2**29, 0)),
+    (1.5 * 2**-31, (3 * 2**29, -30)),
+    (2.0**-40, (0, 0)),
+    # 31 ones and a half round up to the next power of two.
+    (1 - 2.0**-33, (2**30, 1)),
+  ],
 )
 def test_factors(real, expected):
   assert fixed_point.quantize_factor(real) == expected

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elite_tf.firmware import lowering, reader, sources
+from elite_tf.firmware import lowering, parse_tflite, sources
 from elite_tf.firmware.kernels import KERNELS
 from elite_tf.firmware.targets import c
 
@@ -88,22 +88,22 @@ class _Maker:
     """Weights, bias and the scale of an output that the sums fill well."""
     channels = shape[axis]
     scales = np.float32(10 ** self.rng.uniform(-3, -1)) * self.rng.uniform(
-        0.2, 3, channels
+      0.2, 3, channels
     )
     if self.rng.random() < 0.1:
       scales[self.integer(0, channels - 1)] = 10 ** self.rng.uniform(-12, 0)
     if self.rng.random() < 0.2:
       scales = scales[:1]
     weights = self.constant(
-        self.numbers(shape), scales.astype(np.float32), axis
+      self.numbers(shape), scales.astype(np.float32), axis
     )
     # Sums of products are about this large.
     size = 70 * 70 * math.sqrt(products)
     bias = -1
     if self.rng.random() < self.biased:
       bias = self.constant(
-          self.rng.normal(0, size, channels).astype(np.int32),
-          (source[2] * scales).astype(np.float32),
+        self.rng.normal(0, size, channels).astype(np.int32),
+        (source[2] * scales).astype(np.float32),
       )
     scale = source[2] * float(np.median(scales)) * size / 60
     return weights, bias, scale * 10 ** self.rng.uniform(-spread, spread)
@@ -123,7 +123,7 @@ class _Maker:
       strides.append(stride)
       sizes.append(out)
     weights, bias, scale = self.weights(
-        (channels, *kernel, depth), 0, source, math.prod(kernel) * depth, spread
+      (channels, *kernel, depth), 0, source, math.prod(kernel) * depth, spread
     )
     target = self.tensor((1, *sizes, channels), scale)
     self.net.operator(
@@ -141,15 +141,15 @@ class _Maker:
     channels = depth * multiplier
     padding = self.integer(0, 1)
     kernel = [
-        self.integer(1, 5 if padding == SAME else min(5, size))
-        for size in (height, width)
+      self.integer(1, 5 if padding == SAME else min(5, size))
+      for size in (height, width)
     ]
     windows = [
-        self.window(size, extent, 1, padding)
-        for size, extent in zip((height, width), kernel)
+      self.window(size, extent, 1, padding)
+      for size, extent in zip((height, width), kernel)
     ]
     weights, bias, scale = self.weights(
-        (1, *kernel, channels), 3, source, math.prod(kernel), 1.0
+      (1, *kernel, channels), 3, source, math.prod(kernel), 1.0
     )
     target = self.tensor((1, *(w[1] for w in windows), channels), scale)
     self.net.operator(
@@ -164,7 +164,7 @@ class _Maker:
     """FULLY_CONNECTED."""
     inputs, outputs = math.prod(source[1]), self.integer(1, 20)
     weights, bias, scale = self.weights(
-        (outputs, inputs), 0, source, inputs, 1.0
+      (outputs, inputs), 0, source, inputs, 1.0
     )
     target = self.tensor((1, outputs), scale)
     self.net.operator(
@@ -177,18 +177,18 @@ class _Maker:
   def mean(self, source):
     """MEAN over height and width."""
     axes = self.constant(
-        np.array([1, 2] if self.rng.random() < 0.7 else [2, 1], np.int32)
+      np.array([1, 2] if self.rng.random() < 0.7 else [2, 1], np.int32)
     )
     keep = self.rng.random() < 0.6
     channels = source[1][3]
     same = self.rng.random() < 0.3
     target = self.tensor(
-        (1, 1, 1, channels) if keep else (1, channels),
-        source[2] * (1 if same else 2 ** self.rng.uniform(-3, 3)),
-        source[3] if same else None,
+      (1, 1, 1, channels) if keep else (1, channels),
+      source[2] * (1 if same else 2 ** self.rng.uniform(-3, 3)),
+      source[3] if same else None,
     )
     self.net.operator(
-        "MEAN", [source[0], axes], [target[0]], "ReducerOptions", keepDims=keep
+      "MEAN", [source[0], axes], [target[0]], "ReducerOptions", keepDims=keep
     )
     return target
 
@@ -197,15 +197,14 @@ class _Maker:
     padding = self.integer(0, 1)
     sizes = source[1][1:3]
     kernel = [
-        self.integer(1, 5 if padding == SAME else min(5, size))
-        for size in sizes
+      self.integer(1, 5 if padding == SAME else min(5, size)) for size in sizes
     ]
     windows = [
-        self.window(size, extent, 1, padding)
-        for size, extent in zip(sizes, kernel)
+      self.window(size, extent, 1, padding)
+      for size, extent in zip(sizes, kernel)
     ]
     target = self.tensor(
-        (1, *(w[1] for w in windows), source[1][3]), source[2], source[3]
+      (1, *(w[1] for w in windows), source[1][3]), source[2], source[3]
     )
     self.net.operator(
         "AVERAGE_POOL_2D", [source[0]], [target[0]], "Pool2DOptions",
@@ -246,7 +245,7 @@ class _Maker:
     shape = [x + int(p.sum()) for x, p in zip(source[1], paddings)]
     target = self.tensor(shape, source[2], source[3])
     self.net.operator(
-        "PAD", [source[0], self.constant(paddings)], [target[0]], "PadOptions"
+      "PAD", [source[0], self.constant(paddings)], [target[0]], "PadOptions"
     )
     return target
 
@@ -254,9 +253,9 @@ class _Maker:
     """RESHAPE."""
     target = self.tensor(shape, source[2], source[3])
     self.net.operator(
-        "RESHAPE",
-        [source[0], self.constant(np.array(shape, np.int32))],
-        [target[0]],
+      "RESHAPE",
+      [source[0], self.constant(np.array(shape, np.int32))],
+      [target[0]],
     )
     return target
 
@@ -434,27 +433,27 @@ def _block(m):
 
 
 KINDS = {
-    "convolution": _convolution,
-    "pointwise": _pointwise,
-    "depthwise": _depthwise,
-    "dense": _dense,
-    "mean": _mean,
-    "pool": _pool,
-    "sum": _sum,
-    "sum_of_two": _sum_of_two,
-    "product_of_two": _product_of_two,
-    "gate": _gate,
-    "swish": _swish,
-    "logistic": _logistic,
-    "hard_swish": _hard_swish,
-    "relu": _relu,
-    "relu6": _relu6,
-    "quantize": _quantize,
-    "softmax": _softmax,
-    "pad": _pad,
-    "pad_then": _pad_then,
-    "concatenate": _concatenate,
-    "block": _block,
+  "convolution": _convolution,
+  "pointwise": _pointwise,
+  "depthwise": _depthwise,
+  "dense": _dense,
+  "mean": _mean,
+  "pool": _pool,
+  "sum": _sum,
+  "sum_of_two": _sum_of_two,
+  "product_of_two": _product_of_two,
+  "gate": _gate,
+  "swish": _swish,
+  "logistic": _logistic,
+  "hard_swish": _hard_swish,
+  "relu": _relu,
+  "relu6": _relu6,
+  "quantize": _quantize,
+  "softmax": _softmax,
+  "pad": _pad,
+  "pad_then": _pad_then,
+  "concatenate": _concatenate,
+  "block": _block,
 }
 
 
@@ -463,10 +462,10 @@ def _inputs(maker, shape):
   count = math.prod(shape)
   codes = np.resize(np.arange(-128, 128), count)
   rows = [
-      codes,
-      maker.rng.permutation(codes),
-      maker.rng.integers(-128, 128, count),
-      np.full(count, maker.rng.choice([-128, 127])),
+    codes,
+    maker.rng.permutation(codes),
+    maker.rng.integers(-128, 128, count),
+    np.full(count, maker.rng.choice([-128, 127])),
   ]
   return np.stack(rows).astype(np.int8).reshape(-1, *shape[1:])
 
@@ -501,11 +500,11 @@ def test_every_kernel_and_operator_is_among_them(network):
     for seed in range(3):
       maker = _Maker(network, seed)
       source, target = kind(maker)
-      graph = reader.read(maker.net.pack(source[0], target[0]))
+      graph = parse_tflite.read(maker.net.pack(source[0], target[0]))
       codes.update(operator.code for operator in graph.operators)
       used.update(stage.kernel for stage in lowering.lower(graph).stages)
   assert used == set(KERNELS)
-  assert codes == set(reader.supported())
+  assert codes == set(parse_tflite.supported())
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 
+from elite_tf.data.preprocess import CROP_MARGIN, resize
 from elite_tf.firmware import sources
-from elite_tf.preprocess import CROP_MARGIN, resize
 
 _MODEL = """
 #include <stdint.h>
@@ -24,15 +24,15 @@ GUARD = 64
 
 def _compile(folder, size, channels, crop):
   header = _MODEL.format(
-      size=size,
-      channels=channels,
-      bytes=size * size * channels,
-      margin=CROP_MARGIN if crop else 0,
+    size=size,
+    channels=channels,
+    bytes=size * size * channels,
+    margin=CROP_MARGIN if crop else 0,
   )
   (folder / "model.h").write_text(header)
   codes = ",".join(str(i - 128) for i in range(256))
   (folder / "codes.c").write_text(
-      f'#include "model.h"\nconst int8_t elite_input_codes[256] = {{{codes}}};'
+    f'#include "model.h"\nconst int8_t elite_input_codes[256] = {{{codes}}};'
   )
   place = sources.folder() / "preprocess"
   subprocess.run(
@@ -80,7 +80,7 @@ def test_every_pixel_is_pillows(size, channels, crop, tmp_path):
       memory = np.full(needed + GUARD, 123, np.uint8)
       received = np.zeros((size, size, channels), np.int8)
       library.elite_preprocess(
-          pointer(picture), height, width, pointer(memory), pointer(received)
+        pointer(picture), height, width, pointer(memory), pointer(received)
       )
       assert np.array_equal(received, expected), (height, width)
       assert (memory[needed:] == 123).all()

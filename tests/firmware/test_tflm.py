@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from elite_tf import deploy
+from elite_tf.conversion.interpreters.micro import run_micro
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.firmware import resolver, tflm, vectors
 from elite_tf.firmware.targets import Project, get_target
-from elite_tf.interpreters.micro import run_micro
 
 HOME = Path(__file__).parents[2]
 STUBS = Path(__file__).parent / "stubs"
@@ -68,7 +68,7 @@ def project(model):
   files = {name: text.encode() for name, text in generated.files.items()}
   files["vectors.bin"] = vectors.vectors(model, None)
   return Project(
-      model, files, (), generated.constant_bytes, generated.buffer_bytes
+    model, files, (), generated.constant_bytes, generated.buffer_bytes
   )
 
 
@@ -104,7 +104,9 @@ def _write(name, project, folder):
 def _expect_equal(said, count=None):
   """Reads what a board prints."""
   found = dict(re.findall(r"elite (\w+) (\S+)", said))
-  assert int(found["vectors"]) == count or count is None and "vectors" in found
+  assert int(found["vectors"]) == count or (
+    count is None and "vectors" in found
+  )
   assert found.get("equal", found["vectors"]) == found["vectors"]
   assert found.get("different", "0") == "0"
 
@@ -127,8 +129,8 @@ def test_every_method_is_one_of_the_library(tmp_path):
   for name, method in known.items():
     assert name.replace("_", "") == method[3:].upper()
   (tmp_path / "all.cc").write_text(
-      resolver.header(known) + "EliteResolver all;\n"
-      "bool good() { return elite_add_operators(all); }\n"
+    resolver.header(known) + "EliteResolver all;\n"
+    "bool good() { return elite_add_operators(all); }\n"
   )
   _call("g++", *CXX, "-c", f"-I{LIBRARY}", "all.cc", cwd=tmp_path)
 
@@ -192,12 +194,14 @@ def test_pictures_are_classified(model, project, library, tmp_path):
   pictures = vectors.Pictures(images, np.zeros(6, int), False)
   data = vectors.vectors(model, pictures, 6)
   expected = [
-      int(np.frombuffer(data[8:], np.int8).reshape(12, 74)[i, 64:].argmax())
-      for i in range(6)
+    int(np.frombuffer(data[8:], np.int8).reshape(12, 74)[i, 64:].argmax())
+    for i in range(6)
   ]
   folder = _write("cmake", project, tmp_path / "p")
   (folder / "vectors.bin").write_bytes(data)
-  rows = ("{%s}" % ",".join(map(str, image.ravel())) for image in images)
+  rows = (
+    "{{{}}}".format(",".join(map(str, image.ravel()))) for image in images
+  )
   (folder / "camera.cc").write_text(CAMERA % ",".join(rows))
   _call("gcc", *STRICT, "-c", "preprocess.c", cwd=folder)
   _call(
@@ -213,7 +217,7 @@ def test_pictures_are_classified(model, project, library, tmp_path):
 def _run(root, project, folder):
   target = get_target("tflm-cmake")
   project = Project(
-      **{**vars(project), "tflm_root": str(root)}  # As --tflm_root has it.
+    **{**vars(project), "tflm_root": str(root)}  # As --tflm_root has it.
   )
   return target.run(folder, project, lambda _: None)
 
@@ -225,10 +229,11 @@ def test_a_wrong_answer_is_seen(project, library, tmp_path):
   text = main.read_text()
   assert "!platform_read(expected, sizeof expected)) {" in text
   main.write_text(
-      text.replace(
-          "const uint64_t before", "expected[0] ^= i == 3;\n    const uint64_t "
-          "before", 1,
-      )  # fmt: skip
+    text.replace(
+      "const uint64_t before",
+      "expected[0] ^= i == 3;\n    const uint64_t before",
+      1,
+    )
   )
   figures = _run(library, project, folder)
   assert (figures.vectors, figures.equal) == (32, 31)
@@ -240,7 +245,7 @@ def test_a_refusing_library_is_an_error(project, library, tmp_path):
   folder = _write("cmake", project, tmp_path / "p")
   header = folder / "model.h"
   header.write_text(
-      re.sub(r"(BYTES) \d+\n#endif", r"\1 16\n#endif", header.read_text())
+    re.sub(r"(BYTES) \d+\n#endif", r"\1 16\n#endif", header.read_text())
   )
   with pytest.raises(VerificationFailed, match="library refuses the network"):
     _run(library, project, folder)
@@ -259,18 +264,18 @@ def test_a_run_needs_the_library(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, program",
-    [("esp-idf", "elite"), ("pico", "elite"), ("zephyr", "app")],
+  "name, program",
+  [("esp-idf", "elite"), ("pico", "elite"), ("zephyr", "app")],
 )
 def test_projects_build_and_run(name, program, project, tmp_path):
   """Every CMakeLists.txt is executed, with its ecosystem's commands stubbed."""
   folder = _write(name, project, tmp_path / "p")
   build = tmp_path / "build"
   environment = {
-      **os.environ,
-      "IDF_PATH": str(STUBS / "idf"),
-      "PICO_SDK_PATH": str(STUBS / "pico_sdk"),
-      "ZEPHYR_BASE": str(STUBS / "zephyr"),
+    **os.environ,
+    "IDF_PATH": str(STUBS / "idf"),
+    "PICO_SDK_PATH": str(STUBS / "pico_sdk"),
+    "ZEPHYR_BASE": str(STUBS / "zephyr"),
   }
   _call(
       "cmake", "-S", folder, "-B", build, f"-DSTUBS={STUBS}", "-Wno-dev",
@@ -288,18 +293,24 @@ def test_arduino_library_builds_and_runs(project, library, tmp_path):
   objects = []
   # As Arduino compiles: every source of src/, and the sketch as C++.
   (folder / "sketch.cpp").write_text(
-      '#include "Arduino.h"\n'
-      + (folder / "examples/SelfTest/SelfTest.ino").read_text()
-      + "int main() { setup(); loop(); }\n"
+    '#include "Arduino.h"\n'
+    + (folder / "examples/SelfTest/SelfTest.ino").read_text()
+    + "int main() { setup(); loop(); }\n"
   )
   for file in [*(folder / "src").glob("*.c*"), folder / "sketch.cpp"]:
     c = file.suffix == ".c"
     objects.append(folder / f"{file.stem}.o")
     _call(
-        *(["gcc", *STRICT] if c else ["g++", *CXX, "-std=gnu++11"]),
-        "-DARDUINO=10819", "-c", f"-I{folder}/src", f"-I{LIBRARY}",
-        f"-I{STUBS}/arduino", "-o", objects[-1], file,
-    )  # fmt: skip
+      *(["gcc", *STRICT] if c else ["g++", *CXX, "-std=gnu++11"]),
+      "-DARDUINO=10819",
+      "-c",
+      f"-I{folder}/src",
+      f"-I{LIBRARY}",
+      f"-I{STUBS}/arduino",
+      "-o",
+      objects[-1],
+      file,
+    )
   archive = library / "lib/libtensorflow-microlite.a"
   _call("g++", "-o", folder / "sketch", *objects, archive)
   (folder / "vectors.bin").write_bytes(project.files["vectors.bin"])
@@ -369,10 +380,10 @@ def test_large_vectors_are_left_out(project):
   rows = [bytes([i]) * size for i in range(64)]
   head = project.files["vectors.bin"][:4] + (64).to_bytes(4, "little")
   many = Project(
-      **{
-          **vars(project),
-          "files": {**project.files, "vectors.bin": head + b"".join(rows)},
-      }
+    **{
+      **vars(project),
+      "files": {**project.files, "vectors.bin": head + b"".join(rows)},
+    }
   )
   text = get_target("tflm-zephyr").files(many)["src/vectors_data.c"].decode()
   assert "elite_vectors = 1;" in text
@@ -380,13 +391,13 @@ def test_large_vectors_are_left_out(project):
 
 
 @pytest.mark.parametrize(
-    "change, message",
-    [
-        ("float", "quantize the network to int8. Received: floating-point"),
-        ("shape", "one square image"),
-        ("labels", "10 outputs need as many labels. Received: 2"),
-        ("file", "Not a .tflite file"),
-    ],
+  "change, message",
+  [
+    ("float", "quantize the network to int8. Received: floating-point"),
+    ("shape", "one square image"),
+    ("labels", "10 outputs need as many labels. Received: 2"),
+    ("file", "Not a .tflite file"),
+  ],
 )
 def test_networks_that_cannot_be(change, message, network):
   net, source, answer = _network(network)

@@ -7,23 +7,25 @@ import zlib
 import numpy as np
 import pytest
 
-from elite_tf import plan_json, planning, predictions
-from elite_tf.datasets import Description
-from elite_tf.journal import Journal, epoch_to_event, outcome_to_event
-from elite_tf.metrics import confusion_matrix
-from elite_tf.metrics import report as figures_of
-from elite_tf.predictions import Answers
+from elite_tf.conversion.verify import predictions
+from elite_tf.conversion.verify.metrics import confusion_matrix
+from elite_tf.conversion.verify.metrics import report as figures_of
+from elite_tf.conversion.verify.predictions import Answers
+from elite_tf.data.sources import Description
 from elite_tf.report import page
-from elite_tf.run_folder import RunFolder, open_run
-from elite_tf.settings import resolve
-from elite_tf.spec import Epoch, Outcome
-from elite_tf.tournament import Bracket, Rules
+from elite_tf.runs import plan as planning
+from elite_tf.runs import plan_json
+from elite_tf.runs.folder import RunFolder, open_run
+from elite_tf.runs.journal import Journal, epoch_to_event, outcome_to_event
+from elite_tf.runs.settings import resolve
+from elite_tf.tournament.bracket import Bracket, Rules
+from elite_tf.types import Epoch, Outcome
 
 SMALL = {
-    "include": "elite-w4-d[34]-*",
-    "group_size": 4,
-    "round_epochs": 3,
-    "epochs": 12,
+  "include": "elite-w4-d[34]-*",
+  "group_size": 4,
+  "round_epochs": 3,
+  "epochs": 12,
 }
 
 
@@ -44,27 +46,27 @@ def _write_champion(folder, name, labels):
   answers = np.where(rng.random(60) < 0.8, truth, (truth + 1) % classes)
   images = rng.integers(0, 256, (60, 13, 13, 1), np.uint8)
   kept = predictions.predictions_of(
-      "int8", truth, Answers(answers, rng.random(60, np.float32)), images
+    "int8", truth, Answers(answers, rng.random(60, np.float32)), images
   )
   (place / predictions.FILE).write_bytes(predictions.to_bytes(kept))
   figures = figures_of(confusion_matrix(truth, answers, classes), labels)
   metrics = {
-      "float": figures,
-      "conversions": {"float": figures, "int8": figures},
+    "float": figures,
+    "conversions": {"float": figures, "int8": figures},
   }
   (place / "metrics.json").write_text(json.dumps(metrics))
   (place / "labels.txt").write_text("".join(f"{n}\n" for n in labels))
   (place / "model_int8.tflite").write_bytes(b"TFL3")
   return {
-      "test_accuracy_float": 0.91234,
-      "test_accuracy_int8": figures["accuracy"],
-      "test_balanced_accuracy_float": 0.90001,
-      "test_balanced_accuracy_int8": figures["balanced_accuracy"],
-      "tflite_bytes": 123_457,
-      "arena_bytes": 65_537,
-      "kind": "int8",
-      "estimated_seconds": None,
-      "files": folder.champion_files(name),
+    "test_accuracy_float": 0.91234,
+    "test_accuracy_int8": figures["accuracy"],
+    "test_balanced_accuracy_float": 0.90001,
+    "test_balanced_accuracy_int8": figures["balanced_accuracy"],
+    "tflite_bytes": 123_457,
+    "arena_bytes": 65_537,
+    "kind": "int8",
+    "estimated_seconds": None,
+    "files": folder.champion_files(name),
   }
 
 
@@ -103,11 +105,11 @@ def make_run(tmp_path_factory):
   """
 
   def make(
-      labels=("cat", "dog", "owl"),
-      outcomes=10**6,
-      failures=None,
-      name="run",
-      **settings,
+    labels=("cat", "dog", "owl"),
+    outcomes=10**6,
+    failures=None,
+    name="run",
+    **settings,
   ):
     place = tmp_path_factory.mktemp("report") / name
     given = {**SMALL, "run_dir": str(place), **settings}
@@ -119,8 +121,8 @@ def make_run(tmp_path_factory):
     folder.plan.write_text(plan_json.plan_of_run(plan, description))
     rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
     brackets = [
-        Bracket(number, group, rules)
-        for number, group in enumerate(plan.groups(), start=1)
+      Bracket(number, group, rules)
+      for number, group in enumerate(plan.groups(), start=1)
     ]
     log = Journal(folder.journal)
     log.append({"event": "start"})
@@ -142,34 +144,34 @@ def _finish(folder, plan, brackets, labels, log):
       continue
     cost = plan.cost(bracket.champion)
     row = {
-        "name": bracket.champion,
-        "group": bracket.group,
-        "params": cost.params,
-        "macs": cost.macs,
-        "val_accuracy": bracket.histories[bracket.champion].val_accuracy[-1],
-        **_write_champion(folder, bracket.champion, labels),
+      "name": bracket.champion,
+      "group": bracket.group,
+      "params": cost.params,
+      "macs": cost.macs,
+      "val_accuracy": bracket.histories[bracket.champion].val_accuracy[-1],
+      **_write_champion(folder, bracket.champion, labels),
     }
     log.append({"event": "champion", "champion": row, "seconds": 1.5})
     champions.append(row)
   result = {
-      "groups": [
-          {
-              "group": bracket.group,
-              "candidates": list(bracket.candidates),
-              "rounds": [dataclasses.asdict(r) for r in bracket.rounds],
-              "failures": bracket.failures,
-              "champion": bracket.champion,
-          }
-          for bracket in brackets
-      ],
-      "champions": champions,
-      "unverified": {},
-      "seconds": 1234.5,
-      "training_seconds": 1000.25,
-      "step_seconds": 1900.75,
-      "first_step_seconds": 31.5,
-      "convert_seconds": 3.0,
-      "candidate_epochs": 72,
-      "workers": 2,
+    "groups": [
+      {
+        "group": bracket.group,
+        "candidates": list(bracket.candidates),
+        "rounds": [dataclasses.asdict(r) for r in bracket.rounds],
+        "failures": bracket.failures,
+        "champion": bracket.champion,
+      }
+      for bracket in brackets
+    ],
+    "champions": champions,
+    "unverified": {},
+    "seconds": 1234.5,
+    "training_seconds": 1000.25,
+    "step_seconds": 1900.75,
+    "first_step_seconds": 31.5,
+    "convert_seconds": 3.0,
+    "candidate_epochs": 72,
+    "workers": 2,
   }
   RunFolder(folder.path).result.write_text(json.dumps(result, indent=2))

@@ -47,15 +47,15 @@ def browser():
 
 
 def test_it_is_whole_at_the_width_of_a_phone_and_of_a_screen(
-    browser, make_run, tmp_path
+  browser, make_run, tmp_path
 ):
   folder = make_run(labels=("cat", "a name that is rather long", "owl"))
   page.write(folder)
   source = html.escape((folder.path / "report.html").read_text("utf-8"))
   frames = "".join(
-      f'<iframe srcdoc="{source}" style="border:0;width:{width}px;height:'
-      '4000px"></iframe>'
-      for width in (375, 1440)
+    f'<iframe srcdoc="{source}" style="border:0;width:{width}px;height:'
+    '4000px"></iframe>'
+    for width in (375, 1440)
   )
   frame = tmp_path / "frame.html"
   frame.write_text(f'<meta charset="utf-8">{frames}{_ASK}')

@@ -11,13 +11,13 @@ HOME = Path(__file__).parents[2]
 
 def _run(*flags):
   return subprocess.run(
-      [sys.executable, "-m", "elite_tf.report", *flags],
-      cwd=HOME,
-      env={**os.environ, "PYTHONPATH": str(HOME)},
-      capture_output=True,
-      text=True,
-      timeout=120,
-      check=False,
+    [sys.executable, "-m", "elite_tf.report", *flags],
+    cwd=HOME,
+    env={**os.environ, "PYTHONPATH": str(HOME)},
+    capture_output=True,
+    text=True,
+    timeout=120,
+    check=False,
   )
 
 
@@ -27,10 +27,10 @@ def test_it_writes_the_page_and_says_where(make_run):
   assert (done.returncode, done.stderr) == (0, "")
   page = folder.path / "report.html"
   assert json.loads(done.stdout) == {
-      "page": str(page),
-      "state": "finished",
-      "champions": 2,
-      "bytes": page.stat().st_size,
+    "page": str(page),
+    "state": "finished",
+    "champions": 2,
+    "bytes": page.stat().st_size,
   }
 
 

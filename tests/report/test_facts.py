@@ -5,7 +5,7 @@ import pytest
 from elite_tf.report import brackets, costs, names, pareto, tradeoff
 from elite_tf.report.facts import Group
 from elite_tf.report.reading import read_run
-from elite_tf.tournament import Round
+from elite_tf.tournament.bracket import Round
 
 
 def test_front_is_what_nothing_beats():
@@ -18,35 +18,35 @@ def test_front_is_what_nothing_beats():
 
 
 @pytest.mark.parametrize(
-    "given, prefix",
-    [
-        (["elite-w1-d1-r224", "elite-w2-d1-r224"], "elite-"),
-        (["elite-w1", "lite-w1"], ""),
-        (["plain"], ""),
-        ([], ""),
-    ],
+  "given, prefix",
+  [
+    (["elite-w1-d1-r224", "elite-w2-d1-r224"], "elite-"),
+    (["elite-w1", "lite-w1"], ""),
+    (["plain"], ""),
+    ([], ""),
+  ],
 )
 def test_prefix_is_left_out_only_if_all_have_it(given, prefix):
   assert names.prefix_of(given) == prefix
 
 
 GROUP = Group(
-    1,
-    ("a", "b", "c", "d"),
-    (
-        Round(1, {"a": 0.5, "b": 0.7, "c": None, "d": 0.6}, ("a", "c"), None),
-        Round(2, {"b": 0.8, "d": 0.9}, ("b",), 0.5),
-    ),
-    {"c": "planted"},
-    "d",
-    ("d",),
+  1,
+  ("a", "b", "c", "d"),
+  (
+    Round(1, {"a": 0.5, "b": 0.7, "c": None, "d": 0.6}, ("a", "c"), None),
+    Round(2, {"b": 0.8, "d": 0.9}, ("b",), 0.5),
+  ),
+  {"c": "planted"},
+  "d",
+  ("d",),
 )
 
 
 def test_bracket_has_survivors_first_and_failures_last():
   assert brackets.standings(GROUP) == [
-      [("b", 0.7), ("d", 0.6), ("a", 0.5), ("c", None)],
-      [("d", 0.9), ("b", 0.8)],
+    [("b", 0.7), ("d", 0.6), ("a", 0.5), ("c", None)],
+    [("d", 0.9), ("b", 0.8)],
   ]
 
 
@@ -63,7 +63,7 @@ def test_stages_halve(run):
   counts = [len(networks) for _, networks in tradeoff.stages(run)]
   assert counts == [8, 4, 2, 2]
   assert {n.name for n in tradeoff.stages(run)[-1][1]} == {
-      group.champion for group in run.groups
+    group.champion for group in run.groups
   }
 
 

@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from elite_tf import lock
 from elite_tf.errors import ConfigError
 from elite_tf.report import page
 from elite_tf.report.ending import write_or_say
-from elite_tf.run_folder import RunFolder
+from elite_tf.runs.folder import RunFolder
+from elite_tf.system import lock
 
 # Of result.json, what stands in headings and links, not as a number.
 _HEADINGS = re.compile(r"/groups/\d+/(group|rounds/\d+/round)")
@@ -105,9 +105,9 @@ def _shows(text, value):
 def test_every_number_is_that_of_the_result(finished):
   _, result, read = finished
   expected = {
-      place: value
-      for place, value in _leaves(result)
-      if not _HEADINGS.fullmatch(place)
+    place: value
+    for place, value in _leaves(result)
+    if not _HEADINGS.fullmatch(place)
   }
   shown = [(k, v, text) for k, v, text in read.numbers if k]
   assert {place: value for place, value, _ in shown} == expected
@@ -119,7 +119,7 @@ def test_brackets_show_every_score(finished):
   text = (folder.path / "report.html").read_text("utf-8")
   for group in result["groups"]:
     (bracket,) = re.findall(
-        rf'<svg[^>]*"Bracket of group {group["group"]}:.*?</svg>', text
+      rf'<svg[^>]*"Bracket of group {group["group"]}:.*?</svg>', text
     )
     words = "".join(ElementTree.fromstring(bracket).itertext())
     for played in group["rounds"]:
@@ -157,15 +157,15 @@ def test_every_id_is_there_once_and_every_reference_leads_to_one(finished):
   assert len(ids) == len(set(ids))
   source = " ".join(str(v) for _, a in read.tags for v in a.values())
   used = re.findall(r"url\(#([^)]*)\)", source) + [
-      a["href"][1:] for _, a in read.tags if a.get("href", "").startswith("#")
+    a["href"][1:] for _, a in read.tags if a.get("href", "").startswith("#")
   ]
   assert used and set(used) <= set(ids)
 
 
 HOSTILE = (
-    "<script>alert(1)</script>",
-    '" onload="alert(1)\' --> ]]>',
-    "$\\frac{1}$ & 100 % {{ 7*7 }} \x07\u732b",
+  "<script>alert(1)</script>",
+  '" onload="alert(1)\' --> ]]>',
+  "$\\frac{1}$ & 100 % {{ 7*7 }} \x07\u732b",
 )
 
 
@@ -207,9 +207,9 @@ def test_a_search_at_work_has_a_page_so_far(make_run, outcomes, request):
     request.getfixturevalue("undrawn")
   folder = make_run(outcomes=outcomes)
   before = {
-      p: (p.stat().st_mtime_ns, p.read_bytes())
-      for p in folder.path.rglob("*")
-      if p.is_file()
+    p: (p.stat().st_mtime_ns, p.read_bytes())
+    for p in folder.path.rglob("*")
+    if p.is_file()
   }
   with lock.hold(folder.lock):
     read = _page(folder)
@@ -253,8 +253,8 @@ def test_failures_are_told(make_run, undrawn):
   text = _page(folder).text
   assert "val_accuracy became <nan> in epoch 1" in text
   failed = make_run(
-      name="nobody",
-      failures=dict.fromkeys(whole["groups"][0]["candidates"], "planted"),
+    name="nobody",
+    failures=dict.fromkeys(whole["groups"][0]["candidates"], "planted"),
   )
   read = _page(failed)
   assert "ended without all of its champions" in read.text
@@ -278,7 +278,7 @@ def test_a_folder_of_an_earlier_version_has_a_page(make_run, undrawn):
   folder.plan.unlink()
   lines = map(json.loads, folder.journal.read_text().splitlines())
   folder.journal.write_text(
-      "".join(json.dumps({**e, "crc": None}) + "\n" for e in lines)
+    "".join(json.dumps({**e, "crc": None}) + "\n" for e in lines)
   )
   for champion in result["champions"]:
     del champion["kind"], champion["estimated_seconds"]
@@ -291,12 +291,12 @@ def test_a_folder_of_an_earlier_version_has_a_page(make_run, undrawn):
   assert "Costs of the candidates are not known" in read.text
   shown = {key for key, _, _ in read.numbers}
   assert {
-      place for place, _ in _leaves(result["champions"], "/champions")
+    place for place, _ in _leaves(result["champions"], "/champions")
   } <= shown
 
 
 @pytest.mark.parametrize(
-    "file", ["plan.json", "predictions.npz", "metrics.json"]
+  "file", ["plan.json", "predictions.npz", "metrics.json"]
 )
 def test_a_damaged_file_costs_its_section_alone(make_run, undrawn, file):
   folder = make_run()
@@ -308,7 +308,7 @@ def test_a_damaged_file_costs_its_section_alone(make_run, undrawn, file):
 
 
 def test_published_models_are_there_for_imagenet_alone(
-    make_run, finished, undrawn
+  make_run, finished, undrawn
 ):
   folder = make_run()
   plan = json.loads(folder.plan.read_text())
@@ -361,7 +361,7 @@ def test_a_page_that_fails_is_one_line(make_run, monkeypatch):
   write_or_say(folder, said.append)
   (line,) = said
   assert (
-      "report.html was not written (ValueError: planted in two lines)" in line
+    "report.html was not written (ValueError: planted in two lines)" in line
   )
   assert folder.result.read_bytes() == before
   assert not (folder.path / "report.html").exists()

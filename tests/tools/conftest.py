@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from elite_tf.families import FAMILIES
+from elite_tf.networks.families import FAMILIES
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 

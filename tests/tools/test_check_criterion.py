@@ -5,10 +5,10 @@ import json
 import check_criterion
 import pytest
 
-from elite_tf.elimination import CRITERIA
 from elite_tf.errors import ConfigError
-from elite_tf.run_folder import RunFolder
-from elite_tf.spec import Epoch
+from elite_tf.runs.folder import RunFolder
+from elite_tf.tournament.criteria import CRITERIA
+from elite_tf.types import Epoch
 
 # After 1, 2, 3 and 4 epochs a is ahead by its average in the first three
 # (0.6 to 0.2, 0.6 to 0.45, 0.6 to 0.55, 0.575 to 0.6) and by its current
@@ -64,12 +64,12 @@ def test_histories_that_still_grow_are_cut_to_the_shortest():
 
 
 @pytest.mark.parametrize(
-    ("histories", "round_epochs", "said"),
-    [
-        ({"a": [0.1]}, 1, "two candidates are needed. Received: 1"),
-        (TWO, 5, "--round_epochs must be 1 to 4.*Received: 5"),
-        (TWO, 0, "--round_epochs must be 1 to 4.*Received: 0"),
-    ],
+  ("histories", "round_epochs", "said"),
+  [
+    ({"a": [0.1]}, 1, "two candidates are needed. Received: 1"),
+    (TWO, 5, "--round_epochs must be 1 to 4.*Received: 5"),
+    (TWO, 0, "--round_epochs must be 1 to 4.*Received: 0"),
+  ],
 )
 def test_too_little(histories, round_epochs, said):
   with pytest.raises(ConfigError, match=said):
@@ -79,8 +79,8 @@ def test_too_little(histories, round_epochs, said):
 def test_command_on_a_run_folder(tmp_path, capsys):
   for name, accuracies in {**TWO, "z": [0.0]}.items():
     epochs = [
-        Epoch(number, 1.0, 0.0, 1.0, accuracy, 0.5)
-        for number, accuracy in enumerate(accuracies, start=1)
+      Epoch(number, 1.0, 0.0, 1.0, accuracy, 0.5)
+      for number, accuracy in enumerate(accuracies, start=1)
     ]
     RunFolder(tmp_path).write_history(name, epochs)
   flags = [str(tmp_path), "--round_epochs=1", "--include=[ab]"]

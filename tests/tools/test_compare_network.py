@@ -8,11 +8,11 @@ import pytest
 import resnet8
 from compare_network import Priced
 
-from elite_tf.cost import network_cost
-from elite_tf.datasets import Description
+from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
-from elite_tf.pool import make_pool
-from elite_tf.settings import Settings
+from elite_tf.networks.cost import network_cost
+from elite_tf.networks.pool import make_pool
+from elite_tf.runs.settings import Settings
 
 
 def _resnet8(classes=10, channels=3, size=32):
@@ -27,17 +27,17 @@ def test_cost_of_resnet8_is_the_published_one():
   # By hand, map by map: stem, two convolutions of 16 channels, two of 32 and
   # the one beside them, the same of 64, dense.
   assert cost.macs == (
-      32 * 32 * 9 * 3 * 16
-      + 32 * 32 * 9 * 16 * 16 * 2
-      + 16 * 16 * (9 * 16 * 32 + 9 * 32 * 32 + 16 * 32)
-      + 8 * 8 * (9 * 32 * 64 + 9 * 64 * 64 + 32 * 64)
-      + 64 * 10
+    32 * 32 * 9 * 3 * 16
+    + 32 * 32 * 9 * 16 * 16 * 2
+    + 16 * 16 * (9 * 16 * 32 + 9 * 32 * 32 + 16 * 32)
+    + 8 * 8 * (9 * 32 * 64 + 9 * 64 * 64 + 32 * 64)
+    + 64 * 10
   )
   assert round(cost.macs / 1e6, 1) == 12.5
 
 
 def test_keras_counts_the_published_parameters():
-  from elite_tf import model as models
+  from elite_tf.networks import to_keras as models
 
   network = models.build(_resnet8())
   assert network.count_params() == 78_666
@@ -55,10 +55,10 @@ def _priced(name, macs, size):
 
 def test_most_multiply_accumulates_below_the_limit():
   found = [
-      _priced("lite-w1-d1-r32", 9, 100),
-      _priced("lite-w2-d1-r32", 5, 99),
-      _priced("lite-w3-d1-r32", 5, 98),
-      _priced("lite-w4-d1-r32", 3, 10),
+    _priced("lite-w1-d1-r32", 9, 100),
+    _priced("lite-w2-d1-r32", 5, 99),
+    _priced("lite-w3-d1-r32", 5, 98),
+    _priced("lite-w4-d1-r32", 3, 10),
   ]
   assert compare_network.choose(found, 100) is found[1]
   assert compare_network.choose(found, 99) is found[2]
@@ -80,7 +80,7 @@ def test_settings_hold_the_chosen_candidate_alone(tmp_path):
       file, x_train=images, y_train=labels, x_test=images, y_test=labels
   )  # fmt: skip
   base = Settings(
-      data=f"npz:{file}", base_resolution=32, round_epochs=1, epochs=1
+    data=f"npz:{file}", base_resolution=32, round_epochs=1, epochs=1
   )
   settings = compare_network.settings_of(chosen, base)
   task = compare_network.Task(settings, str(tmp_path), 1)
@@ -101,7 +101,7 @@ def test_measured_on_the_scanned_digits(tmp_path, monkeypatch):
   path = task.write()
   monkeypatch.setattr(compare_network.trainings.processes, "die_with", int)
   # Another test of this process may have loaded TensorFlow.
-  monkeypatch.setattr("elite_tf.device.prepare", lambda threads=0: None)
+  monkeypatch.setattr("elite_tf.system.backend.prepare", lambda threads=0: None)
   compare_network.trainings.main([str(path), "1", "0", name, "1"])
   row = compare_network.measure(task, verified=20)
   json.dumps(row)

@@ -5,15 +5,15 @@ import json
 import compare_quantization
 import pytest
 
-from elite_tf import model as models
-from elite_tf.pool import make_pool
+from elite_tf.networks import to_keras as models
+from elite_tf.networks.pool import make_pool
 
 
 @pytest.fixture()
 def network(tmp_path):
   """A small network of a family, its weights drawn."""
   candidate = next(
-      c for c in make_pool("lite", 10, 1, 16, 6) if c.name == "lite-w6-d6-r10"
+    c for c in make_pool("lite", 10, 1, 16, 6) if c.name == "lite-w6-d6-r10"
   )
   path = tmp_path / "model.keras"
   models.build(candidate).save(path)
@@ -22,7 +22,7 @@ def network(tmp_path):
 
 def _run(monkeypatch, *arguments):
   # Another test of this process may have loaded TensorFlow.
-  monkeypatch.setattr("elite_tf.device.prepare", lambda threads=0: None)
+  monkeypatch.setattr("elite_tf.system.backend.prepare", lambda threads=0: None)
   monkeypatch.setattr("sys.argv", ["compare_quantization.py", *arguments])
   return compare_quantization.main()
 

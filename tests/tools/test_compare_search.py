@@ -10,17 +10,17 @@ import pytest
 import side_by_side
 import trainings
 
-from elite_tf.settings import Settings
+from elite_tf.runs.settings import Settings
 
 NAMES = [f"lite-w6-d6-r{size}" for size in (16, 15, 13, 10)]
 
 # After one epoch r13 and r10 lead; after two r13 leads; in the end r16, which
 # every method of early decisions misses, would have been the best.
 CURVES = {
-    "lite-w6-d6-r16": [0.1, 0.2, 0.9],
-    "lite-w6-d6-r15": [0.2, 0.3, 0.4],
-    "lite-w6-d6-r13": [0.3, 0.7, 0.8],
-    "lite-w6-d6-r10": [0.4, 0.5, 0.6],
+  "lite-w6-d6-r16": [0.1, 0.2, 0.9],
+  "lite-w6-d6-r15": [0.2, 0.3, 0.4],
+  "lite-w6-d6-r13": [0.3, 0.7, 0.8],
+  "lite-w6-d6-r10": [0.4, 0.5, 0.6],
 }
 
 
@@ -72,9 +72,9 @@ def test_repeated_epochs_are_counted_and_compared(tmp_path):
 
 def test_mean_and_spread_leave_out_what_did_not_run():
   rows = [
-      {"champion": "a", "seconds": 1.0},
-      {"seed": 1, "not_run": "keras_tuner is not installed"},
-      {"champion": "b", "seconds": 3.0},
+    {"champion": "a", "seconds": 1.0},
+    {"seed": 1, "not_run": "keras_tuner is not installed"},
+    {"champion": "b", "seconds": 3.0},
   ]
   found = compare_search.summary(rows)
   assert found["seeds"] == 2

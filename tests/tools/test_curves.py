@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from elite_tf.errors import ConfigError
-from elite_tf.run_folder import RunFolder
-from elite_tf.spec import Epoch
+from elite_tf.runs.folder import RunFolder
+from elite_tf.types import Epoch
 
 NAN = float("nan")
 
@@ -22,8 +22,8 @@ def _save(tmp_path, values, **arrays):
 def _write(tmp_path, histories):
   for name, accuracies in histories.items():
     epochs = [
-        Epoch(number, 1.0, 0.0, 1.0, accuracy, 0.5)
-        for number, accuracy in enumerate(accuracies, start=1)
+      Epoch(number, 1.0, 0.0, 1.0, accuracy, 0.5)
+      for number, accuracy in enumerate(accuracies, start=1)
     ]
     RunFolder(tmp_path).write_history(name, epochs)
 
@@ -40,12 +40,12 @@ def test_final_accuracy_is_the_mean_of_the_last_twentieth():
 def test_unfinished_and_collapsed_are_left_out(tmp_path):
   """Worst of all 10, best at the end 90: a quarter of the way is 30."""
   values = [
-      [10, 50, 90],
-      [10, 50, NAN],
-      [10, 80, 29],
-      [10, 20, 30],
-      [NAN, 50, 90],
-      [40, 10, 80],
+    [10, 50, 90],
+    [10, 50, NAN],
+    [10, 80, 29],
+    [10, 20, 30],
+    [NAN, 50, 90],
+    [40, 10, 80],
   ]
   read = curves.read(_save(tmp_path, values, size=np.arange(6.0)))
   assert read.names == ("0", "3", "5")
@@ -64,13 +64,13 @@ def test_run_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("values", "arrays", "said"),
-    [
-        ([[1, 2]], {}, "set: 1 of 1 curves are trained to the end"),
-        ([[1, NAN], [2, NAN]], {}, "set: 0 of 2 curves are trained"),
-        ([1, 2], {}, r"curves must be configurations x epochs.* \(2,\)"),
-        ([[1, 2]] * 3, {"size": [1, 2]}, r"3 configurations. Received: \(2,\)"),
-    ],
+  ("values", "arrays", "said"),
+  [
+    ([[1, 2]], {}, "set: 1 of 1 curves are trained to the end"),
+    ([[1, NAN], [2, NAN]], {}, "set: 0 of 2 curves are trained"),
+    ([1, 2], {}, r"curves must be configurations x epochs.* \(2,\)"),
+    ([[1, 2]] * 3, {"size": [1, 2]}, r"3 configurations. Received: \(2,\)"),
+  ],
 )
 def test_what_cannot_be_judged(tmp_path, values, arrays, said):
   with pytest.raises(ConfigError, match=said):

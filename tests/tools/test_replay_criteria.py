@@ -7,17 +7,17 @@ import pytest
 import replay_criteria as replays
 from curves import Curves
 
-from elite_tf.elimination import CRITERIA, get_criterion
 from elite_tf.errors import ConfigError
-from elite_tf.spec import Candidate, Epoch, Outcome
-from elite_tf.tournament import Bracket, Observer, Rules, play
+from elite_tf.tournament.bracket import Bracket, Observer, Rules, play
+from elite_tf.tournament.criteria import CRITERIA, get_criterion
+from elite_tf.types import Candidate, Epoch, Outcome
 
 # Three steady ones and one that starts slowly and ends best.
 SLOW_START = [
-    [0.5, 0.5, 0.6, 0.6],
-    [0.4, 0.4, 0.5, 0.5],
-    [0.3, 0.35, 0.4, 0.4],
-    [0.0, 0.55, 0.8, 0.9],
+  [0.5, 0.5, 0.6, 0.6],
+  [0.4, 0.4, 0.5, 0.5],
+  [0.3, 0.35, 0.4, 0.4],
+  [0.0, 0.55, 0.8, 0.9],
 ]
 
 
@@ -46,8 +46,8 @@ class Recorded:
     job = self.jobs.pop()
     curve = self.values[job.candidate.d]
     epochs = tuple(
-        Epoch(number, 1.0, 0.0, 1.0, curve[number - 1], 0.1)
-        for number in range(job.start + 1, job.stop + 1)
+      Epoch(number, 1.0, 0.0, 1.0, curve[number - 1], 0.1)
+      for number in range(job.start + 1, job.stop + 1)
     )
     return Outcome(job.candidate.name, job.start, job.stop, epochs)
 
@@ -64,9 +64,9 @@ def test_champion_is_that_of_the_search(criterion, size):
     values = (rng.integers(10, size=(12, 10)) / 10).tolist()
     members = rng.permutation(12)[:size].tolist()
     bracket = Bracket(
-        1,
-        [Candidate("fake", 1, m, 1, 1.0, 1.0, 32) for m in members],
-        Rules(2, 10, criterion),
+      1,
+      [Candidate("fake", 1, m, 1, 1.0, 1.0, 32) for m in members],
+      Rules(2, 10, criterion),
     )
     play([bracket], Recorded(values), Observer())
     found = replays.champion(values, members, get_criterion(criterion), 2)
@@ -141,8 +141,8 @@ def test_fewer_than_eight_groups_to_cut():
 
 
 @pytest.mark.parametrize(
-    ("lengths", "expected"),
-    [("3", [3]), ("0.1", [2]), ("0.01", [1]), ("0.1,2,4", [2, 4])],
+  ("lengths", "expected"),
+  [("3", [3]), ("0.1", [2]), ("0.01", [1]), ("0.1,2,4", [2, 4])],
 )
 def test_round_epochs_as_numbers_and_as_shares(lengths, expected):
   curves = _curves(np.zeros((4, 20)))
@@ -152,7 +152,7 @@ def test_round_epochs_as_numbers_and_as_shares(lengths, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "-1", "x", "11", "0.6", "nan", "1e9"]
+  "text", ["", "0", "-1", "x", "11", "0.6", "nan", "1e9"]
 )
 def test_rounds_that_do_not_fit(text):
   curves = _curves(np.zeros((4, 20)))
@@ -173,13 +173,13 @@ def test_command(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
-    [
-        (["--criteria=mean"], "--criterion must be one of"),
-        (["--repeats=1"], "--repeats must be at least 2. Received: 1"),
-        (["--group_size=5"], "--group_size must be 2 to 4"),
-        (["--grouping=size"], "no source has sizes"),
-    ],
+  ("flags", "said"),
+  [
+    (["--criteria=mean"], "--criterion must be one of"),
+    (["--repeats=1"], "--repeats must be at least 2. Received: 1"),
+    (["--group_size=5"], "--group_size must be 2 to 4"),
+    (["--grouping=size"], "no source has sizes"),
+  ],
 )
 def test_flags_that_are_wrong(tmp_path, capsys, flags, said):
   np.savez(tmp_path / "set.npz", curves=SLOW_START)

@@ -5,21 +5,21 @@ import dataclasses
 import numpy as np
 import pytest
 
-from elite_tf import datasets
-from elite_tf.datasets import Split
-from elite_tf.pool import make_pool
+from elite_tf.data import sources
+from elite_tf.data.sources import Split
+from elite_tf.networks.pool import make_pool
 
 
 @pytest.fixture(scope="session")
 def tiny_data():
   """60 digits to train with and 30 to validate."""
-  data = datasets.load("digits")
+  data = sources.load("digits")
 
   def first(split, count):
     return Split(split.images[:count], split.labels[:count])
 
   return dataclasses.replace(
-      data, train=first(data.train, 60), val=first(data.val, 30)
+    data, train=first(data.train, 60), val=first(data.val, 30)
   )
 
 

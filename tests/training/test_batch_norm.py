@@ -75,13 +75,13 @@ def test_inference_leaves_the_statistics(pair):
 
 
 @pytest.mark.parametrize(
-    ("shape", "options", "kind"),
-    [
-        ((5, 4, 3, 6), {}, BatchStatistics),
-        ((5, 4, 3, 6), {"axis": 1}, keras.layers.BatchNormalization),
-        ((5, 4, 3, 6), {"scale": False}, keras.layers.BatchNormalization),
-        ((5, 6), {}, keras.layers.BatchNormalization),
-    ],
+  ("shape", "options", "kind"),
+  [
+    ((5, 4, 3, 6), {}, BatchStatistics),
+    ((5, 4, 3, 6), {"axis": 1}, keras.layers.BatchNormalization),
+    ((5, 4, 3, 6), {"scale": False}, keras.layers.BatchNormalization),
+    ((5, 6), {}, keras.layers.BatchNormalization),
+  ],
 )
 def test_a_users_batch_norm_leaves_the_batchs_statistics(shape, options, kind):
   """Whatever its momentum, in a nested model too; its outputs stay."""
@@ -101,7 +101,7 @@ def test_a_users_batch_norm_leaves_the_batchs_statistics(shape, options, kind):
   n = images.size // mean.size
   unbiased = n / (n - 1) if kind is BatchStatistics else 1
   assert norm.moving_variance.numpy() == pytest.approx(
-      variance * unbiased, rel=1e-4
+    variance * unbiased, rel=1e-4
   )
 
 

@@ -5,34 +5,34 @@ import os
 import numpy as np
 import pytest
 
-from elite_tf.spec import Epoch
 from elite_tf.training import checkpoint
 from elite_tf.training.checkpoint import Checkpoint
+from elite_tf.types import Epoch
 
 EPOCHS = (
-    Epoch(1, 2.5, 0.1, 0.30000000000000004, 1 / 3, 7.5),
-    Epoch(2, 1e-30, 0.0, 2.25, 1.0, 0.5),
+  Epoch(1, 2.5, 0.1, 0.30000000000000004, 1 / 3, 7.5),
+  Epoch(2, 1e-30, 0.0, 2.25, 1.0, 0.5),
 )
 
 
 def _arrays():
   draw = np.random.default_rng(0)
   return {
-      "weights": draw.normal(size=5).astype(np.float32),
-      "square": np.ones(3, np.float32),
-      "statistics": np.zeros(0, np.float32),
+    "weights": draw.normal(size=5).astype(np.float32),
+    "square": np.ones(3, np.float32),
+    "statistics": np.zeros(0, np.float32),
   }
 
 
 def _same(one, two):
   return (
-      one.epochs == two.epochs
-      and one.arrays.keys() == two.arrays.keys()
-      and all(
-          np.array_equal(one.arrays[name], two.arrays[name])
-          and one.arrays[name].dtype == two.arrays[name].dtype
-          for name in one.arrays
-      )
+    one.epochs == two.epochs
+    and one.arrays.keys() == two.arrays.keys()
+    and all(
+      np.array_equal(one.arrays[name], two.arrays[name])
+      and one.arrays[name].dtype == two.arrays[name].dtype
+      for name in one.arrays
+    )
   )
 
 
@@ -99,7 +99,7 @@ def test_damaged_one_gives_way_to_the_one_before(two):
   found, warned = _last(path)
   assert found.epochs == EPOCHS[:1]
   assert warned == [
-      f"{path}: damaged checkpoint; goes on from the one before it, epoch 1"
+    f"{path}: damaged checkpoint; goes on from the one before it, epoch 1"
   ]
   # Nor does the damaged one push it out before the next is there.
   checkpoint.save(path, found)
@@ -118,11 +118,11 @@ def test_both_damaged(two):
   for place in two:
     place.write_bytes(b"nothing")
   assert _last(path) == (
-      None,
-      [
-          f"{path}: damaged checkpoint; {before}: damaged checkpoint; this"
-          " candidate is trained anew"
-      ],
+    None,
+    [
+      f"{path}: damaged checkpoint; {before}: damaged checkpoint; this"
+      " candidate is trained anew"
+    ],
   )
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from elite_tf import model as models
+from elite_tf.networks import to_keras as models
 from elite_tf.training.functional import FunctionalModel, join, split
 
 
@@ -67,8 +67,8 @@ def test_batch_statistics_are_the_batchs_own(make_network, images):
   _, found = function.apply(weights, statistics, images, np.uint32(0))
   inside = np.asarray(function.model.get_layer("conv")(images), np.float64)
   expected = [
-      *inside.mean(axis=(0, 1, 2)),
-      *inside.var(axis=(0, 1, 2), ddof=1),
+    *inside.mean(axis=(0, 1, 2)),
+    *inside.var(axis=(0, 1, 2), ddof=1),
   ]
   assert np.asarray(found)[:8] == pytest.approx(expected, abs=1e-5)
   # In inference there are none: what was given comes back.
@@ -81,8 +81,8 @@ def test_chance_depends_on_the_step_alone(make_network, images):
   vectors = _flat(function)
   seeds = _seeds(function)
   first, again, next_ = (
-      np.asarray(function.apply(*vectors, images, np.uint32(step))[0])
-      for step in (4, 4, 5)
+    np.asarray(function.apply(*vectors, images, np.uint32(step))[0])
+    for step in (4, 4, 5)
   )
   assert np.array_equal(first, again)
   assert not np.array_equal(first, next_)
@@ -119,14 +119,14 @@ def test_weight_decay_leaves_out_batch_norm_and_nothing_else(make_network):
 def test_weight_decay_of_a_candidate(tiny_candidate):
   function = FunctionalModel(models.build(tiny_candidate))
   expected = sum(
-      int(np.prod(v.shape))
-      for v in function.model.trainable_variables
-      if v.name in ("kernel", "bias")
+    int(np.prod(v.shape))
+    for v in function.model.trainable_variables
+    if v.name in ("kernel", "bias")
   )
   norm = sum(
-      2 * layer.gamma.shape[0]
-      for layer in function.model.layers
-      if isinstance(layer, keras.layers.BatchNormalization)
+    2 * layer.gamma.shape[0]
+    for layer in function.model.layers
+    if isinstance(layer, keras.layers.BatchNormalization)
   )
   found = function.decayed()
   assert found.sum() == expected and found.size == expected + norm
@@ -174,11 +174,11 @@ def _bare(seed):
   """One matrix and nothing else."""
   keras.utils.set_random_seed(seed)
   return keras.Sequential(
-      [
-          keras.Input((6, 6, 1)),
-          keras.layers.Flatten(),
-          keras.layers.Dense(3, "softmax", use_bias=False),
-      ]
+    [
+      keras.Input((6, 6, 1)),
+      keras.layers.Flatten(),
+      keras.layers.Dense(3, "softmax", use_bias=False),
+    ]
   )
 
 

@@ -9,10 +9,10 @@ from elite_tf.training.functional import FunctionalModel
 from elite_tf.training.precision import precision, precision_for
 from elite_tf.training.recipe import Recipe
 from elite_tf.training.steps import (
-    StepSettings,
-    Totals,
-    initial_state,
-    make_steps,
+  StepSettings,
+  Totals,
+  initial_state,
+  make_steps,
 )
 from elite_tf.training.trainer import BUILDERS
 
@@ -48,7 +48,7 @@ def test_mixed_steps_are_close_and_state_is_float32(tiny_data, tiny_candidate):
     state, losses[policy] = initial_state(function), []
     for step in range(4):
       settings = StepSettings(
-          np.float32(0.001), np.float32(0.9), np.uint32(step)
+        np.float32(0.001), np.float32(0.9), np.uint32(step)
       )
       totals = Totals(np.float32(0), np.float32(0))
       state, totals = train(state, totals, images, labels, settings)

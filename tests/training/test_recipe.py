@@ -10,48 +10,48 @@ import tensorflow as tf
 from sklearn.utils.class_weight import compute_class_weight
 
 from elite_tf.training.recipe import (
-    Recipe,
-    balanced_weights,
-    ema_decay,
-    learning_rate,
+  Recipe,
+  balanced_weights,
+  ema_decay,
+  learning_rate,
 )
 
 
 def test_recipe_is_the_papers():
   """Section 5.1 and EfficientNet's published configuration."""
   assert dataclasses.asdict(Recipe()) == {
-      "batch_size": 100,
-      "learning_rate": 0.256,
-      "decay": 0.97,
-      "decay_epochs": 2.4,
-      "warmup_epochs": 5.0,
-      "rho": 0.9,
-      "momentum": 0.9,
-      "epsilon": 0.001,
-      "label_smoothing": 0.1,
-      "weight_decay": 1e-5,
-      "ema": 0.9999,
-      "class_weights": "none",
+    "batch_size": 100,
+    "learning_rate": 0.256,
+    "decay": 0.97,
+    "decay_epochs": 2.4,
+    "warmup_epochs": 5.0,
+    "rho": 0.9,
+    "momentum": 0.9,
+    "epsilon": 0.001,
+    "label_smoothing": 0.1,
+    "weight_decay": 1e-5,
+    "ema": 0.9999,
+    "class_weights": "none",
   }
 
 
 @pytest.mark.parametrize(
-    ("epoch", "expected"),
-    [
-        # Linear up to 0.256 * 100 / 4096 = 0.00625 over five epochs.
-        (0.1, 0.000125),
-        (1, 0.00125),
-        (2.5, 0.003125),
-        (4, 0.005),
-        # Then 0.97 for every 2.4 epochs since the start.
-        (5, 0.00625 * 0.97**2),
-        (7, 0.00625 * 0.97**2),
-        (7.2, 0.00625 * 0.97**3),
-        (9.5, 0.00625 * 0.97**3),
-        (24, 0.00625 * 0.97**10),
-        (120, 0.00625 * 0.97**50),
-        (350, 0.00625 * 0.97**145),
-    ],
+  ("epoch", "expected"),
+  [
+    # Linear up to 0.256 * 100 / 4096 = 0.00625 over five epochs.
+    (0.1, 0.000125),
+    (1, 0.00125),
+    (2.5, 0.003125),
+    (4, 0.005),
+    # Then 0.97 for every 2.4 epochs since the start.
+    (5, 0.00625 * 0.97**2),
+    (7, 0.00625 * 0.97**2),
+    (7.2, 0.00625 * 0.97**3),
+    (9.5, 0.00625 * 0.97**3),
+    (24, 0.00625 * 0.97**10),
+    (120, 0.00625 * 0.97**50),
+    (350, 0.00625 * 0.97**145),
+  ],
 )
 def test_learning_rate_by_hand(epoch, expected):
   """Ten steps an epoch: step 9 is the last one of epoch 1."""
@@ -83,7 +83,7 @@ def test_decay_falls_due_at_its_very_step(drops):
   step = {85: 204, 145: 348}[drops]
   found = [learning_rate(Recipe(), step - i, 10, 35) for i in (1, 2)]
   assert found == pytest.approx(
-      [0.00625 * 0.97**drops, 0.00625 * 0.97 ** (drops - 1)], rel=1e-12
+    [0.00625 * 0.97**drops, 0.00625 * 0.97 ** (drops - 1)], rel=1e-12
   )
 
 
@@ -113,7 +113,7 @@ def test_ema_decay_by_hand():
 def test_balanced_weights_are_scikit_learns():
   labels = [0] * 7 + [1] * 2 + [2]
   expected = compute_class_weight(
-      "balanced", classes=np.arange(3), y=np.array(labels)
+    "balanced", classes=np.arange(3), y=np.array(labels)
   )
   assert balanced_weights([7, 2, 1]) == pytest.approx(expected, rel=1e-12)
 

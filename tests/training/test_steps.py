@@ -10,14 +10,14 @@ import tensorflow as tf
 from elite_tf.training.functional import FunctionalModel
 from elite_tf.training.recipe import Recipe
 from elite_tf.training.steps import (
-    State,
-    StepSettings,
-    Totals,
-    even_batch,
-    fill,
-    initial_state,
-    make_steps,
-    rmsprop,
+  State,
+  StepSettings,
+  Totals,
+  even_batch,
+  fill,
+  initial_state,
+  make_steps,
+  rmsprop,
 )
 
 # Strong enough that a weight left out of it would show.
@@ -62,7 +62,7 @@ def test_first_state(make_network):
   assert np.array_equal(state.momentum, np.zeros_like(weights))
   # Means of zero and variances of one: four channels each, twice.
   assert (
-      state.statistics.numpy().tolist() == [0] * 4 + [1] * 4 + [0] * 4 + [1] * 4
+    state.statistics.numpy().tolist() == [0] * 4 + [1] * 4 + [0] * 4 + [1] * 4
   )
 
 
@@ -73,7 +73,7 @@ def test_rmsprop_is_tensorflows():
   variable = tf.Variable(weights)
   rate = tf.Variable(0.0)
   optimizer = tf.compat.v1.train.RMSPropOptimizer(
-      lambda: rate, decay=0.9, momentum=0.9, epsilon=0.001
+    lambda: rate, decay=0.9, momentum=0.9, epsilon=0.001
   )
   state = State(tf.constant(weights), tf.ones(50), tf.zeros(50), None, None)
   for step in range(20):
@@ -107,7 +107,7 @@ def test_three_steps_are_plain_keras(make_network, batch):
   variables = model.trainable_variables
   rate = tf.Variable(0.0)
   optimizer = tf.compat.v1.train.RMSPropOptimizer(
-      lambda: rate, decay=0.9, momentum=0.9, epsilon=0.001
+    lambda: rate, decay=0.9, momentum=0.9, epsilon=0.001
   )
   smooth = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
   average = [v.numpy() for v in variables]
@@ -125,15 +125,15 @@ def test_three_steps_are_plain_keras(make_network, batch):
       loss = smooth(_one_hot(labels), answers)
     gradients = tape.gradient(loss, [v.value for v in variables])
     decayed = [
-        g if "norm" in v.path else g + 0.01 * v.value
-        for g, v in zip(gradients, variables)
+      g if "norm" in v.path else g + 0.01 * v.value
+      for g, v in zip(gradients, variables)
     ]
     rate.assign(float(settings.learning_rate))
     optimizer.apply_gradients(
-        [(g, v.value) for g, v in zip(decayed, variables)]
+      [(g, v.value) for g, v in zip(decayed, variables)]
     )
     average = [
-        keep * a + (1 - keep) * v.numpy() for a, v in zip(average, variables)
+      keep * a + (1 - keep) * v.numpy() for a, v in zip(average, variables)
     ]
     losses += 8 * float(loss)
     correct += int((np.argmax(answers, axis=1) == labels).sum())
@@ -142,11 +142,11 @@ def test_three_steps_are_plain_keras(make_network, batch):
     assert state.weights.numpy() == pytest.approx(expected, abs=1e-6)
     assert state.average.numpy() == pytest.approx(_flat(average), abs=1e-6)
     own = _flat(
-        [
-            v.numpy() * (_bessel(v.path) if "variance" in v.path else 1)
-            for v in model.non_trainable_variables
-            if "moving" in v.path
-        ]
+      [
+        v.numpy() * (_bessel(v.path) if "variance" in v.path else 1)
+        for v in model.non_trainable_variables
+        if "moving" in v.path
+      ]
     )
     moving = keep * moving + (1 - keep) * own
     assert state.statistics.numpy() == pytest.approx(moving, abs=1e-6)
@@ -166,7 +166,7 @@ def test_loss_is_kerass_with_label_smoothing(make_network, batch):
   function = FunctionalModel(make_network())
   train, _ = make_steps(function, RECIPE, (6, 6, 1))
   _, totals = train(
-      initial_state(function), _no_totals(), images, labels, _settings()
+    initial_state(function), _no_totals(), images, labels, _settings()
   )
   answers = function.model(_scaled(images), training=True)
   smooth = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
@@ -179,8 +179,8 @@ def test_totals_are_added_up(make_network, batch):
   train, evaluate = make_steps(function, RECIPE, (6, 6, 1))
   state = initial_state(function)
   for call in (
-      lambda totals: train(state, totals, *batch, _settings())[1],
-      lambda totals: evaluate(state, totals, *batch),
+    lambda totals: train(state, totals, *batch, _settings())[1],
+    lambda totals: evaluate(state, totals, *batch),
   ):
     once = call(_no_totals())
     more = call(Totals(np.float32(100), np.float32(7)))
@@ -199,8 +199,8 @@ def test_validation_is_of_the_averages_without_smoothing(make_network, batch):
     other.get_layer(name).moving_variance.assign([1.5, 0.5, 2.0, 1.0])
   theirs = FunctionalModel(other)
   state = initial_state(function)._replace(
-      average=initial_state(theirs).weights,
-      statistics=initial_state(theirs).statistics,
+    average=initial_state(theirs).weights,
+    statistics=initial_state(theirs).statistics,
   )
   for count in (8, 3, 1):
     totals = evaluate(state, _no_totals(), images[:count], labels[:count])
@@ -220,7 +220,7 @@ def test_weight_decay_is_of_kernels_and_biases(make_network, batch):
     recipe = dataclasses.replace(Recipe(), weight_decay=weight_decay)
     train, _ = make_steps(function, recipe, (6, 6, 1))
     state, _ = train(
-        initial_state(function), _no_totals(), *batch, _settings(rate=0.1)
+      initial_state(function), _no_totals(), *batch, _settings(rate=0.1)
     )
     after.append(state.weights.numpy())
   assert ((after[0] != after[1]) == function.decayed().astype(bool)).all()
@@ -249,12 +249,12 @@ def test_class_weights_multiply_the_loss_and_its_gradient(make_network, batch):
   def step(recipe, class_weights):
     train, _ = make_steps(function, recipe, (6, 6, 1), class_weights)
     return train(
-        initial_state(function), _no_totals(), images, labels, _settings()
+      initial_state(function), _no_totals(), images, labels, _settings()
     )
 
   model = make_network()
   smooth = keras.losses.CategoricalCrossentropy(
-      label_smoothing=0.1, reduction=None
+    label_smoothing=0.1, reduction=None
   )
   with tf.GradientTape() as tape:
     answers = model(_scaled(images), training=True)

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from elite_tf import preprocess
-from elite_tf.datasets import Split
+from elite_tf.data import preprocess
+from elite_tf.data.batches import prepare
+from elite_tf.data.sources import Split
 from elite_tf.errors import CandidateFailed
 from elite_tf.training import checkpoint, trainer
-from elite_tf.training.batches import prepare
 from elite_tf.training.recipe import Recipe
 from elite_tf.training.steps import Totals
 from elite_tf.training.trainer import Trainer, load_trained
@@ -36,7 +36,7 @@ def _measured(epochs):
 def make(tiny_candidate, tiny_data):
   def make(path=None, seed=0, recipe=RECIPE, **options):
     return Trainer(
-        tiny_candidate, tiny_data, EPOCHS, seed, recipe, path, **options
+      tiny_candidate, tiny_data, EPOCHS, seed, recipe, path, **options
     )
 
   return make
@@ -62,7 +62,7 @@ def test_epochs_are_counted_and_measured(through):
     # Of two steps of 25 images, and of 30 images.
     assert epoch.accuracy * 50 == pytest.approx(round(epoch.accuracy * 50))
     assert epoch.val_accuracy * 30 == pytest.approx(
-        round(epoch.val_accuracy * 30)
+      round(epoch.val_accuracy * 30)
     )
   total = sum(epoch.seconds for epoch in training.epochs)
   assert 0 < training.first_step_seconds < total
@@ -192,7 +192,7 @@ def test_other_seed_other_bits(through, make, tmp_path):
 
 
 def test_augmented_training_is_repeatable_too(
-    tiny_candidate, tiny_data, through, tmp_path
+  tiny_candidate, tiny_data, through, tmp_path
 ):
   """Whatever the threads, interrupted or not; and not as without."""
 
@@ -212,7 +212,7 @@ def test_augmented_training_is_repeatable_too(
 
 
 def test_no_thread_is_left_by_a_training_that_fails(
-    tiny_candidate, tiny_data, monkeypatch
+  tiny_candidate, tiny_data, monkeypatch
 ):
   inputs = prepare(tiny_data, 16, "light")
   training = Trainer(tiny_candidate, inputs, EPOCHS, 0, RECIPE)
@@ -243,7 +243,7 @@ def test_damaged_checkpoint_is_reported(through, make, tmp_path, damage):
 
 
 def test_goes_on_from_the_one_before_a_damaged_checkpoint(
-    through, make, tmp_path
+  through, make, tmp_path
 ):
   _, folder, _ = through
   path = tmp_path / "checkpoint.npz"
@@ -257,7 +257,7 @@ def test_goes_on_from_the_one_before_a_damaged_checkpoint(
 
 
 def test_damaged_checkpoint_is_trained_anew_to_the_same_bits(
-    through, make, tmp_path
+  through, make, tmp_path
 ):
   _, folder, _ = through
   path = tmp_path / "checkpoint.npz"
@@ -280,7 +280,7 @@ def test_epoch_is_saved_when_it_is_told(through, make, tmp_path):
     interrupted.train(EPOCHS, interrupt)
   assert _bits(path) == _bits(folder / "3.npz")
   assert _measured(checkpoint.load(path).epochs) == _measured(
-      training.epochs[:3]
+    training.epochs[:3]
   )
 
 
@@ -290,9 +290,9 @@ def test_loss_that_is_no_number_names_the_epoch(make, tmp_path):
   with pytest.raises(CandidateFailed) as caught:
     failing.train(EPOCHS)
   assert str(caught.value) in {
-      f"{loss} became nan in epoch {number}"
-      for loss in ("loss", "val_loss")
-      for number in (1, 2)
+    f"{loss} became nan in epoch {number}"
+    for loss in ("loss", "val_loss")
+    for number in (1, 2)
   }
   number = int(str(caught.value)[-1])
   assert len(failing.epochs) == number - 1
@@ -303,7 +303,6 @@ def test_further_callbacks_are_called(through, make):
   calls = []
 
   class Mine(keras.callbacks.Callback):
-
     def on_epoch_begin(self, epoch, logs=None):
       calls.append(("begin", epoch, self.model.count_params() > 0))
 
@@ -317,7 +316,7 @@ def test_further_callbacks_are_called(through, make):
 
 
 def test_trained_network_is_the_one_that_was_measured(
-    through, tiny_candidate, tiny_data
+  through, tiny_candidate, tiny_data
 ):
   """Its Keras model has the validation accuracy and loss of the last epoch."""
   training, folder, _ = through
@@ -349,7 +348,7 @@ def test_trained_network_needs_its_checkpoint(tiny_candidate, tmp_path):
 def test_fewer_images_than_a_batch_are_one_step(tiny_candidate, tiny_data):
   few = Split(tiny_data.train.images[:12], tiny_data.train.labels[:12])
   training = Trainer(
-      tiny_candidate, dataclasses.replace(tiny_data, train=few), 1
+    tiny_candidate, dataclasses.replace(tiny_data, train=few), 1
   )
   (epoch,) = training.train(1)
   assert epoch.accuracy * 12 == pytest.approx(round(epoch.accuracy * 12))

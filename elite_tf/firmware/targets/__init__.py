@@ -19,7 +19,7 @@ __all__ = (
 _FAMILIES = (c, tflm)
 
 TARGETS: dict[str, Target] = {
-    target.name: target for family in _FAMILIES for target in family.TARGETS
+  target.name: target for family in _FAMILIES for target in family.TARGETS
 }
 
 
@@ -36,8 +36,8 @@ def get_target(name: str) -> Target:
     near = difflib.get_close_matches(name, TARGETS, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise ConfigError(
-        f"--target must be one of {', '.join(TARGETS)}, or list to have them"
-        f" explained{hint} Received: {name!r}"
+      f"--target must be one of {', '.join(TARGETS)}, or list to have them"
+      f" explained{hint} Received: {name!r}"
     )
   return TARGETS[name]
 
@@ -46,5 +46,5 @@ def describe() -> str:
   """Returns the targets with a line each."""
   width = max(map(len, TARGETS))
   return "\n".join(
-      f"{name:{width}}  {target.title}" for name, target in TARGETS.items()
+    f"{name:{width}}  {target.title}" for name, target in TARGETS.items()
   )

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from elite_tf.boards import Board
 from elite_tf.errors import ConfigError
+from elite_tf.hardware.boards import Board
 
 STACK_BYTES = 16 * 1024  # As in the linker scripts.
 
@@ -102,11 +102,11 @@ class Target:
 
 
 def require_fit(
-    what: str,
-    project: Project,
-    code_bytes: int,
-    flash_bytes: int,
-    ram_bytes: int,
+  what: str,
+  project: Project,
+  code_bytes: int,
+  flash_bytes: int,
+  ram_bytes: int,
 ) -> None:
   """Refuses a network that is larger than a board.
 
@@ -121,12 +121,12 @@ def require_fit(
     ConfigError: It is; says by how much.
   """
   needs = (
-      ("flash", project.constant_bytes + code_bytes, flash_bytes),
-      ("RAM", project.buffer_bytes + STACK_BYTES, ram_bytes),
+    ("flash", project.constant_bytes + code_bytes, flash_bytes),
+    ("RAM", project.buffer_bytes + STACK_BYTES, ram_bytes),
   )
   for kind, needed, there in needs:
     if there and needed > there:
       raise ConfigError(
-          f"{what}: the network needs about {needed:,} bytes of {kind},"
-          f" {needed - there:,} more than the {there:,} there are"
+        f"{what}: the network needs about {needed:,} bytes of {kind},"
+        f" {needed - there:,} more than the {there:,} there are"
       )

@@ -10,11 +10,11 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from elite_tf.boards import Board
 from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.firmware import sources
 from elite_tf.firmware.targets import program
 from elite_tf.firmware.targets.base import Figures, Project, Target, require_fit
+from elite_tf.hardware.boards import Board
 
 # Seconds that a compilation may take.
 BUILD_SECONDS = 300
@@ -24,8 +24,8 @@ CODE_BYTES = 24 * 1024
 
 
 _LINK = (
-    "LINK = --specs=nano.specs --specs=nosys.specs -nostartfiles -L. -T{}"
-    " -Wl,--gc-sections"
+  "LINK = --specs=nano.specs --specs=nosys.specs -nostartfiles -L. -T{}"
+  " -Wl,--gc-sections"
 )
 
 
@@ -57,44 +57,44 @@ class Machine:
 _HOST = Machine("gcc", "gcc make")
 
 _ARM = functools.partial(
-    Machine, "arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi"
+  Machine, "arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi"
 )
 
 # Name -> what it is, and how it is reached.
 BOARDS = {
-    "mps2-an386": (
-        "Cortex-M4, emulated",
-        _ARM(
-            flags="-mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard -mthumb",
-            script="mps2.ld",
-            emulator="mps2-an386",
-            clock_hz=25_000_000,
-            flash_bytes=4 << 20,
-            ram_bytes=4 << 20,
-        ),
+  "mps2-an386": (
+    "Cortex-M4, emulated",
+    _ARM(
+      flags="-mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard -mthumb",
+      script="mps2.ld",
+      emulator="mps2-an386",
+      clock_hz=25_000_000,
+      flash_bytes=4 << 20,
+      ram_bytes=4 << 20,
     ),
-    "mps2-an500": (
-        "Cortex-M7, emulated",
-        _ARM(
-            flags="-mcpu=cortex-m7 -mfpu=fpv5-d16 -mfloat-abi=hard -mthumb",
-            script="mps2.ld",
-            emulator="mps2-an500",
-            clock_hz=25_000_000,
-            flash_bytes=4 << 20,
-            ram_bytes=4 << 20,
-        ),
+  ),
+  "mps2-an500": (
+    "Cortex-M7, emulated",
+    _ARM(
+      flags="-mcpu=cortex-m7 -mfpu=fpv5-d16 -mfloat-abi=hard -mthumb",
+      script="mps2.ld",
+      emulator="mps2-an500",
+      clock_hz=25_000_000,
+      flash_bytes=4 << 20,
+      ram_bytes=4 << 20,
     ),
-    "mps3-an547": (
-        "Cortex-M55, emulated",
-        _ARM(
-            flags="-mcpu=cortex-m55 -mfloat-abi=hard -mthumb",
-            script="mps3-an547.ld",
-            emulator="mps3-an547",
-            clock_hz=32_000_000,
-            flash_bytes=2 << 20,
-            ram_bytes=512 << 10,
-        ),
+  ),
+  "mps3-an547": (
+    "Cortex-M55, emulated",
+    _ARM(
+      flags="-mcpu=cortex-m55 -mfloat-abi=hard -mthumb",
+      script="mps3-an547.ld",
+      emulator="mps3-an547",
+      clock_hz=32_000_000,
+      flash_bytes=2 << 20,
+      ram_bytes=512 << 10,
     ),
+  ),
 }
 
 
@@ -102,18 +102,18 @@ def _files(machine: Machine, project: Project) -> dict[str, bytes]:
   """Returns all files of a project's folder."""
   platform = "cortex_m.c" if machine.script else "host.c"
   found = {
-      **project.files,
-      **sources.read("preprocess", "check/main.c", "check/platform.h"),
-      "Makefile": sources.read("check/Makefile")["Makefile"],
-      "target.mk": "".join(_settings(machine, platform)).encode(),
+    **project.files,
+    **sources.read("preprocess", "check/main.c", "check/platform.h"),
+    "Makefile": sources.read("check/Makefile")["Makefile"],
+    "target.mk": "".join(_settings(machine, platform)).encode(),
   }
   for name, data in sources.read("kernels").items():
     found[f"kernels/{name}"] = data
   if machine.script:
     found |= sources.read(
-        "boards/cortex_m.c",
-        "boards/sections.ld",
-        f"boards/{machine.script}",
+      "boards/cortex_m.c",
+      "boards/sections.ld",
+      f"boards/{machine.script}",
     )
   else:
     found |= sources.read("check/host.c")
@@ -128,9 +128,9 @@ def _settings(machine: Machine, platform: str) -> Iterator[str]:
     return
   yield f"MACHINE = {machine.flags}\n"
   yield (
-      f"MACHINE += -DELITE_CLOCK_HZ={machine.clock_hz}\n"
-      f"{_LINK.format(machine.script)}\n"
-      f"RUN = {' '.join(emulation(machine, 'check.elf'))}\n"
+    f"MACHINE += -DELITE_CLOCK_HZ={machine.clock_hz}\n"
+    f"{_LINK.format(machine.script)}\n"
+    f"RUN = {' '.join(emulation(machine, 'check.elf'))}\n"
   )
 
 
@@ -150,11 +150,11 @@ def emulation(machine: Machine, name: str) -> list[str]:
 def _check(name: str, machine: Machine, project: Project) -> None:
   """Refuses a network that is larger than the board."""
   require_fit(
-      f"--target={name}",
-      project,
-      CODE_BYTES,
-      machine.flash_bytes,
-      machine.ram_bytes,
+    f"--target={name}",
+    project,
+    CODE_BYTES,
+    machine.flash_bytes,
+    machine.ram_bytes,
   )
 
 
@@ -167,10 +167,10 @@ def _require(machine: Machine, tflm_root: str = "") -> None:
 
 
 def _run(
-    machine: Machine,
-    folder: Path,
-    project: Project,
-    on_image: Callable[[int], None],
+  machine: Machine,
+  folder: Path,
+  project: Project,
+  on_image: Callable[[int], None],
 ) -> Figures:
   """Compiles a project, runs it and reads what it says."""
   # In a copy: the folder stays as it was written.
@@ -183,62 +183,62 @@ def _run(
     layers = {}
     if machine.emulator:
       profile = program.execute(
-          _command(machine, "profile.elf"), build, lambda _: None
+        _command(machine, "profile.elf"), build, lambda _: None
       )
       # Of all vectors: per pass, for every one takes the same instructions.
       layers = {
-          name: profile[name] // profile["vectors"] for name in project.layers
+        name: profile[name] // profile["vectors"] for name in project.layers
       }
     sizes = _sizes(build) if machine.emulator else {}
   flash = sizes.get("flash")
   return Figures(
-      vectors=said["vectors"],
-      equal=said["equal"],
-      images=said.get("images", 0),
-      images_equal=said.get("images_equal", 0),
-      images_right=said.get("images_right", 0),
-      flash_bytes=flash,
-      code_bytes=flash - project.constant_bytes if flash else None,
-      static_ram_bytes=sizes.get("ram"),
-      buffer_bytes=project.buffer_bytes,
-      stack_bytes=said["stack"] or None,
-      instructions=said["instructions"] or None,
-      preprocess_instructions=said.get("preprocess_instructions") or None,
-      layers=layers,
+    vectors=said["vectors"],
+    equal=said["equal"],
+    images=said.get("images", 0),
+    images_equal=said.get("images_equal", 0),
+    images_right=said.get("images_right", 0),
+    flash_bytes=flash,
+    code_bytes=flash - project.constant_bytes if flash else None,
+    static_ram_bytes=sizes.get("ram"),
+    buffer_bytes=project.buffer_bytes,
+    stack_bytes=said["stack"] or None,
+    instructions=said["instructions"] or None,
+    preprocess_instructions=said.get("preprocess_instructions") or None,
+    layers=layers,
   )
 
 
 def _make(build: Path, programs: list[str]) -> None:
   done = subprocess.run(
-      ["make", "-s", *programs],
-      cwd=build,
-      capture_output=True,
-      text=True,
-      timeout=BUILD_SECONDS,
-      check=False,
+    ["make", "-s", *programs],
+    cwd=build,
+    capture_output=True,
+    text=True,
+    timeout=BUILD_SECONDS,
+    check=False,
   )
   if done.returncode == 0:
     return
   over = re.search(r"region `(\w+)' overflowed by (\d+) bytes", done.stderr)
   if over:
     raise ConfigError(
-        f"the network is larger than the board: {over[1]} would need"
-        f" {int(over[2]):,} bytes more"
+      f"the network is larger than the board: {over[1]} would need"
+      f" {int(over[2]):,} bytes more"
     )
   raise VerificationFailed(
-      "the sources cannot be compiled: " + " ".join(done.stderr.split())[:400]
+    "the sources cannot be compiled: " + " ".join(done.stderr.split())[:400]
   )
 
 
 def _sizes(build: Path) -> dict[str, int]:
   """Returns the bytes of flash and of static RAM of the program."""
   done = subprocess.run(
-      ["arm-none-eabi-size", "-A", "check.elf"],
-      cwd=build,
-      capture_output=True,
-      text=True,
-      timeout=60,
-      check=True,
+    ["arm-none-eabi-size", "-A", "check.elf"],
+    cwd=build,
+    capture_output=True,
+    text=True,
+    timeout=60,
+    check=True,
   )
   found = {}
   for line in done.stdout.splitlines():
@@ -246,12 +246,12 @@ def _sizes(build: Path) -> dict[str, int]:
     if len(parts) == 3 and parts[0].startswith("."):
       found[parts[0]] = int(parts[1])
   parts = {
-      "flash": (".text", ".rodata", ".data", ".ARM.exidx"),
-      "ram": (".data", ".bss"),
+    "flash": (".text", ".rodata", ".data", ".ARM.exidx"),
+    "ram": (".data", ".bss"),
   }
   return {
-      what: sum(found.get(name, 0) for name in names)
-      for what, names in parts.items()
+    what: sum(found.get(name, 0) for name in names)
+    for what, names in parts.items()
   }
 
 
@@ -288,37 +288,37 @@ MACHINE = {flags}
 {_LINK.format("board.ld")}
 """
   return {
-      **sources.read("boards/sections.ld"),
-      "board.ld": script.encode(),
-      "board.mk": settings.encode(),
+    **sources.read("boards/sections.ld"),
+    "board.ld": script.encode(),
+    "board.mk": settings.encode(),
   }
 
 
 def _target(
-    name: str, title: str, machine: Machine, runs: bool, board=None
+  name: str, title: str, machine: Machine, runs: bool, board=None
 ) -> Target:
   return Target(
-      board=board,
-      name=name,
-      title=title,
-      files=functools.partial(_files, machine),
-      check=functools.partial(_check, name, machine),
-      require=functools.partial(_require, machine) if runs else None,
-      run=functools.partial(_run, machine) if runs else None,
+    board=board,
+    name=name,
+    title=title,
+    files=functools.partial(_files, machine),
+    check=functools.partial(_check, name, machine),
+    require=functools.partial(_require, machine) if runs else None,
+    run=functools.partial(_run, machine) if runs else None,
   )
 
 
 TARGETS = (
-    _target(
-        "c",
-        "plain C11 sources for any compiler and board, with a check program",
-        dataclasses.replace(_HOST, compiler="cc"),
-        False,
-        board_files,
-    ),
-    _target("c-host", "the same, compiled and run here", _HOST, True),
-    *(
-        _target(f"c-{name}", f"Arm {name.upper()}: {title}", machine, True)
-        for name, (title, machine) in BOARDS.items()
-    ),
+  _target(
+    "c",
+    "plain C11 sources for any compiler and board, with a check program",
+    dataclasses.replace(_HOST, compiler="cc"),
+    False,
+    board_files,
+  ),
+  _target("c-host", "the same, compiled and run here", _HOST, True),
+  *(
+    _target(f"c-{name}", f"Arm {name.upper()}: {title}", machine, True)
+    for name, (title, machine) in BOARDS.items()
+  ),
 )

@@ -31,13 +31,13 @@ def require_tools(tools: Mapping[str, str]) -> None:
   for tool, package in tools.items():
     if shutil.which(tool) is None:
       raise ConfigError(
-          f"--run needs {tool}, which is not installed: on Debian,"
-          f" apt-get install {package}"
+        f"--run needs {tool}, which is not installed: on Debian,"
+        f" apt-get install {package}"
       )
 
 
 def execute(
-    command: list[str], folder: Path, on_image: Callable[[int], None]
+  command: list[str], folder: Path, on_image: Callable[[int], None]
 ) -> dict[str, int]:
   """Runs a check program and returns the figures that it prints.
 
@@ -50,13 +50,13 @@ def execute(
     VerificationFailed: It ended without a result.
   """
   process = subprocess.Popen(
-      command,
-      cwd=folder,
-      stdin=subprocess.DEVNULL,
-      stdout=subprocess.PIPE,
-      stderr=subprocess.STDOUT,
-      text=True,
-      errors="replace",
+    command,
+    cwd=folder,
+    stdin=subprocess.DEVNULL,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
+    errors="replace",
   )
   images = folder / "images.bin"
   limit = RUN_SECONDS
@@ -84,8 +84,8 @@ def execute(
     process.stdout.close()
   if "vectors" not in said or process.returncode not in (0, 1):
     raise VerificationFailed(
-        f"{Path(command[-1]).name} ended without a result, exit code"
-        f" {process.returncode}. The last it said:"
-        f" {' '.join(other[-2:]) or 'nothing'}"
+      f"{Path(command[-1]).name} ended without a result, exit code"
+      f" {process.returncode}. The last it said:"
+      f" {' '.join(other[-2:]) or 'nothing'}"
     )
   return said

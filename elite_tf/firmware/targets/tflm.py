@@ -16,7 +16,7 @@ from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.firmware import sources
 from elite_tf.firmware.targets import program
 from elite_tf.firmware.targets.base import Figures, Project, Target
-from elite_tf.memory import CODE_BYTES
+from elite_tf.hardware.memory import CODE_BYTES
 
 # Seconds that a configuration and a compilation may take.
 BUILD_SECONDS = 300
@@ -43,11 +43,9 @@ def _files(layout: str, place: str, project: Project) -> dict[str, bytes]:
     project: The network.
   """
   common = {
-      **project.files,
-      **sources.read("preprocess", "tflm/common"),
-      "vectors_data.c": "".join(
-          _vectors(project.files["vectors.bin"])
-      ).encode(),
+    **project.files,
+    **sources.read("preprocess", "tflm/common"),
+    "vectors_data.c": "".join(_vectors(project.files["vectors.bin"])).encode(),
   }
   found = sources.tree(f"tflm/{layout}")
   # Boards have no files to read these from.
@@ -81,7 +79,7 @@ def _vectors(data: bytes) -> Iterator[str]:
 
 def _generate(*arguments, **keywords):
   # NumPy is loaded only now that sources are made.
-  from elite_tf.firmware import tflm  # pylint: disable=g-import-not-at-top
+  from elite_tf.firmware import tflm
 
   return tflm.generate(*arguments, **keywords)
 
@@ -89,8 +87,8 @@ def _generate(*arguments, **keywords):
 def _require(tflm_root: str) -> None:
   if not tflm_root:
     raise ConfigError(
-        "--run: --target=tflm-cmake needs --tflm_root, the folder of TensorFlow"
-        " Lite Micro with its library built"
+      "--run: --target=tflm-cmake needs --tflm_root, the folder of TensorFlow"
+      " Lite Micro with its library built"
     )
   if not Path(tflm_root).is_dir():
     raise ConfigError(f"--tflm_root={tflm_root}: no such folder")
@@ -98,7 +96,7 @@ def _require(tflm_root: str) -> None:
 
 
 def _run(
-    folder: Path, project: Project, on_image: Callable[[int], None]
+  folder: Path, project: Project, on_image: Callable[[int], None]
 ) -> Figures:
   """Builds a project for this computer, runs it and reads what it says."""
   with tempfile.TemporaryDirectory(prefix="elite_tf-deploy-") as build:
@@ -108,23 +106,23 @@ def _run(
     check = str(Path(build) / "elite_check")
     said = program.execute([check], folder, on_image)
   return Figures(
-      vectors=said["vectors"],
-      equal=said["equal"],
-      images=said.get("images", 0),
-      images_equal=said.get("images_equal", 0),
-      images_right=said.get("images_right", 0),
-      buffer_bytes=project.buffer_bytes,
+    vectors=said["vectors"],
+    equal=said["equal"],
+    images=said.get("images", 0),
+    images_equal=said.get("images_equal", 0),
+    images_right=said.get("images_right", 0),
+    buffer_bytes=project.buffer_bytes,
   )
 
 
 def _build(*arguments: str) -> None:
   done = subprocess.run(
-      ["cmake", *arguments],
-      stdin=subprocess.DEVNULL,
-      capture_output=True,
-      text=True,
-      timeout=BUILD_SECONDS,
-      check=False,
+    ["cmake", *arguments],
+    stdin=subprocess.DEVNULL,
+    capture_output=True,
+    text=True,
+    timeout=BUILD_SECONDS,
+    check=False,
   )
   if done.returncode == 0:
     return
@@ -134,56 +132,56 @@ def _build(*arguments: str) -> None:
     raise ConfigError(f"--tflm_root must hold{reason[:200]}")
   at = max(said.find("error:"), 0)
   raise VerificationFailed(
-      f"the sources cannot be built: {said[at : at + 400]}"
+    f"the sources cannot be built: {said[at : at + 400]}"
   )
 
 
 def _target(
-    name: str, title: str, place: str, hint: str, runs: bool = False
+  name: str, title: str, place: str, hint: str, runs: bool = False
 ) -> Target:
   return Target(
-      name=f"tflm-{name}",
-      title=f"TensorFlow Lite Micro {title}",
-      files=functools.partial(_files, name, place),
-      require=_require if runs else None,
-      run=_run if runs else None,
-      generate=_generate,
-      hint=hint,
-      code_bytes=CODE_BYTES,
-      board=lambda board: {},  # Their kits know the boards.
+    name=f"tflm-{name}",
+    title=f"TensorFlow Lite Micro {title}",
+    files=functools.partial(_files, name, place),
+    require=_require if runs else None,
+    run=_run if runs else None,
+    generate=_generate,
+    hint=hint,
+    code_bytes=CODE_BYTES,
+    board=lambda board: {},  # Their kits know the boards.
   )
 
 
 TARGETS = (
-    _target(
-        "cmake",
-        "through CMake, here or cross-compiled; runs with --tflm_root",
-        "",
-        "cmake -S . -B build -DTFLM_ROOT=... configures it",
-        True,
-    ),
-    _target(
-        "arduino",
-        "as an Arduino library with a sketch",
-        "src/",
-        "move it to the sketchbook's folder libraries",
-    ),
-    _target(
-        "esp-idf",
-        "as an ESP-IDF project; its component manager fetches the library",
-        "components/elite_model/",
-        "idf.py set-target esp32s3 && idf.py flash monitor",
-    ),
-    _target(
-        "pico",
-        "for Raspberry Pi Pico's SDK, with pico-tflmicro",
-        "",
-        "cmake -S . -B build -DTFLM_ROOT=... configures it",
-    ),
-    _target(
-        "zephyr",
-        "as a Zephyr application, with its module tflite-micro",
-        "src/",
-        "west build -b BOARD . builds it",
-    ),
+  _target(
+    "cmake",
+    "through CMake, here or cross-compiled; runs with --tflm_root",
+    "",
+    "cmake -S . -B build -DTFLM_ROOT=... configures it",
+    True,
+  ),
+  _target(
+    "arduino",
+    "as an Arduino library with a sketch",
+    "src/",
+    "move it to the sketchbook's folder libraries",
+  ),
+  _target(
+    "esp-idf",
+    "as an ESP-IDF project; its component manager fetches the library",
+    "components/elite_model/",
+    "idf.py set-target esp32s3 && idf.py flash monitor",
+  ),
+  _target(
+    "pico",
+    "for Raspberry Pi Pico's SDK, with pico-tflmicro",
+    "",
+    "cmake -S . -B build -DTFLM_ROOT=... configures it",
+  ),
+  _target(
+    "zephyr",
+    "as a Zephyr application, with its module tflite-micro",
+    "src/",
+    "west build -b BOARD . builds it",
+  ),
 )

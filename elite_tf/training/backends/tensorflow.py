@@ -21,15 +21,15 @@ def compile_step(function, signature, donated=()):
   """
   del donated
   return tf.function(
-      function,
-      autograph=False,
-      jit_compile=gpu_capability() is not None,
-      input_signature=[
-          keras.tree.map_structure(
-              lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), part
-          )
-          for part in signature
-      ],
+    function,
+    autograph=False,
+    jit_compile=gpu_capability() is not None,
+    input_signature=[
+      keras.tree.map_structure(
+        lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), part
+      )
+      for part in signature
+    ],
   )
 
 
@@ -68,13 +68,13 @@ def normalize(x, gain, offset, epsilon: float):
   """
   nothing = tf.constant([], tf.float32)
   fused = tf.raw_ops.FusedBatchNormV3(
-      x=x,
-      scale=gain,
-      offset=offset,
-      mean=nothing,
-      variance=nothing,
-      epsilon=epsilon,
-      is_training=True,
+    x=x,
+    scale=gain,
+    offset=offset,
+    mean=nothing,
+    variance=nothing,
+    epsilon=epsilon,
+    is_training=True,
   )
   return fused.y, fused.batch_mean, fused.batch_variance
 

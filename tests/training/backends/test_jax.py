@@ -10,13 +10,13 @@ import keras
 import numpy as np
 import pytest
 
-from elite_tf import datasets
-from elite_tf.pool import make_pool
+from elite_tf.data import sources
+from elite_tf.networks.pool import make_pool
 from elite_tf.training import first_weights
 from elite_tf.training.functional import FunctionalModel
 from elite_tf.training.steps import initial_state
 
-HOME = Path(__file__).parent.parent.parent.parent
+HOME = Path(__file__).parents[3]
 
 # On the path of every process as `sitecustomize`, that of workers too.
 BLOCK = """
@@ -38,23 +38,23 @@ def without_tensorflow(tmp_path_factory):
   folder = tmp_path_factory.mktemp("blocked")
   (folder / "sitecustomize.py").write_text(BLOCK)
   return {
-      **os.environ,
-      "PYTHONPATH": os.pathsep.join([str(folder), str(HOME)]),
-      "KERAS_BACKEND": "jax",
-      # Half the time to compile, which is nearly all of these tests.
-      "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join([str(folder), str(HOME)]),
+    "KERAS_BACKEND": "jax",
+    # Half the time to compile, which is nearly all of these tests.
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
   }
 
 
 def _run(environment, *arguments, timeout=300):
   return subprocess.run(
-      [sys.executable, *map(str, arguments)],
-      env=environment,
-      cwd=HOME,
-      capture_output=True,
-      text=True,
-      timeout=timeout,
-      check=False,
+    [sys.executable, *map(str, arguments)],
+    env=environment,
+    cwd=HOME,
+    capture_output=True,
+    text=True,
+    timeout=timeout,
+    check=False,
   )
 
 
@@ -124,7 +124,7 @@ def three(model, given):
 
 
 def test_three_steps_are_tensorflows(
-    make_network, without_tensorflow, tmp_path, monkeypatch
+  make_network, without_tensorflow, tmp_path, monkeypatch
 ):
   """Losses, weights, RMSProp's vectors, averages and statistics."""
   draw = np.random.default_rng(0)
@@ -132,11 +132,11 @@ def test_three_steps_are_tensorflows(
   function = FunctionalModel(model)
   state = initial_state(function)
   given = {
-      "weights": state.weights.numpy(),
-      "statistics": state.statistics.numpy(),
-      "images": draw.integers(0, 256, (8, 6, 6, 1)).astype(np.uint8),
-      "labels": draw.integers(0, 3, 8).astype(np.int32),
-      "class_weights": np.array([2.0, 1.0, 0.5], np.float32),
+    "weights": state.weights.numpy(),
+    "statistics": state.statistics.numpy(),
+    "images": draw.integers(0, 256, (8, 6, 6, 1)).astype(np.uint8),
+    "labels": draw.integers(0, 3, 8).astype(np.int32),
+    "class_weights": np.array([2.0, 1.0, 0.5], np.float32),
   }
   (tmp_path / "network.json").write_text(model.to_json())
   np.savez(tmp_path / "given.npz", **given)
@@ -166,14 +166,14 @@ SMALL = (
 @pytest.fixture(scope="module")
 def few_digits(tmp_path_factory):
   """120 digits, so that it is the compiling that takes the time."""
-  train = datasets.load("digits").train
+  train = sources.load("digits").train
   path = tmp_path_factory.mktemp("data") / "few.npz"
   np.savez(path, x=train.images[:120, ..., 0], y=train.labels[:120])
   return f"--data=npz:{path}"
 
 
 def test_search_trains_without_tensorflow_and_convert_finishes_it(
-    few_digits, without_tensorflow, tmp_path
+  few_digits, without_tensorflow, tmp_path
 ):
   run_dir = tmp_path / "run"
   done = _run(
@@ -187,11 +187,11 @@ def test_search_trains_without_tensorflow_and_convert_finishes_it(
   (row,) = result["champions"]
   folder = run_dir / "champions" / row["name"]
   names = {
-      "README.md",
-      "labels.txt",
-      "metrics.json",
-      "model.keras",
-      "predictions.npz",
+    "README.md",
+    "labels.txt",
+    "metrics.json",
+    "model.keras",
+    "predictions.npz",
   }
   assert {path.name for path in folder.iterdir()} == names
   before = json.loads((folder / "metrics.json").read_text())

@@ -1,0 +1,1 @@
+"""Pictures in: data sets, preprocessing, augmentation, batches."""

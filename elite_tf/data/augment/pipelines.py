@@ -1,0 +1,120 @@
+"""The augmentations by name: one picture in, one for the network out."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from elite_tf.data.augment import crops
+from elite_tf.data.augment.operations import OPERATIONS
+from elite_tf.data.augment.policies import apply_policy, load_policy
+from elite_tf.data.preprocess import to_picture
+
+# Brightness, contrast and saturation are each multiplied by 0.6 to 1.4.
+JITTER = 0.4
+JITTERED = ("Brightness", "Contrast", "Color")
+
+# Share of the picture's area that a random resized crop takes.
+IMAGENET_AREAS = (0.1, 1.0)
+LIGHT_AREAS = (0.5, 1.0)
+
+# Pictures are shrunk by a whole factor before a policy's operations as long as
+# their shorter side stays this many times the network's: what operations cost
+# grows with the pixels, and a crop of the median area still has more of them
+# than the network sees.
+KEPT_SIDES = 1.5
+
+Apply = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+  """How training pictures are changed.
+
+  Attributes:
+    stored: Whether it takes pictures as they are stored, of any size, and cuts
+      out itself; otherwise it takes squares of the network's size.
+    apply: Function of (uint8 (height, width, channels), resolution, source of
+      chance) -> uint8 (resolution, resolution, channels); None changes nothing.
+  """
+
+  stored: bool
+  apply: Apply | None
+
+
+def _flipped(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+  return image[:, ::-1] if rng.random() < 0.5 else image
+
+
+def _to_array(picture: Image.Image) -> np.ndarray:
+  array = np.asarray(picture)
+  return array if array.ndim == 3 else array[..., None]
+
+
+def _crop(picture, areas, resolution, rng):
+  box = crops.random_box(picture.height, picture.width, areas, resolution, rng)
+  # In one call: the filter sees a pixel or two beyond the box, as it would in
+  # the resized whole.
+  return picture.resize((resolution, resolution), Image.Resampling.BICUBIC, box)
+
+
+def _shrunk(picture: Image.Image, resolution: int) -> Image.Image:
+  factor = int(min(picture.size) // (KEPT_SIDES * resolution))
+  return picture.reduce(factor) if factor > 1 else picture
+
+
+def jitter(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+  """Changes brightness, contrast and saturation, in any order."""
+  for position in rng.permutation(len(JITTERED)):
+    factor = rng.uniform(1 - JITTER, 1 + JITTER)
+    picture = OPERATIONS[JITTERED[position]](picture, factor, rng)
+  return picture
+
+
+def _imagenet(image, resolution, rng):
+  picture = _shrunk(to_picture(image), resolution)
+  picture = apply_policy(picture, load_policy("imagenet"), rng)
+  picture = _crop(picture, IMAGENET_AREAS, resolution, rng)
+  return _flipped(_to_array(jitter(picture, rng)), rng)
+
+
+def _cifar10(image, resolution, rng):
+  picture = apply_policy(to_picture(image), load_policy("cifar10"), rng)
+  picture = crops.shift_black(picture, *crops.draw_shift(resolution, rng))
+  return _flipped(_to_array(picture), rng)
+
+
+def _svhn(image, resolution, rng):
+  picture = apply_policy(to_picture(image), load_policy("svhn"), rng)
+  shift = crops.draw_shift(resolution, rng)
+  return _to_array(crops.shift_black(picture, *shift))
+
+
+def _light(image, resolution, rng):
+  return crops.shift_edge(image, *crops.draw_shift(resolution, rng))
+
+
+def _light_photograph(image, resolution, rng):
+  return _to_array(_crop(to_picture(image), LIGHT_AREAS, resolution, rng))
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+  "none": Augmentation(False, None),
+  "light": Augmentation(False, _light),
+  "cifar10": Augmentation(False, _cifar10),
+  "svhn": Augmentation(False, _svhn),
+  "imagenet": Augmentation(True, _imagenet),
+}
+
+
+def get_augmentation(name: str, photographs: bool) -> Augmentation:
+  """Returns an augmentation by its name.
+
+  Args:
+    name: One of `elite_tf.data.augment.NAMES`.
+    photographs: Whether the pictures are photographs rather than thumbnails.
+  """
+  if name == "light" and photographs:
+    return Augmentation(True, _light_photograph)
+  return AUGMENTATIONS[name]

@@ -1,0 +1,310 @@
+"""From stored pixels to the input of a network: the one truth about it.
+
+Training, validation, calibration and verification call this file, and the
+firmware does the same in C: what a pixel becomes is decided nowhere else.
+"""
+
+import operator
+import typing
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from elite_tf.errors import ConfigError
+
+if typing.TYPE_CHECKING:
+  from elite_tf.data.sources.types import Description
+
+# A network's input is (pixel - PIXEL_ZERO) * PIXEL_SCALE, from -1 to 127/128.
+# A power of two, so that an int8 input tensor of scale 1/128 and zero point 0
+# holds exactly pixel - 128, and float32 holds every value exactly too.
+PIXEL_ZERO = 128
+PIXEL_SCALE = 1 / 128
+
+
+# Evaluation leaves out this many of every resolution + CROP_MARGIN pixels of a
+# photograph: in training, what a picture shows is seen larger than that
+# (EfficientNet's central crop).
+CROP_MARGIN = 32
+
+
+def crops(description: "Description") -> bool:
+  """Returns whether evaluation takes the centre of a data set's images.
+
+  Of photographs it does; of smaller images every pixel counts.
+  """
+  return description.photographs
+
+
+def central_square(
+  height: int, width: int, resolution: int, crop: bool = False
+) -> tuple[int, int, int]:
+  """Returns the (top, left, side) that evaluation sees of an image, in pixels.
+
+  Args:
+    height: Of the image, in pixels.
+    width: Likewise.
+    resolution: Of the network, in pixels.
+    crop: Whether to take resolution / (resolution + 32) of the shorter side,
+      to the nearest pixel (halves up, at least 1), rather than all of it.
+  """
+  side = min(height, width)
+  if crop:
+    whole = resolution + CROP_MARGIN
+    side = max(1, (2 * side * resolution + whole) // (2 * whole))
+  return (height - side) // 2, (width - side) // 2, side
+
+
+def to_picture(image: np.ndarray) -> Image.Image:
+  """Returns an image, uint8 (height, width, 1 or 3), as Pillow has it."""
+  # Pillow wants grey images without the axis.
+  return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+
+
+def resize(
+  images: np.ndarray | Sequence[np.ndarray],
+  resolution: int,
+  crop: bool = False,
+) -> np.ndarray:
+  """Cuts the central square out of images and resizes it.
+
+  Args:
+    images: uint8, (n, height, width, channels), 1 or 3 channels, where n may be
+      0; or one or more of (height, width, channels), of any sizes.
+    resolution: Height and width wanted, in pixels.
+    crop: As `central_square` has it.
+
+  Returns:
+    uint8, (n, resolution, resolution, channels); `images` itself where it has
+    that size already. Bicubic, as Pillow has it: with a wider kernel where it
+    makes images smaller, so that nothing is skipped.
+
+  Raises:
+    ConfigError: If an argument is not as described.
+  """
+  size = _checked_resolution(resolution)
+  whole = isinstance(images, np.ndarray)
+  if whole or not _is_sequence(images):
+    _check_images(images)
+  if whole and images.shape[1:3] == (size, size) and not crop:
+    return images
+  channels = (images if whole else images[0]).shape[-1]
+  resized = np.empty((len(images), size, size, channels), np.uint8)
+  # One at a time: threads gain nothing, for it is not the filter, where Pillow
+  # lets go of the interpreter, that takes the time with images this small.
+  for number, target in enumerate(resized):
+    image = images[number]
+    if not whole:
+      _check_image(image, channels)
+    target[...] = _resized(image, size, crop)
+  return resized
+
+
+def _resized(image: np.ndarray, size: int, crop: bool) -> np.ndarray:
+  top, left, side = central_square(*image.shape[:2], size, crop)
+  square = image[top : top + side, left : left + side]
+  if side == size:
+    return square
+  picture = to_picture(square).resize((size, size), Image.Resampling.BICUBIC)
+  return np.asarray(picture).reshape(size, size, -1)
+
+
+class Resized:
+  """Images at a network's size, made where they are read.
+
+  `images[start:stop]` is what `resize` makes of these; what is in memory does
+  not grow with their number.
+
+  Attributes:
+    shape: (n, resolution, resolution, channels).
+    dtype: uint8.
+  """
+
+  dtype = np.dtype(np.uint8)
+
+  def __init__(
+    self,
+    images: np.ndarray | Sequence[np.ndarray],
+    resolution: int,
+    crop: bool = False,
+  ):
+    """Takes over images; the arguments are those of `resize`."""
+    self._arguments = (_checked_resolution(resolution), crop)
+    self._images = images
+    channels = images[0].shape[-1]
+    self.shape = (len(images), resolution, resolution, channels)
+
+  def __len__(self) -> int:
+    """Returns the number of images."""
+    return self.shape[0]
+
+  def __getitem__(self, part: slice) -> "np.ndarray":
+    """Returns some of the images."""
+    return resize(self._images[part], *self._arguments)
+
+
+def scale(images: np.ndarray) -> np.ndarray:
+  """Takes pixels to the range of a network's input.
+
+  Args:
+    images: uint8, (n, height, width, channels), 1 or 3 channels.
+
+  Returns:
+    float32, of the same shape, -1 to 127/128.
+
+  Raises:
+    ConfigError: If an argument is not as described.
+  """
+  _check_images(images)
+  scaled = images.astype(np.float32)
+  # In place: at 60,000 images every copy is a gigabyte or more.
+  scaled -= PIXEL_ZERO
+  scaled *= PIXEL_SCALE
+  return scaled
+
+
+def preprocess(
+  images: np.ndarray | Sequence[np.ndarray],
+  resolution: int,
+  crop: bool = False,
+) -> np.ndarray:
+  """Makes a network's input from images as stored.
+
+  Args:
+    images: As `resize` takes them.
+    resolution: Height and width of the network's input, in pixels.
+    crop: As `central_square` has it.
+
+  Returns:
+    float32, (n, resolution, resolution, channels), -1 to 127/128.
+
+  Raises:
+    ConfigError: If an argument is not as described.
+  """
+  return scale(resize(images, resolution, crop))
+
+
+def describe(resolution: int, crop: bool) -> dict:
+  """Returns how inputs are made, for firmware to do the same.
+
+  Cut out the central square, of the nearest whole number of pixels to the
+  shorter side times resolution / (resolution + crop_margin); resize it to
+  `resolution`; then (pixel - pixel_zero) * pixel_scale.
+  """
+  return {
+    "resolution": resolution,
+    "crop": crop,
+    "crop_margin": CROP_MARGIN if crop else 0,
+    "filter": "bicubic",
+    "pixel_zero": PIXEL_ZERO,
+    "pixel_scale": PIXEL_SCALE,
+  }
+
+
+def quantize_input(
+  images: np.ndarray,
+  scale: float,
+  zero_point: int,
+  dtype: type[np.integer] | np.dtype | str = np.int8,
+) -> np.ndarray:
+  """Quantizes a network's input as TensorFlow Lite does.
+
+  Args:
+    images: float32, of any shape.
+    scale: Of the input tensor; read from it, never typed in.
+    zero_point: Of the input tensor; likewise.
+    dtype: Of the input tensor: a type of whole numbers.
+
+  Returns:
+    round(images / scale) + zero_point, halves away from zero, clipped to what
+    `dtype` holds.
+
+  Raises:
+    ConfigError: If an argument is not as described.
+  """
+  dtype = np.dtype(dtype)
+  if dtype.kind not in "iu" or dtype.itemsize > 2:
+    raise ConfigError(
+      "An input tensor can be quantized to int8, uint8, int16 or uint16."
+      f" Received: dtype={dtype}"
+    )
+  limits = np.iinfo(dtype)
+  if not (np.isfinite(scale) and scale > 0):
+    # TensorFlow Lite says 0 where a tensor is not quantized.
+    raise ConfigError(
+      f"The scale of an input tensor must be above 0. Received: scale={scale}"
+    )
+  if not limits.min <= zero_point <= limits.max:
+    raise ConfigError(
+      f"The zero point of an input tensor must be one of {dtype}."
+      f" Received: zero_point={zero_point}"
+    )
+  if not isinstance(images, np.ndarray) or images.dtype != np.float32:
+    raise ConfigError(
+      f"A network's input must be a float32 array. Received: {_form(images)}"
+    )
+  if np.isnan(images).any():
+    raise ConfigError("A network's input must be numbers. Received: NaN")
+  # The division in float32, as the interpreter and the firmware have it; the
+  # rounding in float64, where adding a half cannot itself be rounded up.
+  with np.errstate(over="ignore"):
+    steps = (images / np.float32(scale)).astype(np.float64)
+  rounded = np.copysign(np.floor(np.abs(steps) + 0.5), steps)
+  return np.clip(rounded + zero_point, limits.min, limits.max).astype(dtype)
+
+
+def _form(images: object) -> str:
+  if not isinstance(images, np.ndarray):
+    return type(images).__name__
+  return f"{images.dtype} of shape {images.shape}"
+
+
+def _is_sequence(images: object) -> bool:
+  """Whether this is one or more images of (height, width, channels)."""
+  try:
+    return len(images) > 0 and np.ndim(images[0]) == 3
+  except (TypeError, KeyError):
+    return False
+
+
+def _check_image(image: np.ndarray, channels: int) -> None:
+  if (
+    not isinstance(image, np.ndarray)
+    or image.dtype != np.uint8
+    or image.ndim != 3
+    or image.shape[2] != channels
+    or channels not in (1, 3)
+    or 0 in image.shape
+  ):
+    raise ConfigError(
+      "Each image must be uint8 of shape (height, width, channels) with 1 or"
+      f" 3 channels, all alike. Received: {_form(image)}"
+    )
+
+
+def _check_images(images: np.ndarray) -> None:
+  if (
+    not isinstance(images, np.ndarray)
+    or images.dtype != np.uint8
+    or images.ndim != 4
+    or images.shape[3] not in (1, 3)
+    or 0 in images.shape[1:]
+  ):
+    raise ConfigError(
+      "Images must be uint8 of shape (n, height, width, channels) with 1 or"
+      f" 3 channels. Received: {_form(images)}"
+    )
+
+
+def _checked_resolution(resolution: int) -> int:
+  try:
+    size = operator.index(resolution)
+  except TypeError:
+    size = 0
+  if size < 1:
+    raise ConfigError(
+      "A resolution must be a whole number of pixels, 1 or more."
+      f" Received: resolution={resolution!r}"
+    )
+  return size

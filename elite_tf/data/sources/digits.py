@@ -1,0 +1,66 @@
+"""Handwritten digits, 8x8 grey, bundled with scikit-learn: `digits`."""
+
+import fractions
+
+from elite_tf.data.sources.types import Dataset, Description, Split, Store
+from elite_tf.errors import ConfigError
+
+USAGE = "digits"
+
+# A tenth would leave 14 images a class to decide the tournament with.
+VALIDATION_SHARE = fractions.Fraction(3, 20)
+
+
+def describe(argument: str, store: Store = Store()) -> Description:
+  """Describes the digits from constants: nothing is read.
+
+  Args:
+    argument: Empty.
+    store: Not needed.
+
+  Returns:
+    The description.
+  """
+  del argument
+  return Description(
+    name="digits",
+    classes=10,
+    channels=1,
+    height=8,
+    width=8,
+    class_names=tuple("0123456789"),
+    images=1797,
+  )
+
+
+def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
+  """Loads the digits.
+
+  Args:
+    argument: Empty.
+    seed: Of the validation cut.
+    store: Not needed.
+
+  Returns:
+    The data set: a fifth is for test, 15 % of the rest for validation.
+
+  Raises:
+    ConfigError: If scikit-learn is not installed.
+  """
+  # Here, for scikit-learn takes a second to import and a dry run needs none.
+  import numpy as np
+
+  try:
+    from sklearn.datasets import load_digits
+  except ModuleNotFoundError as error:
+    raise ConfigError(
+      "--data=digits needs scikit-learn; install it or name other data."
+      f" Received: {error}"
+    ) from error
+  from elite_tf.data.sources import splits
+
+  pixels, labels = load_digits(return_X_y=True)
+  # Stored as 0 to 16; the one half, 8 -> 127.5, goes to 128.
+  pixels = np.rint(pixels * 255 / 16).astype(np.uint8)
+  rest = Split(pixels.reshape(-1, 8, 8, 1), labels.astype(np.int32))
+  return splits.divide(describe(argument), rest, None, seed, VALIDATION_SHARE)

@@ -1,0 +1,179 @@
+"""Pictures in folders: `folder:DIR`.
+
+One subfolder a class, with pictures in it or in folders below it:
+
+    DIR/cats/1.jpg  DIR/dogs/2.png  ...
+
+or such subfolders in train/ and, if they are there, in val/ (validation/,
+valid/) and test/:
+
+    DIR/train/cats/1.jpg  DIR/test/cats/7.jpg  ...
+
+Files are JPEG, PNG or BMP, of any size. What is hidden is passed over, what is
+no picture by its name is counted and told.
+"""
+
+import collections
+import hashlib
+import json
+import os
+import statistics
+
+from elite_tf.data.sources import folder_layout, pictures
+from elite_tf.data.sources import paths as files
+from elite_tf.data.sources.folder_layout import Layout
+from elite_tf.data.sources.types import (
+  PHOTOGRAPH_SIDE,
+  Dataset,
+  Description,
+  Store,
+)
+from elite_tf.errors import ConfigError
+
+USAGE = "folder:DIR"
+
+# Headers read to describe the data.
+_SAMPLE = 50
+
+# From here on a person is told that classes are uneven.
+_UNEVEN = 1.5
+
+
+def describe(argument: str, store: Store = Store()) -> Description:
+  """Describes a folder from its listing and the headers of 50 pictures.
+
+  Args:
+    argument: The folder.
+    store: Not needed.
+
+  Returns:
+    The description; its name is the folder's. Height and width are those of
+    the picture whose short side is the median.
+
+  Raises:
+    ConfigError: If there is no such folder or it is not as described above.
+  """
+  del store
+  return _description(folder_layout.scan(os.path.expanduser(argument)))
+
+
+def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
+  """Loads the pictures of a folder, decoded if they have not been yet.
+
+  Args:
+    argument: The folder.
+    seed: Of the validation cut.
+    store: Where and how large the decoded pictures are kept.
+
+  Returns:
+    The data set: parts that have a folder as they are, a fifth for test and a
+    tenth of the rest for validation where they have none.
+
+  Raises:
+    ConfigError: If the folder is not as described above, or more than 5 % of
+      the pictures cannot be read.
+  """
+  # Here, for a dry run describes the data without numpy.
+  from elite_tf.data.sources import cache
+
+  scan = folder_layout.scan(os.path.expanduser(argument))
+  description = _description(scan)
+
+  def read(part: str):
+    for where, label, path in scan.pictures():
+      if where == part:
+        yield cache.Picture(path, label, os.path.join(scan.folder, path))
+
+  found = cache.decoded(
+    store,
+    _key(scan, description, store.side, cache.FORMAT),
+    description,
+    lambda: {part: read(part) for part in scan.parts},
+  )
+  for part, split in found.parts.items():
+    counts = collections.Counter(split.labels.tolist())
+    folder_layout.check_counts(
+      scan,
+      part,
+      {name: counts[i] for i, name in enumerate(scan.class_names)},
+      "that can be read",
+    )
+  return found.divide(seed)
+
+
+def _description(scan: Layout) -> Description:
+  paths = [path for _, _, path in scan.pictures()]
+  headers, reason = [], ""
+  with pictures.pillow():
+    for path in _evenly(paths, _SAMPLE):
+      try:
+        headers.append(pictures.header(os.path.join(scan.folder, path)))
+      except pictures.Broken as error:
+        reason = reason or f"{path!r} ({error})"
+  if not headers:
+    raise ConfigError(
+      f"--data=folder: none of the pictures of {scan.folder!r} that were"
+      f" looked at can be read. Received: {reason}"
+    )
+  short = statistics.median_low(min(h[:2]) for h in headers)
+  height, width, _ = next(h for h in headers if min(h[:2]) == short)
+  return Description(
+    name=files.name_of(scan.folder),
+    classes=len(scan.class_names),
+    channels=1 if all(grey for *_, grey in headers) else 3,
+    height=height,
+    width=width,
+    class_names=tuple(map(folder_layout.readable, scan.class_names)),
+    images=len(paths),
+    photographs=short >= PHOTOGRAPH_SIDE,
+    notes=(*scan.left_out, *_split_notes(scan), *_uneven_notes(scan)),
+  )
+
+
+def _evenly(paths: list[str], count: int) -> list[str]:
+  """Returns at most `count` paths, spread from the first to the last."""
+  if len(paths) <= count:
+    return paths
+  step = (len(paths) - 1) / (count - 1)
+  return [paths[round(i * step)] for i in range(count)]
+
+
+def _split_notes(scan: Layout) -> list[str]:
+  cut = {
+    "test": "a fifth of every class is the test part",
+    "val": "a tenth of every class validates",
+  }
+  lines = [text for part, text in cut.items() if part not in scan.parts]
+  if not lines:
+    return []
+  missing = " and ".join(f"{p}/" for p in cut if p not in scan.parts)
+  return [f"no {missing}: of the training pictures {', '.join(lines)}"]
+
+
+def _uneven_notes(scan: Layout) -> list[str]:
+  counts = {name: len(paths) for name, paths in scan.parts["train"].items()}
+  least = min(scan.class_names, key=counts.__getitem__)
+  most = max(scan.class_names, key=counts.__getitem__)
+  ratio = counts[most] / counts[least]
+  if ratio <= _UNEVEN:
+    return []
+  return [
+    f"uneven classes: {counts[most]:,} pictures of {most!r}, {counts[least]:,}"
+    f" of {least!r}, {ratio:.1f} to 1; --class_weights=balanced evens them out"
+  ]
+
+
+def _key(scan: Layout, description: Description, side: int, form: int) -> str:
+  """Returns the key in the cache: of all that decides the decoded pixels."""
+  digest = hashlib.sha256(
+    json.dumps([form, side, description.channels, scan.class_names]).encode()
+  )
+  for part, label, path in scan.pictures():
+    try:
+      status = os.stat(os.path.join(scan.folder, path))
+      state = (status.st_size, status.st_mtime_ns)
+    except OSError:
+      state = ()  # A broken link: told as such when it is decoded.
+    entry = f"{part} {label} {state} ".encode() + os.fsencode(path) + b"\0"
+    digest.update(entry)
+  return f"{description.name}-s{side}-{digest.hexdigest()[:16]}"

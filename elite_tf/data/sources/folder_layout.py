@@ -1,0 +1,251 @@
+"""Which picture of a folder belongs to which part and class.
+
+See `folder` for how they must lie. Only names are read here.
+"""
+
+import collections
+import dataclasses
+import os
+import re
+from collections.abc import Iterator
+
+from elite_tf.data.sources import paths as files
+from elite_tf.errors import ConfigError
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
+
+# Name of a folder -> the part that is in it.
+_PARTS = {
+  "train": "train",
+  "val": "val",
+  "validation": "val",
+  "valid": "val",
+  "test": "test",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+  """What lies where in a folder.
+
+  Attributes:
+    folder: The whole.
+    class_names: Names of the class folders, sorted.
+    parts: By part (train, val, test) and class the pictures' paths below
+      `folder`, sorted.
+    left_out: What is told of other files, one line each.
+  """
+
+  folder: str
+  class_names: tuple[str, ...]
+  parts: dict[str, dict[str, list[str]]]
+  left_out: tuple[str, ...]
+
+  def pictures(self) -> Iterator[tuple[str, int, str]]:
+    """Yields (part, label, path below the folder) of every picture."""
+    for part, classes in self.parts.items():
+      for label, name in enumerate(self.class_names):
+        for path in classes[name]:
+          yield part, label, path
+
+
+def scan(folder: str) -> Layout:
+  """Lists all pictures of a folder.
+
+  Args:
+    folder: Its path.
+
+  Raises:
+    ConfigError: It cannot be read, or the pictures do not lie as they must.
+  """
+  reader = _Reader(folder)
+  tops = reader.folders("")
+  if not tops:
+    raise ConfigError(
+      "--data=folder: the folder must hold a subfolder for each class."
+      f" Received: {folder!r}, with {reader.told_outside()}"
+    )
+  where = _part_folders(folder, tops, reader)
+  parts = {}
+  for part in ("train", "val", "test"):
+    if part in where:
+      names = tops if where[part] == "" else reader.folders(where[part])
+      parts[part] = {
+        name: reader.pictures(os.path.join(where[part], name)) for name in names
+      }
+  names = tuple(sorted(parts["train"]))
+  layout = Layout(folder, names, parts, reader.left_out())
+  _check_classes(layout, where)
+  for part, classes in parts.items():
+    counts = {name: len(paths) for name, paths in classes.items()}
+    check_counts(layout, part, counts, f"({', '.join(EXTENSIONS)})")
+  return layout
+
+
+def _part_folders(
+  folder: str, tops: list[str], reader: "_Reader"
+) -> dict[str, str]:
+  """Returns the folder of each part; '' where the classes lie at the top."""
+  # A class may be called `train`, too: then pictures lie in it, not folders.
+  known = all(name.lower() in _PARTS for name in tops)
+  if not known or not any(map(reader.has_folders, tops)):
+    return {"train": ""}
+  where = {}
+  for name in tops:
+    part = _PARTS[name.lower()]
+    if part in where:
+      raise ConfigError(
+        f"--data=folder: {folder!r} must hold one {part} folder."
+        f" Received: {where[part]!r} and {name!r}"
+      )
+    where[part] = name
+  if "train" not in where:
+    raise ConfigError(
+      f"--data=folder: {folder!r} lacks train/. Received: only"
+      f" {' and '.join(f'{name}/' for name in tops)}"
+    )
+  return where
+
+
+class _Reader:
+  """Walks through folders and remembers what it passes over."""
+
+  def __init__(self, folder: str):
+    self._folder = folder
+    self._ignored: collections.Counter = collections.Counter()
+    self._outside = 0
+    self._loops = 0
+
+  def folders(self, below: str) -> list[str]:
+    """Returns the names of the folders in a folder; files are counted."""
+    names = []
+    for entry in self._entries(below):
+      if entry.is_dir():
+        names.append(entry.name)
+      elif not self._is_picture(entry.name):
+        self._ignore(entry.name)
+      else:
+        self._outside += 1
+    return names
+
+  def has_folders(self, below: str) -> bool:
+    """Whether there is a folder in a folder."""
+    return any(entry.is_dir() for entry in self._entries(below))
+
+  def pictures(self, below: str) -> list[str]:
+    """Returns the paths of all pictures below a folder, links followed."""
+    found, left, seen = [], [below], set()
+    while left:
+      here = left.pop()
+      status = os.stat(os.path.join(self._folder, here))
+      if (status.st_dev, status.st_ino) in seen:
+        self._loops += 1
+        continue
+      seen.add((status.st_dev, status.st_ino))
+      for entry in self._entries(here):
+        if entry.is_dir():
+          left.append(os.path.join(here, entry.name))
+        elif self._is_picture(entry.name):
+          found.append(os.path.join(here, entry.name))
+        else:
+          self._ignore(entry.name)
+    return sorted(found)
+
+  def told_outside(self) -> str:
+    """Returns what else lies at the top, in words."""
+    return f"{self._outside} pictures" if self._outside else "none"
+
+  def left_out(self) -> tuple[str, ...]:
+    """Returns what was passed over, one line each."""
+    lines = []
+    if self._ignored:
+      kinds = ", ".join(f"{k} {n}" for k, n in self._ignored.most_common(5))
+      lines.append(
+        f"left out: {self._ignored.total():,} files that are no pictures by"
+        f" their names ({kinds})"
+      )
+    if self._outside:
+      lines.append(
+        f"left out: {self._outside:,} pictures outside of the class folders"
+      )
+    if self._loops:
+      lines.append(
+        f"left out: {self._loops} links to a folder that is read already"
+      )
+    return tuple(lines)
+
+  def _entries(self, below: str) -> list[os.DirEntry]:
+    """Lists a folder by name, without what is hidden."""
+    path = os.path.join(self._folder, below) if below else self._folder
+    try:
+      with os.scandir(path) as entries:
+        shown = [e for e in entries if not e.name.startswith(".")]
+    except OSError as error:
+      raise files.unreadable(path, error) from error
+    return sorted(shown, key=lambda entry: entry.name)
+
+  def _is_picture(self, name: str) -> bool:
+    return name.lower().endswith(EXTENSIONS)
+
+  def _ignore(self, name: str) -> None:
+    # No more than an extension's worth of what may be any bytes.
+    extension = os.path.splitext(name)[1].lower()
+    self._ignored[readable(extension)[:12] or "no extension"] += 1
+
+
+def _check_classes(layout: Layout, where: dict[str, str]) -> None:
+  """Checks that there are classes, and the same ones in every part."""
+  train = layout.parts["train"].keys()
+  if len(train) < 2:
+    received = f"only {min(train)!r}" if train else "none"
+    raise ConfigError(
+      f"--data=folder: {os.path.join(layout.folder, where['train'])!r} must"
+      f" hold at least two class folders. Received: {received}"
+    )
+  for part, classes in layout.parts.items():
+    for one, other, name in (
+      (train - classes.keys(), where["train"], where[part]),
+      (classes.keys() - train, where[part], where["train"]),
+    ):
+      if one:
+        some = ", ".join(map(repr, sorted(one)[:5]))
+        raise ConfigError(
+          f"--data=folder: {layout.folder!r} must have the same classes in"
+          f" {where['train']}/ and {where[part]}/. Received: {some} in"
+          f" {other}/ but not in {name}/"
+        )
+
+
+def check_counts(
+  layout: Layout, part: str, counts: dict[str, int], what: str
+) -> None:
+  """Checks that a class has a picture for each part that is cut of this one.
+
+  Args:
+    layout: Of the folder.
+    part: train, val or test.
+    counts: The pictures of each class in it.
+    what: Which pictures were counted, for the message.
+
+  Raises:
+    ConfigError: It has not.
+  """
+  needed = 1
+  if part == "train":
+    needed += ("val" not in layout.parts) + ("test" not in layout.parts)
+  name = min(counts, key=lambda name: (counts[name], name))
+  if counts[name] < needed:
+    each = (
+      "at least 1 picture" if needed == 1 else f"at least {needed} pictures"
+    )
+    raise ConfigError(
+      f"--data=folder: {layout.folder!r} must hold {each} {what} of every class"
+      f" for {part} and the parts cut of it. Received: {counts[name]} of"
+      f" {name!r}"
+    )
+
+
+def readable(name: str) -> str:
+  """Returns a name of the file system as text that fits on one line."""
+  text = os.fsencode(name).decode("utf-8", errors="replace")
+  return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", " ", text)

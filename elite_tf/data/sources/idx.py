@@ -1,0 +1,240 @@
+"""The file format of MNIST, as Fashion-MNIST and others use it: `idx:DIR`.
+
+The folder holds four files, each of them plain or compressed with gzip:
+
+    train-images-idx3-ubyte  train-labels-idx1-ubyte
+    t10k-images-idx3-ubyte   t10k-labels-idx1-ubyte
+
+and, if it is there, labels.txt: the names of the classes, one a line. A file
+is two zero bytes, one for the type (8: unsigned byte), one for the number of
+axes, the length of each axis in four bytes, the greatest first, and the data.
+"""
+
+import contextlib
+import dataclasses
+import gzip
+import math
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from elite_tf.data.sources import checks, paths
+from elite_tf.data.sources.types import Dataset, Description, Split, Store
+from elite_tf.errors import ConfigError
+
+USAGE = "idx:DIR"
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_UNSIGNED_BYTE = 8
+
+# Read by pieces, for the length that a damaged header promises may be more
+# than any memory holds.
+_PIECE = 1 << 24
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+  """Training or test part: what is known before the images are read.
+
+  Attributes:
+    images: Path of the images.
+    shape: (images, height, width, channels).
+    labels: One byte a label.
+  """
+
+  images: str
+  shape: tuple[int, int, int, int]
+  labels: bytes
+
+
+def describe(argument: str, store: Store = Store()) -> Description:
+  """Describes the data of a folder from two headers and the labels.
+
+  Args:
+    argument: The folder.
+    store: Not needed.
+
+  Returns:
+    The description; its name is the folder's.
+
+  Raises:
+    ConfigError: If a file is missing or is not what it should be.
+  """
+  folder = os.path.expanduser(argument)
+  return _description(folder, *_parts(folder))
+
+
+def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
+  """Loads the data of a folder.
+
+  Args:
+    argument: The folder.
+    seed: Of the validation cut.
+    store: Not needed.
+
+  Returns:
+    The data set: the test part as it is, a tenth of training for validation.
+
+  Raises:
+    ConfigError: If a file is missing or is not what it should be.
+  """
+  # Here, for a dry run describes the data without numpy.
+  import numpy as np
+
+  from elite_tf.data.sources import splits
+
+  folder = os.path.expanduser(argument)
+  parts = _parts(folder)
+  description = _description(folder, *parts)
+  train, test = (
+    Split(
+      np.frombuffer(_read(part.images, (3, 4))[1], np.uint8).reshape(
+        part.shape
+      ),
+      np.frombuffer(part.labels, np.uint8).astype(np.int32),
+    )
+    for part in parts
+  )
+  return splits.divide(description, train, test, seed)
+
+
+def _parts(folder: str) -> tuple[_Part, _Part]:
+  names = paths.listing(folder)
+  train, test = (_part(folder, names, part) for part in ("train", "t10k"))
+  checks.same_size(train.shape, test.shape, repr(folder))
+  return train, test
+
+
+def _part(folder: str, names: frozenset[str], part: str) -> _Part:
+  """Finds the two files of a part and reads what is small of them."""
+  images = _find(folder, names, f"{part}-images", (3, 4))
+  labels = _find(folder, names, f"{part}-labels", (1,))
+  with _stream(images) as stream:
+    shape = checks.image_shape(_header(stream, images, (3, 4)), repr(images))
+  data = _read(labels, (1,))[1]
+  checks.match(shape, len(data), repr(images), repr(labels))
+  return _Part(images, shape, data)
+
+
+def _description(folder: str, train: _Part, test: _Part) -> Description:
+  count, height, width, channels = train.shape
+  classes = checks.count_classes(train.labels, test.labels, repr(folder))
+  return Description(
+    name=paths.name_of(folder),
+    classes=classes,
+    channels=channels,
+    height=height,
+    width=width,
+    class_names=_class_names(folder, classes),
+    images=count + test.shape[0],
+  )
+
+
+def _class_names(folder: str, classes: int) -> tuple[str, ...]:
+  path = os.path.join(folder, "labels.txt")
+  if not os.path.lexists(path):
+    return tuple(map(str, range(classes)))
+  with paths.opened(path) as file:
+    data = file.read()
+  try:
+    # With -sig: editors on Windows write a mark before the first name.
+    lines = data.decode("utf-8-sig").strip().split("\n")
+  except UnicodeDecodeError as error:
+    raise ConfigError(
+      f"--data: {path!r} must be text in UTF-8. Received: byte"
+      f" {data[error.start]:#04x} at {error.start}"
+    ) from error
+  names = tuple(line.strip() for line in lines)
+  if len(names) != classes or not all(names):
+    raise ConfigError(
+      f"--data: {path!r} must name {classes} classes, one a line."
+      f" Received: {sum(map(bool, names))} names on {len(names)} lines"
+    )
+  return names
+
+
+def _find(
+  folder: str, names: frozenset[str], stem: str, ranks: tuple[int, ...]
+) -> str:
+  """Finds a file under any of the names that are in use for it."""
+  for rank in ranks:
+    for name in (f"{stem}-idx{rank}-ubyte", f"{stem}.idx{rank}-ubyte"):
+      for variant in (name, f"{name}.gz"):
+        if variant in names:
+          return os.path.join(folder, variant)
+  raise ConfigError(
+    f"--data=idx: the folder lacks {stem}-idx{ranks[0]}-ubyte (or the same"
+    f" with .gz). Received: {folder!r}"
+  )
+
+
+@contextlib.contextmanager
+def _stream(path: str) -> Iterator[BinaryIO]:
+  """Opens a file, and its compression where there is any.
+
+  What the file is decides, not how it is called: some programs unpack a
+  download and leave it its name.
+  """
+  try:
+    with paths.opened(path) as file:
+      packed = file.read(2) == _GZIP_MAGIC
+      file.seek(0)
+      with gzip.open(file) if packed else contextlib.nullcontext(file) as data:
+        yield data
+  except EOFError as error:
+    raise ConfigError(
+      "--data: the file is cut short, its compressed data end too early."
+      f" Received: {path!r}"
+    ) from error
+  except zlib.error as error:
+    raise ConfigError(
+      f"--data: the file is damaged ({error}). Received: {path!r}"
+    ) from error
+
+
+def _header(
+  stream: BinaryIO, path: str, ranks: tuple[int, ...]
+) -> tuple[int, ...]:
+  """Reads the header and returns the length of each axis."""
+  magic = stream.read(4)
+  expected = [bytes((0, 0, _UNSIGNED_BYTE, rank)) for rank in ranks]
+  if magic not in expected:
+    wanted = " or ".join(each.hex() for each in expected)
+    raise ConfigError(
+      f"--data: {path!r} must be an idx file that begins with {wanted}."
+      f" Received: {magic.hex() or 'no bytes'}"
+    )
+  lengths = stream.read(4 * magic[3])
+  if len(lengths) < 4 * magic[3]:
+    raise ConfigError(
+      f"--data: {path!r} is cut short: its header takes {4 + 4 * magic[3]}"
+      f" bytes. Received: {4 + len(lengths)} bytes"
+    )
+  return struct.unpack(f">{magic[3]}I", lengths)
+
+
+def _read(
+  path: str, ranks: tuple[int, ...]
+) -> tuple[tuple[int, ...], bytearray]:
+  """Reads a whole file: the length of each axis, and the data."""
+  with _stream(path) as stream:
+    shape = _header(stream, path, ranks)
+    size = math.prod(shape)
+    data = bytearray()
+    # One byte more than promised: it shows whether there are too many, and
+    # takes the decompressor to the checksum at the end.
+    while len(data) <= size:
+      piece = stream.read(min(size + 1 - len(data), _PIECE))
+      if not piece:
+        break
+      data += piece
+  if len(data) != size:
+    what = "is cut short" if len(data) < size else "is too long"
+    received = len(data) if len(data) < size else "more"
+    raise ConfigError(
+      f"--data: {path!r} {what}: its header promises {size} bytes of data."
+      f" Received: {received}"
+    )
+  return shape, data

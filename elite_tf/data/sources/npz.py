@@ -1,0 +1,246 @@
+"""Arrays saved with `numpy.savez`, as Keras's mnist.npz: `npz:FILE`.
+
+The file holds x_train, y_train, x_test and y_test, or x and y alone. Images
+are whole numbers of 0 to 255, (n, height, width) or (n, height, width,
+channels); labels are whole numbers, (n,) or (n, 1). Pickled objects are never
+read: to unpickle is to run what a stranger wrote.
+"""
+
+import contextlib
+import dataclasses
+import math
+import os
+import typing
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+from elite_tf.data.sources import checks, paths
+from elite_tf.data.sources.types import Dataset, Description, Split, Store
+from elite_tf.errors import ConfigError
+
+if typing.TYPE_CHECKING:
+  import numpy as np
+
+USAGE = "npz:FILE"
+
+_WITH_TEST = ("x_train", "y_train", "x_test", "y_test")
+_WITHOUT_TEST = ("x", "y")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+  """Images and labels that belong together, before the images are read.
+
+  Attributes:
+    key: Of the images.
+    shape: (images, height, width, channels).
+    labels: int, (n,).
+  """
+
+  key: str
+  shape: tuple[int, int, int, int]
+  labels: "np.ndarray"
+
+
+def describe(argument: str, store: Store = Store()) -> Description:
+  """Describes the data of a file from the headers of its arrays and the labels.
+
+  Args:
+    argument: The file.
+    store: Not needed.
+
+  Returns:
+    The description; its name is the file's.
+
+  Raises:
+    ConfigError: If the file or an array in it is not what it should be.
+  """
+  path = os.path.expanduser(argument)
+  with _archive(path) as archive:
+    return _description(path, _parts(archive, path))
+
+
+def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
+  """Loads the data of a file.
+
+  Args:
+    argument: The file.
+    seed: Of the validation cut.
+    store: Not needed.
+
+  Returns:
+    The data set: the test part as it is, or a fifth where the file has none,
+    and a tenth of the rest for validation.
+
+  Raises:
+    ConfigError: If the file or an array in it is not what it should be.
+  """
+  # Here, for numpy is not needed to say what the registry holds.
+  import numpy as np
+
+  from elite_tf.data.sources import splits
+
+  path = os.path.expanduser(argument)
+  with _archive(path) as archive:
+    parts = _parts(archive, path)
+    description = _description(path, parts)
+    rest, *test = (
+      Split(
+        _pixels(archive, part, path).reshape(part.shape),
+        part.labels.astype(np.int32),
+      )
+      for part in parts
+    )
+  return splits.divide(description, rest, test[0] if test else None, seed)
+
+
+def _parts(archive: zipfile.ZipFile, path: str) -> list[_Part]:
+  """Reads everything but the images: one part, or training and test."""
+  keys = _keys(archive, path)
+  parts = [
+    _part(archive, images, labels, path)
+    for images, labels in zip(keys[::2], keys[1::2])
+  ]
+  checks.same_size(parts[0].shape, parts[-1].shape, repr(path))
+  return parts
+
+
+def _keys(archive: zipfile.ZipFile, path: str) -> tuple[str, ...]:
+  found = [
+    name.removesuffix(".npy")
+    for name in archive.namelist()
+    if name.endswith(".npy")
+  ]
+  for keys in (_WITH_TEST, _WITHOUT_TEST):
+    if set(keys) <= set(found):
+      return keys
+  raise ConfigError(
+    f"--data: {path!r} must hold the arrays {', '.join(_WITH_TEST)}, or"
+    f" {', '.join(_WITHOUT_TEST)}. Received: {found}"
+  )
+
+
+def _part(
+  archive: zipfile.ZipFile, images: str, labels: str, path: str
+) -> _Part:
+  """Checks a pair of arrays by their headers and reads the labels."""
+  stored, dtype = _header(archive, images, path)
+  where = f"{images} of {path!r}"
+  if dtype.kind not in "iu":
+    raise ConfigError(
+      f"--data: {where} must be pixels of 0 to 255 as uint8. Received: {dtype}"
+    )
+  shape = checks.image_shape(stored, where)
+  stored, dtype = _header(archive, labels, path)
+  if dtype.kind not in "iu" or not stored or stored[1:] not in ((), (1,)):
+    raise ConfigError(
+      f"--data: {labels} of {path!r} must be whole numbers of shape (n,) or"
+      f" (n, 1). Received: {dtype} of shape {stored}"
+    )
+  checks.match(shape, stored[0], where, labels)
+  return _Part(images, shape, _read(archive, labels).reshape(-1))
+
+
+def _description(path: str, parts: list[_Part]) -> Description:
+  _, height, width, channels = parts[0].shape
+  train, *test = (part.labels.tolist() for part in parts)
+  classes = checks.count_classes(train, test[0] if test else None, repr(path))
+  return Description(
+    name=paths.name_of(os.path.splitext(path)[0]),
+    classes=classes,
+    channels=channels,
+    height=height,
+    width=width,
+    class_names=tuple(map(str, range(classes))),
+    images=sum(part.shape[0] for part in parts),
+  )
+
+
+@contextlib.contextmanager
+def _archive(path: str) -> Iterator[zipfile.ZipFile]:
+  """Opens the file; what is wrong with the archive is one ConfigError."""
+  try:
+    with paths.opened(path) as file, zipfile.ZipFile(file) as archive:
+      yield archive
+  except ConfigError:
+    raise
+  except (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    # Of zipfile: encrypted, or compressed in a way that it does not know.
+    RuntimeError,
+    # Of zipfile: names that are no text, offsets before the file.
+    ValueError,
+  ) as error:
+    raise ConfigError(
+      "--data: the file must be a sound .npz archive"
+      f" ({' '.join(str(error).split())}). Received: {path!r}"
+    ) from error
+
+
+def _header(
+  archive: zipfile.ZipFile, key: str, path: str
+) -> tuple[tuple[int, ...], "np.dtype"]:
+  """Reads shape and type of an array, decompressing nothing beyond them."""
+  import tokenize
+
+  from numpy.lib import format as npy
+
+  readers = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+  }
+  name = f"{key}.npy"
+  with archive.open(name) as file:
+    try:
+      version = npy.read_magic(file)
+      if version not in readers:
+        # 3.0 is for names of fields that are not Latin-1: no array of ours.
+        raise ValueError(f"version {version}")
+      shape, _, dtype = readers[version](file)
+    except (
+      ValueError,
+      # numpy has Python's own parser read the header, which raises these too.
+      MemoryError,
+      SyntaxError,
+      TypeError,
+      tokenize.TokenError,
+    ) as error:
+      raise ConfigError(
+        f"--data: {key} must be an array as numpy saves it. Received: {path!r}"
+      ) from error
+    if dtype.hasobject:
+      raise ConfigError(
+        f"--data: {key} of {path!r} must be numbers; pickled objects are"
+        f" never read. Received: {dtype}"
+      )
+    promised = math.prod(shape) * dtype.itemsize
+    stored = archive.getinfo(name).file_size - file.tell()
+  # Before any memory is asked for by what a damaged header says.
+  if promised != stored or min(shape, default=0) < 0:
+    raise ConfigError(
+      f"--data: {key} of {path!r} is damaged: its shape {shape} takes"
+      f" {promised} bytes. Received: {stored} bytes"
+    )
+  return shape, dtype
+
+
+def _read(archive: zipfile.ZipFile, key: str) -> "np.ndarray":
+  from numpy.lib import format as npy
+
+  with archive.open(f"{key}.npy") as file:
+    return npy.read_array(file, allow_pickle=False)
+
+
+def _pixels(archive: zipfile.ZipFile, part: _Part, path: str) -> "np.ndarray":
+  """Reads images as uint8, whatever whole numbers they were saved as."""
+  pixels = _read(archive, part.key)
+  low, high = pixels.min(), pixels.max()
+  if low < 0 or high > 255:
+    raise ConfigError(
+      f"--data: {part.key} of {path!r} must be pixels of 0 to 255."
+      f" Received: {pixels.dtype} of {low} to {high}"
+    )
+  return pixels.astype("uint8", copy=False)

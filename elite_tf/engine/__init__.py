@@ -1,0 +1,1 @@
+"""The search at work: pipeline, runners, progress."""

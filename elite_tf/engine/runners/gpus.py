@@ -1,0 +1,88 @@
+"""What the machine has, and how many workers it takes: GPUs."""
+
+import csv
+import os
+import subprocess
+from collections.abc import Sequence
+from typing import NamedTuple
+
+# What CUDA's context, its libraries and the framework take of a GPU for each
+# process, before any network. Assumed, not measured.
+CONTEXT_BYTES = 600 << 20
+
+
+class Gpu(NamedTuple):
+  """A GPU.
+
+  Attributes:
+    name: What CUDA_VISIBLE_DEVICES calls it.
+    free_bytes: Its memory that is free.
+  """
+
+  name: str
+  free_bytes: int
+
+
+def gpus() -> tuple[Gpu, ...]:
+  """Returns the GPUs that this process may use; none without NVIDIA's tool."""
+  command = ["nvidia-smi", "--query-gpu=index,uuid,memory.free"]
+  try:
+    text = subprocess.run(
+      [*command, "--format=csv,noheader,nounits"],
+      capture_output=True,
+      text=True,
+      timeout=20,
+      check=True,
+    ).stdout
+  except (OSError, subprocess.SubprocessError):
+    return ()
+  return parse_gpus(text, os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def parse_gpus(text: str, visible: str | None) -> tuple[Gpu, ...]:
+  """Reads nvidia-smi's table.
+
+  Args:
+    text: Lines of index, UUID and free memory in MiB.
+    visible: CUDA_VISIBLE_DEVICES; None shows all, empty none.
+  """
+  lines = csv.reader(text.splitlines(), skipinitialspace=True)
+  rows = [[field.strip() for field in row] for row in lines]
+  table = {row[0]: row for row in rows if len(row) == 3 and row[2].isdigit()}
+  if visible is None:
+    chosen = list(table)
+  else:
+    chosen = [name.strip() for name in visible.split(",") if name.strip()]
+  found = []
+  for name in chosen:
+    for index, uuid, free in table.values():
+      if name == index or (name and uuid.startswith(name)):
+        found.append(Gpu(name, int(free) << 20))
+  return tuple(found)
+
+
+def workers_for(cores: int, gpus: int, gpu_memory: int, need: int) -> int:
+  """Returns how many workers cores and GPUs are enough for, at least one.
+
+  Args:
+    cores: Processors, one worker each where there is no GPU.
+    gpus: GPUs, of which several workers share one if its memory allows.
+    gpu_memory: Bytes free in each GPU.
+    need: Bytes that the heaviest candidate takes while it trains: activations
+      and state, without what a process takes.
+  """
+  if not gpus:
+    return cores
+  each = max(1, gpu_memory // (need + CONTEXT_BYTES))
+  return max(1, min(cores, gpus * each))
+
+
+def least_used(gpus: Sequence[Gpu], taken: Sequence[str]) -> str:
+  """Returns the CUDA_VISIBLE_DEVICES of a new worker; empty without GPUs.
+
+  Args:
+    gpus: All there are.
+    taken: Those of the workers there are, a name for each worker.
+  """
+  names = [gpu.name for gpu in gpus]
+  return min(names, key=taken.count) if names else ""

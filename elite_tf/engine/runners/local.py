@@ -1,0 +1,153 @@
+"""Trains candidates in worker processes on this machine.
+
+Networks of this size hardly gain from a second thread, so every core gets a
+worker of its own, where memory allows. A pool of the standard library or of
+joblib would not do: it breaks as a whole when a worker is killed, and it cannot
+send a candidate back to the worker that has traced it.
+"""
+
+import contextlib
+import dataclasses
+import subprocess
+from collections.abc import Callable, Sequence
+from multiprocessing import connection as connections
+from multiprocessing.connection import Connection
+
+from elite_tf.data.sources import Description
+from elite_tf.engine.runners.base import Lost, PoolRunner, PoolWorker
+from elite_tf.engine.runners.capacity import (
+  Loads,
+  default_workers,
+  free_bytes,
+  size,
+)
+from elite_tf.engine.runners.gpus import Gpu, gpus, least_used
+from elite_tf.engine.runners.worker import Export, Setup
+from elite_tf.runs.folder import RunFolder
+from elite_tf.runs.plan import Plan
+from elite_tf.runs.settings import Settings
+from elite_tf.system import processes
+from elite_tf.types import Epoch, Job
+
+
+def open_runner(
+  settings: Settings,
+  folder: RunFolder,
+  plan: Plan,
+  description: Description,
+  on_start: Callable[[Job | Export], None],
+  on_epoch: Callable[[str, Epoch], None],
+  say: Callable[[str], None],
+) -> "LocalRunner":
+  """Returns the runner of a search, as large as cores and memory allow.
+
+  Args:
+    settings: Of the search.
+    folder: Its run folder.
+    plan: What it may train.
+    description: Of its data set.
+    on_start: Told when a worker begins with a request.
+    on_epoch: Told of every epoch.
+    say: Told in one line what a person should know.
+  """
+  free, cards = free_bytes(), gpus()
+  workers, threads, loads = size(settings, plan, description, free, cards)
+  heaviest = max(map(sum, loads.needs.values()))
+  wanted, _ = default_workers(len(plan.candidates), cards, heaviest)
+  if workers < wanted and not settings.workers:
+    say(
+      f"{free / 2**30:.1f} GiB of memory are free: {workers} instead of"
+      f" {wanted} workers"
+    )
+  return LocalRunner(
+    settings,
+    folder,
+    workers,
+    threads,
+    on_start,
+    on_epoch,
+    say,
+    loads,
+    cards,
+  )
+
+
+@dataclasses.dataclass(eq=False)
+class _Worker(PoolWorker):
+  """A worker process.
+
+  Attributes:
+    process: The process.
+    connection: The way to it.
+    gpu: Name of the GPU that it uses; empty where there is none.
+  """
+
+  process: subprocess.Popen
+  connection: Connection
+  gpu: str = ""
+
+
+class LocalRunner(PoolRunner):
+  """Worker processes on this machine."""
+
+  def __init__(
+    self,
+    settings: Settings,
+    folder: RunFolder,
+    workers: int,
+    threads: int,
+    on_start: Callable[[Job | Export], None] = lambda request: None,
+    on_epoch: Callable[[str, Epoch], None] = lambda name, epoch: None,
+    say: Callable[[str], None] = lambda line: None,
+    loads: Loads = Loads(),
+    cards: Sequence[Gpu] = (),
+  ):
+    """Starts the workers; they load TensorFlow while this process goes on.
+
+    Args:
+      settings: Of the search.
+      folder: Its run folder.
+      workers: Processes.
+      threads: Threads of each.
+      on_start: Told when a worker begins with a request.
+      on_epoch: Told of every epoch.
+      say: Told in one line what a person should know.
+      loads: What the candidates take, predicted.
+      cards: GPUs, which the workers share evenly.
+    """
+    super().__init__(on_start, on_epoch, say, loads, settings.epoch_timeout)
+    self._setup = Setup(settings, folder, threads)
+    self._cards = cards
+    for _ in range(workers):
+      self._workers.append(self._start())
+
+  def _start(self):
+    process, connection = processes.start_connected(
+      "elite_tf.engine.runners.worker"
+    )
+    taken = [worker.gpu for worker in self._workers]
+    gpu = least_used(self._cards, taken)
+    worker = _Worker(process, connection, gpu=gpu)
+    self._send(worker, dataclasses.replace(self._setup, gpu=gpu))
+    return worker
+
+  def _send(self, worker, message):
+    # One that has died does not hear it; its end is heard of.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+      worker.connection.send(message)
+
+  def _heard(self, timeout):
+    by_connection = {worker.connection: worker for worker in self._workers}
+    for ready in connections.wait(by_connection, timeout):
+      yield by_connection[ready]
+
+  def _receive(self, worker):
+    try:
+      return worker.connection.recv()
+    except (EOFError, ConnectionResetError) as end:
+      reason = processes.how_it_ended(worker.process.wait())
+      raise Lost(reason) from end
+
+  def _end(self, worker):
+    worker.connection.close()
+    processes.end(worker.process)

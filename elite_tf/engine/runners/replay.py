@@ -1,0 +1,65 @@
+"""A runner that remembers: what the journal holds is not trained again."""
+
+from collections import deque
+from collections.abc import Callable
+
+from elite_tf.runs.journal import Journal, outcome_to_event
+from elite_tf.tournament.bracket import Runner
+from elite_tf.types import Job, Outcome
+
+
+class RecordedRunner:
+  """Answers from the journal what it can, and records every other answer.
+
+  A search is resumed by playing its tournament again: decisions are pure
+  functions of the outcomes, so it comes to where it was interrupted.
+
+  Attributes:
+    fresh: Whether the last answer was new, and not out of the journal.
+    first_step_seconds: Sum over all answers.
+  """
+
+  def __init__(
+    self,
+    runner: Runner,
+    journal: Journal,
+    on_new: Callable[[], None] = lambda: None,
+  ):
+    """Takes over a runner.
+
+    Args:
+      runner: Trains what the journal does not hold.
+      journal: Of the search.
+      on_new: Called before something new is waited for: what the journal holds
+        of the jobs so far has been played.
+    """
+    self.fresh = False
+    self.first_step_seconds = 0.0
+    self._runner = runner
+    self._journal = journal
+    self._on_new = on_new
+    self._known: deque[Job] = deque()
+
+  def submit(self, job: Job) -> None:
+    """Takes a job."""
+    if self._journal.knows(job.candidate.name, job.start, job.stop):
+      self._known.append(job)
+    else:
+      self._runner.submit(job)
+
+  def wait(self) -> Outcome:
+    """Returns the outcome of one submitted job, durable in the journal."""
+    self.fresh = not self._known
+    if self.fresh:
+      self._on_new()
+      outcome = self._runner.wait()
+      self._journal.append(outcome_to_event(outcome))
+    else:
+      job = self._known.popleft()
+      outcome = self._journal.outcome(job.candidate.name, job.start, job.stop)
+    self.first_step_seconds += outcome.first_step_seconds
+    return outcome
+
+  def release(self, name: str) -> None:
+    """Forgets a candidate that will not be trained again."""
+    self._runner.release(name)

@@ -1,0 +1,144 @@
+"""Program -> program: fewer stages that compute the same."""
+
+import dataclasses
+
+import numpy as np
+
+from elite_tf.firmware import tables, weighted
+from elite_tf.firmware.ir import ALL_ROWS, Program, Stage
+from elite_tf.firmware.kernels import KERNELS
+
+
+def fuse(program: Program) -> Program:
+  """Makes fewer stages of a program.
+
+  Stages that nothing needs are dropped. A table is looked up by the stage that
+  makes its input, and a convolution pads as the PAD before it does, where
+  nothing else takes what is in between.
+  """
+  for improve in (
+    _drop_unused,
+    _look_up_at_once,
+    _pad_at_once,
+    _with_scratch,
+    _renumber,
+  ):
+    program = improve(program)
+  return program
+
+
+def _uses(program: Program) -> dict[int, int]:
+  """Returns how many stages take each value; the output counts as taken."""
+  uses = {program.output: 1}
+  for stage in program.stages:
+    for value in stage.inputs:
+      uses[value] = uses.get(value, 0) + 1
+  return uses
+
+
+def _drop_unused(program: Program) -> Program:
+  needed, kept = {program.output}, []
+  for stage in reversed(program.stages):
+    if stage.output in needed:
+      needed.update(stage.inputs)
+      kept.append(stage)
+  return dataclasses.replace(program, stages=tuple(reversed(kept)))
+
+
+def _look_up_at_once(program: Program) -> Program:
+  """Has stages look up in the table of the one stage after them."""
+  uses = _uses(program)
+  maker = {stage.output: i for i, stage in enumerate(program.stages)}
+  stages: list[Stage | None] = list(program.stages)
+  for index, stage in enumerate(program.stages):
+    before = maker.get(stage.inputs[0]) if stage.kernel == "table" else None
+    if before is None or uses[stage.inputs[0]] != 1:
+      continue
+    source = stages[before]
+    pointers = dict(KERNELS[source.kernel].arrays)
+    if "table" not in pointers or stage.rows[0] == ALL_ROWS:
+      continue
+    table, fields = stage.arrays["table"], dict(source.fields)
+    if "table" in source.arrays:
+      table = tables.compose(source.arrays["table"], table)
+    if "low" in fields:  # What the kernel limits, the table does.
+      limited = np.clip(tables.CODES, fields["low"], fields["high"])
+      table = tables.compose(limited, table)
+      fields |= {"low": -128, "high": 127}
+    stages[before] = dataclasses.replace(
+      source,
+      output=stage.output,
+      fields=fields,
+      arrays={**source.arrays, "table": table},
+    )
+    stages[index] = None
+    maker[stage.output] = before
+  return dataclasses.replace(program, stages=tuple(filter(None, stages)))
+
+
+def _pad_at_once(program: Program) -> Program:
+  """Has convolutions pad as the one PAD before them does."""
+  uses = _uses(program)
+  makers = {stage.output: stage for stage in program.stages}
+  stages = []
+  for stage in program.stages:
+    pad = makers.get(stage.inputs[0])
+    if (
+      stage.kernel in ("convolution", "depthwise")
+      and pad is not None
+      and pad.kernel == "pad"
+      and uses[stage.inputs[0]] == 1
+      and pad.fields["zero"] == stage.fields["input_zero"]
+      and stage.rows[0] != ALL_ROWS
+      and pad.rows[0] != ALL_ROWS
+    ):
+      fields = {
+        **stage.fields,
+        "in_height": pad.fields["in_height"],
+        "in_width": pad.fields["in_width"],
+        "pad_top": stage.fields["pad_top"] + pad.fields["pad_top"],
+        "pad_left": stage.fields["pad_left"] + pad.fields["pad_left"],
+      }
+      rows = stage.rows[0]._replace(
+        pad=stage.rows[0].pad + pad.fields["pad_top"]
+      )
+      stage = dataclasses.replace(
+        stage, inputs=pad.inputs, rows=(rows,), fields=fields
+      )
+    stages.append(stage)
+  return _drop_unused(dataclasses.replace(program, stages=tuple(stages)))
+
+
+def _with_scratch(program: Program) -> Program:
+  """Notes the memory that convolutions gather their inputs in."""
+
+  def noted(stage: Stage) -> Stage:
+    if stage.kernel != "convolution":
+      return stage
+    needed = weighted.column_bytes(stage.fields, stage.height)
+    return dataclasses.replace(stage, scratch=needed)
+
+  return dataclasses.replace(
+    program, stages=tuple(noted(stage) for stage in program.stages)
+  )
+
+
+def _renumber(program: Program) -> Program:
+  """Leaves out the values that no stage has."""
+  kept = {program.input, program.output}
+  for stage in program.stages:
+    kept.update(stage.inputs, (stage.output,))
+  new = {old: i for i, old in enumerate(sorted(kept))}
+  return Program(
+    values=tuple(program.values[old] for old in sorted(kept)),
+    stages=tuple(
+      dataclasses.replace(
+        stage,
+        inputs=tuple(new[i] for i in stage.inputs),
+        output=new[stage.output],
+      )
+      for stage in program.stages
+    ),
+    input=new[program.input],
+    output=new[program.output],
+  )

@@ -1,0 +1,215 @@
+"""A plan that computes its widest maps by slices, for a smaller arena.
+
+By swish the widest map of a block is alive three times at once: x, LOGISTIC(x)
+and their product. Nothing mixes its channels between the convolution that
+expands and the one that projects, but for the squeeze, which mixes their means.
+So the block can be computed a slice of its channels at a time: expanded,
+activated, convolved depthwise, activated. Only what is left of it then, a
+quarter where the stride is two, waits for the other slices. Every number of the
+network is computed from the same numbers as before.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from elite_tf.hardware.memory.arena import (
+  BOARD,
+  buffers,
+  head_bytes,
+  tail_bytes,
+)
+from elite_tf.hardware.memory.graph import Graph, lower
+from elite_tf.types import Layer
+
+# TensorFlow Lite Micro's kernel of CONCATENATION takes no more inputs.
+MAX_SLICES = 10
+
+# A slice has a multiple of it in channels: what SIMD kernels work on at once.
+CHANNEL_STEP = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Sliced:
+  """A plan of which some rows are slices of another plan's.
+
+  Attributes:
+    layers: Its rows.
+    origins: Of each slice: the row of the other plan that its weights are
+      from, the first of its channels and the one after the last.
+  """
+
+  layers: tuple[Layer, ...]
+  origins: dict[str, tuple[str, int, int]]
+
+
+def choose(layers: tuple[Layer, ...]) -> dict[str, int]:
+  """Returns the slices by which the arena becomes smallest.
+
+  The block in which most bytes are alive is cut into one slice more, until the
+  peak lies where no slicing reaches it. Of all plans on the way the one with
+  the smallest arena is taken: slices cost structures in the arena's tail.
+  """
+  blocks = {block.depthwise.name: block for block in _blocks(layers)}
+  owner = {row.name: name for name, x in blocks.items() for row in x.rows}
+  slices: dict[str, int] = {}
+  best, least = {}, None
+  while True:
+    sliced = slice_plan(layers, slices)
+    graph = lower(sliced.layers)
+    size = head_bytes(graph) + tail_bytes(graph, BOARD)
+    if least is None or size < least:
+      best, least = dict(slices), size
+    row = graph.operators[_busiest(graph)].row
+    name = owner.get(sliced.origins.get(row, (row,))[0])
+    if name is None or slices.get(name, 1) >= blocks[name].most:
+      return best
+    slices[name] = slices.get(name, 1) + 1
+
+
+def sliceable(layers: tuple[Layer, ...]) -> dict[str, int]:
+  """Returns the most slices of each block, by its depthwise convolution."""
+  return {block.depthwise.name: block.most for block in _blocks(layers)}
+
+
+def slice_plan(layers: tuple[Layer, ...], slices: Mapping[str, int]) -> Sliced:
+  """Returns the plan with some blocks computed by slices.
+
+  Args:
+    layers: Rows of a plan.
+    slices: Numbers of slices, as `choose` and `sliceable` have them.
+  """
+  chosen = [x for x in _blocks(layers) if slices.get(x.depthwise.name, 1) > 1]
+  first = {block.rows[0].name: block for block in chosen}
+  inside = {row.name for block in chosen for row in block.rows}
+  rows: list[Layer] = []
+  origins: dict[str, tuple[str, int, int]] = {}
+  for row in layers:
+    if row.name in first:
+      block = first[row.name]
+      new, where = _cut(block, slices[block.depthwise.name])
+      rows += new
+      origins |= where
+    elif row.name not in inside:
+      rows.append(row)
+  return Sliced(tuple(rows), origins)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Block:
+  """What is sliced: all from a map's convolution to what is projected.
+
+  Attributes:
+    map: The rows that make the map and filter it: convolution, batch norm,
+      activation, depthwise convolution, batch norm, activation.
+    gate: Those of squeeze-and-excitation, six of them or none: mean, reduce,
+      activation, expand, sigmoid, multiply.
+  """
+
+  map: tuple[Layer, ...]
+  gate: tuple[Layer, ...]
+
+  @property
+  def rows(self) -> tuple[Layer, ...]:
+    return self.map + self.gate
+
+  @property
+  def depthwise(self) -> Layer:
+    return self.map[3]
+
+  @property
+  def most(self) -> int:
+    """The most slices that it can be cut into."""
+    return min(self.depthwise.shape[-1] // CHANNEL_STEP, MAX_SLICES)
+
+
+def _blocks(layers: tuple[Layer, ...]) -> list[_Block]:
+  """Finds the blocks that can be sliced."""
+  readers: dict[str, list[Layer]] = {row.name: [] for row in layers}
+  for row in layers:
+    for name in row.inputs:
+      readers[name].append(row)
+
+  def follow(row: Layer, *ops: str) -> list[Layer]:
+    """The rows after `row` if they are these, each read by the next alone."""
+    found = []
+    for op in ops:
+      after = readers[row.name]
+      if len(after) != 1 or after[0].op != op:
+        return []
+      row = after[0]
+      found.append(row)
+    return found
+
+  blocks = []
+  for conv in layers:
+    after = conv.op == "conv" and follow(
+        conv, "batch_norm", "activation", "depthwise", "batch_norm",
+        "activation",
+    )  # fmt: skip
+    if not after:
+      continue
+    squeeze = [x for x in readers[after[-1].name] if x.op == "mean"]
+    gate = []
+    if squeeze:
+      gate = squeeze + follow(
+        squeeze[0], "conv", "activation", "conv", "activation", "multiply"
+      )
+    block = _Block((conv, *after), tuple(gate))
+    if block.most > 1:
+      blocks.append(block)
+  return blocks
+
+
+def _cut(
+  block: _Block, count: int
+) -> tuple[list[Layer], dict[str, tuple[str, int, int]]]:
+  """Returns the rows of a block in `count` slices, and their origins."""
+  steps = block.depthwise.shape[-1] // CHANNEL_STEP
+  ends = [CHANNEL_STEP * (steps * i // count) for i in range(count + 1)]
+  ends[-1] = block.depthwise.shape[-1]
+  rows: list[Layer] = []
+  origins = {}
+
+  def chain(of: Sequence[Layer], part: int) -> None:
+    """Adds a slice of rows; what they read is sliced if it is in `origins`."""
+    start, stop = ends[part], ends[part + 1]
+    for row in of:
+      inputs = [f"{name}_part{part}" for name in row.inputs]
+      rows.append(
+        dataclasses.replace(
+          row,
+          name=f"{row.name}_part{part}",
+          inputs=tuple(
+            new if new in origins else old
+            for new, old in zip(inputs, row.inputs)
+          ),
+          shape=(*row.shape[:-1], stop - start),
+        )
+      )
+      origins[rows[-1].name] = (row.name, start, stop)
+
+  def join(row: Layer) -> None:
+    """Adds what puts the slices of a row together, in the row's name."""
+    parts = tuple(f"{row.name}_part{part}" for part in range(count))
+    rows.append(Layer(row.name, "concatenate", parts, row.shape))
+
+  for part in range(count):
+    chain(block.map + block.gate[:1], part)
+  if not block.gate:
+    join(block.map[-1])
+    return rows, origins
+  join(block.gate[0])
+  rows += block.gate[1:3]
+  for part in range(count):
+    chain(block.gate[3:], part)
+  join(block.gate[-1])
+  return rows, origins
+
+
+def _busiest(graph: Graph) -> int:
+  """Returns the position of the operator at which most bytes are alive."""
+  alive = [0] * (len(graph.operators) + 1)
+  for buffer in buffers(graph):
+    for time in range(max(buffer.first, 1), buffer.last + 1):
+      alive[time] += buffer.size
+  return max(range(1, len(alive)), key=alive.__getitem__) - 1

@@ -1,0 +1,1 @@
+"""What can compete and what it costs: families, scaling, the pool, Keras models."""

@@ -1,0 +1,278 @@
+"""The paper's networks, used like those of `keras.applications`.
+
+    import elite_tf
+    model = elite_tf.EfficientNetELite9(classes=10, input_shape=(96, 96, 1))
+
+Input is what `elite_tf.data.preprocess.preprocess` gives: float32 from -1 to 1.
+"""
+
+import dataclasses
+import os
+import textwrap
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from elite_tf.errors import ConfigError
+from elite_tf.networks.cost import network_cost
+from elite_tf.networks.families import get_family
+from elite_tf.networks.pool import MIN_RESOLUTION, make_pool
+from elite_tf.networks.to_keras import build_layers
+from elite_tf.types import Candidate
+
+
+class Entry(NamedTuple):
+  """A row of the paper's Table 5.
+
+  Attributes:
+    row: Its name in the table.
+    family: Name in `elite_tf.networks.families.FAMILIES`.
+    w: Width level.
+    d: Depth level.
+    r: Resolution level.
+    top1: Accuracy on ImageNet that the paper reports, in percent.
+    remark: What a reader of the table has to know besides.
+  """
+
+  row: str
+  family: str
+  w: int
+  d: int
+  r: int
+  top1: float
+  remark: str = ""
+
+
+APPLICATIONS = {
+    "EfficientNetELite0": Entry(
+        "eLite0", "elite", 1, 1, 1, 76.89, "It is EfficientNet-B0."
+    ),
+    "EfficientNetELite1": Entry("eLite1", "elite", 1, 2, 1, 76.62),
+    "EfficientNetELite2": Entry("eLite2", "elite", 1, 3, 1, 76.14),
+    "EfficientNetELite3": Entry("eLite3", "elite", 2, 2, 1, 75.65),
+    # Only r = 2 gives the MACs that the table prints beside r = 1, and lets
+    # every one of eLite3 to eLite9 be the champion of a group of its own.
+    "EfficientNetELite4": Entry(
+        "eLite4", "elite", 2, 3, 2, 74.41,
+        "The table prints its resolution as r = 1 and its parameters as"
+        " 3.17 M: misprints, as its multiply-accumulates show.",
+    ),
+    "EfficientNetELite5": Entry("eLite5", "elite", 3, 2, 1, 73.33),
+    "EfficientNetELite6": Entry("eLite6", "elite", 3, 3, 1, 72.23),
+    "EfficientNetELite7": Entry("eLite7", "elite", 3, 4, 2, 70.18),
+    "EfficientNetELite8": Entry("eLite8", "elite", 4, 2, 1, 68.80),
+    "EfficientNetELite9": Entry("eLite9", "elite", 4, 4, 1, 65.46),
+    "EfficientNetHF0": Entry("HF0", "hf", 1, 1, 1, 76.46),
+    "EfficientNetHF1": Entry("HF1", "hf", 2, 2, 1, 75.08),
+    "EfficientNetHF2": Entry("HF2", "hf", 1, 4, 1, 73.51),
+    "EfficientNetHF3": Entry("HF3", "hf", 1, 2, 2, 70.32),
+    "EfficientNetHF4": Entry("HF4", "hf", 2, 3, 2, 67.95),
+    "EfficientNetHF5": Entry("HF5", "hf", 1, 4, 2, 66.76),
+}  # fmt: skip
+
+__all__ = sorted(APPLICATIONS)
+
+_SUMMARY = (
+  "{size} x {size} pixels, {params:,} parameters, {macs:,}"
+  " multiply-accumulates (of three channels and 1000 classes). Row {row} of"
+  " the paper's Table 5 (w{w}, d{d}, r{r}), with {top1:.2f} % top-1"
+  " accuracy on ImageNet in the paper. {remark}"
+)
+
+# Filled in for each row, so that help() shows its own figures.
+_DOCSTRING = """Returns {name}, weights drawn anew unless given.
+
+{summary}
+
+  Args:
+    include_top: Whether the network ends with its classifier; if not, with the
+      activation of the last convolution, pooled if `pooling` says so.
+    weights: Path of a weights file (`.weights.h5` or `.keras`), or None. No
+      published weights exist.
+    input_tensor: Keras tensor to use as the input; None makes one.
+    input_shape: (height, width, channels) of the input: {least} pixels a side
+      or more (None: of any size), 1 or 3 channels. None means the row's own,
+      ({size}, {size}, 3).
+    pooling: None, "avg" or "max": how the output is pooled where `include_top`
+      is False.
+    classes: Number of classes.
+    classifier_activation: Activation of the classifier; None gives logits.
+    name: Name of the model.
+
+  Returns:
+    A keras.Model.
+
+  Raises:
+    ConfigError: An argument is not as described (it is a ValueError too).
+  """
+
+
+def _candidate(entry: Entry) -> Candidate:
+  levels = (entry.w, entry.d, entry.r)
+  pool = make_pool(entry.family)
+  return next(c for c in pool if (c.w, c.d, c.r) == levels)
+
+
+def _docstring(name: str, entry: Entry) -> str:
+  candidate = _candidate(entry)
+  cost = network_cost(get_family(entry.family).plan(candidate))
+  size = candidate.resolution
+  summary = _SUMMARY.format(
+    size=size, params=cost.params, macs=cost.macs, **entry._asdict()
+  )
+  return _DOCSTRING.format(
+    name=name,
+    summary=textwrap.fill(
+      summary, 80, initial_indent="  ", subsequent_indent="  "
+    ),
+    least=MIN_RESOLUTION,
+    size=size,
+  )
+
+
+def _make(name: str, entry: Entry) -> Callable[..., keras.Model]:
+  """Returns the function for one row, with a signature of its own."""
+
+  def application(
+    include_top: bool = True,
+    weights: str | os.PathLike | None = None,
+    input_tensor: keras.KerasTensor | None = None,
+    input_shape: tuple[int | None, int | None, int] | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: str | Callable | None = "softmax",
+    name: str = name,
+  ) -> keras.Model:
+    path = _checked_weights(weights)
+    candidate = _candidate(entry)
+    image = _image(input_tensor, input_shape, candidate.resolution)
+    if include_top:
+      output = _classify(candidate, image, classes, classifier_activation)
+    else:
+      output = _features(candidate, image, pooling)
+    model = keras.Model(_source(image), output, name=name)
+    return _load(model, path) if path else model
+
+  application.__name__ = application.__qualname__ = name
+  application.__doc__ = _docstring(name, entry)
+  return application
+
+
+def _classify(
+  candidate: Candidate, image: keras.KerasTensor, classes: int, activation
+) -> keras.KerasTensor:
+  if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1:
+    raise ConfigError(
+      f"classes must be a whole number above zero. Received: {classes!r}"
+    )
+  try:
+    layer = keras.layers.Activation(activation, name="probabilities")
+  except (ValueError, TypeError) as error:
+    raise ConfigError(
+      "classifier_activation must be an activation of Keras, a function or"
+      f" None. Received: {activation!r}"
+    ) from error
+  candidate = dataclasses.replace(candidate, classes=classes)
+  layers = get_family(candidate.family).plan(candidate)
+  logits = build_layers(layers, image, last="logits")
+  return logits if activation is None else layer(logits)
+
+
+def _features(
+  candidate: Candidate, image: keras.KerasTensor, pooling: str | None
+) -> keras.KerasTensor:
+  if pooling not in (None, "avg", "max"):
+    raise ConfigError(
+      f"pooling must be None, 'avg' or 'max'. Received: {pooling!r}"
+    )
+  layers = get_family(candidate.family).plan(candidate)
+  features = build_layers(layers, image, last="head_swish")
+  if pooling == "avg":
+    return keras.layers.GlobalAveragePooling2D(name="avg_pool")(features)
+  if pooling == "max":
+    return keras.layers.GlobalMaxPooling2D(name="max_pool")(features)
+  return features
+
+
+def _image(tensor, shape, resolution: int) -> keras.KerasTensor:
+  """Returns the tensor that the network is applied to."""
+  if shape is not None:
+    _check_shape(shape)
+  if tensor is None:
+    shape = shape or (resolution, resolution, 3)
+    return keras.Input(tuple(shape), name="image")
+  if not keras.backend.is_keras_tensor(tensor):
+    raise ConfigError(
+      "input_tensor must be a Keras tensor, such as keras.Input returns."
+      f" Received: {type(tensor).__name__}"
+    )
+  if len(tensor.shape) != 4:
+    raise ConfigError(
+      "input_tensor must have four axes (batch, height, width, channels)."
+      f" Received: shape {tensor.shape}"
+    )
+  if shape is not None and tuple(shape) != tuple(tensor.shape[1:]):
+    raise ConfigError(
+      f"input_shape must be that of input_tensor, {tensor.shape[1:]}."
+      f" Received: {shape}"
+    )
+  return tensor
+
+
+def _check_shape(shape) -> None:
+  if (
+    isinstance(shape, (tuple, list))
+    and len(shape) == 3
+    and all(
+      side is None or (isinstance(side, int) and side >= MIN_RESOLUTION)
+      for side in shape[:2]
+    )
+    and shape[2] in (1, 3)
+  ):
+    return
+  raise ConfigError(
+    "input_shape must be (height, width, channels), at least"
+    f" {MIN_RESOLUTION} pixels a side and 1 or 3 channels. Received: {shape}"
+  )
+
+
+def _source(image: keras.KerasTensor):
+  # An input_tensor may come out of layers of its own: the model begins where
+  # they begin.
+  sources = keras.utils.get_source_inputs(image)
+  return sources[0] if len(sources) == 1 else sources
+
+
+def _checked_weights(weights: str | os.PathLike | None) -> Path | None:
+  if weights is None:
+    return None
+  if isinstance(weights, (str, os.PathLike)) and Path(weights).is_file():
+    return Path(weights)
+  raise ConfigError(
+    "weights must be None or the path of a weights file: no published"
+    f" weights exist. Received: {weights!r}"
+  )
+
+
+def _load(model: keras.Model, path: Path) -> keras.Model:
+  try:
+    with warnings.catch_warnings():
+      # A file of another network draws a warning for every layer before the
+      # error that says so.
+      warnings.simplefilter("ignore", UserWarning)
+      model.load_weights(path)
+  except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+    reason = " ".join(str(error).split())
+    raise ConfigError(
+      f"weights do not fit {model.name} ({reason}). Received: {path}"
+    ) from error
+  return model
+
+
+globals().update(
+  {name: _make(name, entry) for name, entry in APPLICATIONS.items()}
+)

@@ -1,0 +1,109 @@
+"""The process that builds a user's own networks, to say what they cost.
+
+    python -m elite_tf.networks.custom_worker DESCRIPTOR PARENT
+
+The search plans without TensorFlow; and the user's code may do what it likes
+here.
+"""
+
+import dataclasses
+import hashlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from elite_tf.errors import ConfigError
+from elite_tf.system import backend
+from elite_tf.system.processes import connection_to_parent
+from elite_tf.types import Candidate, Cost, Size
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+  """What is to be priced.
+
+  Attributes:
+    candidates: Of one family of the user's own.
+    as_rows: Whether their layers have to be those of the built-in families.
+  """
+
+  candidates: tuple[Candidate, ...]
+  as_rows: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+  """First answer: the file that the function's module was loaded from."""
+
+  path: str
+  digest: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Price:
+  """Answer to each candidate."""
+
+  cost: Cost
+  size: Size
+
+
+def digest(path: str) -> str:
+  """Returns the SHA-256 of a file; empty if it cannot be read."""
+  try:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+  except OSError:
+    return ""
+
+
+def prices(request: Request) -> Iterator[Source | Price]:
+  """Yields the answers to a request.
+
+  Raises:
+    ConfigError: The user's function is not what it should be.
+  """
+  keras = backend.prepare()
+  from elite_tf.networks import custom
+  from elite_tf.networks.from_keras import read_rows
+  from elite_tf.networks.keras_cost import count
+
+  pool = request.candidates[0].family
+  module = custom.load(pool).__module__
+  path = getattr(sys.modules.get(module), "__file__", None) or ""
+  yield Source(path, digest(path))
+  for number, candidate in enumerate(request.candidates):
+    model = custom.build(candidate)
+    try:
+      if number == 0:
+        custom.check_answers(model)
+      if request.as_rows:
+        read_rows(model)
+      price = Price(*count(model))
+    except Exception as error:
+      # Of a layer of the user's own that cannot be called, whatever it raises.
+      line = " ".join(str(error).split())
+      if not isinstance(error, ConfigError):
+        line = f"{type(error).__name__}: {line}"
+      raise ConfigError(f"--pool={pool}: {line}") from error
+    yield price
+    keras.backend.clear_session()
+
+
+def main(arguments: list[str]) -> None:
+  """Answers one request.
+
+  Args:
+    arguments: Descriptor of the connection, number of the parent process.
+  """
+  with connection_to_parent(arguments) as connection:
+    try:
+      for answer in prices(connection.recv()):
+        connection.send(answer)
+    except ConfigError as error:
+      connection.send(error)
+
+
+if __name__ == "__main__":
+  # Under the name by which the parent knows the classes of messages.
+  from elite_tf.networks import custom_worker as this
+
+  this.main(sys.argv[1:])

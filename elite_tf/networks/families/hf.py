@@ -1,0 +1,75 @@
+"""EfficientNet-HF: every width and every map a power of two (Section 4)."""
+
+from elite_tf.errors import ConfigError
+from elite_tf.networks.families.efficientnet import (
+  HEAD_CHANNELS,
+  STEM_CHANNELS,
+  make_blocks,
+  plan_network,
+  round_to_8,
+)
+from elite_tf.networks.scaling import Coefficients
+from elite_tf.types import Candidate, Layer
+
+DEFAULT_RESOLUTION = 256  # pixels at r = 1 for photographs
+DEFAULT_ACTIVATION = "swish"
+
+
+def compound_round(channels: int) -> int:
+  """Returns the power of two for `channels` (Equation 7).
+
+  Up to 2^ceil(log2 c) where that is strictly nearer, else down to
+  2^floor(log2 c): ties go down.
+  """
+  above = 1 << (channels - 1).bit_length()
+  below = 1 << (channels.bit_length() - 1)
+  return above if above - channels < channels - below else below
+
+
+def default_resolution(side: int) -> int:
+  """Returns the input size at r = 1 for images of `side` pixels.
+
+  The next power of two, from 16 to the family's 256.
+  """
+  return min(max(1 << (side - 1).bit_length(), 16), DEFAULT_RESOLUTION)
+
+
+def resolutions(base: int, coefficients: Coefficients) -> list[int]:
+  """Returns the two input sizes of the family: `base` and its half.
+
+  Raises:
+    ConfigError: `base` is no power of two.
+  """
+  del coefficients  # The family has two sizes, whatever the levels.
+  if base < 2 or base & (base - 1):
+    raise ConfigError(
+      "--base_resolution of the family hf must be a power of two above 1."
+      f" Received: {base}"
+    )
+  return [base, base // 2]
+
+
+def plan(candidate: Candidate) -> tuple[Layer, ...]:
+  """Returns the layers of an HF network.
+
+  The paper prints only the rounding rule. This reading gives all six HF rows
+  of Table 5: the stem, stages and head are rounded to powers of two from their
+  multiple of 8; an expansion is six times the block's input as it was *before*
+  that rounding, and then rounded itself.
+  """
+
+  def to_8(channels):
+    return round_to_8(channels, candidate.width)
+
+  stem = compound_round(to_8(STEM_CHANNELS))
+  blocks = make_blocks(
+    candidate,
+    stem,
+    stage_out=lambda channels: compound_round(to_8(channels)),
+    expanded=lambda ratio, nominal, channels_in: compound_round(
+      ratio * to_8(nominal)
+    ),
+    squeezed=lambda channels_in: max(1, channels_in // 4),
+  )
+  head = compound_round(to_8(HEAD_CHANNELS))
+  return plan_network(candidate, stem, blocks, head, DEFAULT_ACTIVATION)

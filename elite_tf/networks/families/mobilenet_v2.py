@@ -1,0 +1,59 @@
+"""MobileNetV2, scaled down in width, depth and resolution.
+
+Table 2 of the paper "MobileNetV2: Inverted Residuals and Linear Bottlenecks"
+(Sandler et al., 2018), with the rounding of `keras.applications.MobileNetV2`:
+a candidate of width w and depth 1 has the weights of that one with alpha = w.
+"""
+
+from elite_tf.networks.families import elite
+from elite_tf.networks.families.efficientnet import (
+  HEAD_CHANNELS,
+  STEM_CHANNELS,
+  Stage,
+  make_blocks,
+  plan_network,
+  round_to_8,
+)
+from elite_tf.types import Candidate, Layer
+
+DEFAULT_ACTIVATION = "relu6"
+
+STAGES = (
+  Stage(3, 16, 1, 1, 1),
+  Stage(3, 24, 2, 2, 6),
+  Stage(3, 32, 3, 2, 6),
+  Stage(3, 64, 4, 2, 6),
+  Stage(3, 96, 3, 1, 6),
+  Stage(3, 160, 3, 2, 6),
+  Stage(3, 320, 1, 1, 6),
+)
+
+# The sizes are eLite's: the family has the same strides.
+DEFAULT_RESOLUTION = elite.DEFAULT_RESOLUTION
+default_resolution = elite.default_resolution
+resolutions = elite.resolutions
+
+
+def plan(candidate: Candidate) -> tuple[Layer, ...]:
+  """Returns the layers of a MobileNetV2 network.
+
+  The stem is scaled in width, the head is not. Dropout and stochastic depth are
+  those of the recipe by which all families are trained; the published network
+  was trained by another one.
+  """
+
+  def rounded(channels):
+    return round_to_8(channels, candidate.width)
+
+  stem = rounded(STEM_CHANNELS)
+  blocks = make_blocks(
+    candidate,
+    stem,
+    stage_out=rounded,
+    expanded=lambda ratio, nominal, channels_in: ratio * channels_in,
+    squeezed=lambda channels_in: 0,
+    stages=STAGES,
+  )
+  # Only above width 1 does the published head grow.
+  head = max(HEAD_CHANNELS, rounded(HEAD_CHANNELS))
+  return plan_network(candidate, stem, blocks, head, DEFAULT_ACTIVATION)

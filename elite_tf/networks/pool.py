@@ -1,0 +1,130 @@
+"""The pool of candidates: every combination of a family's coefficients."""
+
+import fnmatch
+
+from elite_tf.errors import ConfigError
+from elite_tf.networks.families import get_family, is_own
+from elite_tf.networks.families.efficientnet import (
+  ACTIVATIONS,
+  default_stem_stride,
+)
+from elite_tf.networks.scaling import coefficients
+from elite_tf.types import Candidate
+
+# Pixels a side. The network halves its input four times or five: of less, most
+# of its kernels would see nothing but padding.
+MIN_RESOLUTION = 8
+
+
+def make_pool(
+  family: str,
+  classes: int = 1000,
+  channels: int = 3,
+  base_resolution: int | None = None,
+  levels: int = 4,
+  activation: str = "",
+  stem_stride: int = 0,
+) -> list[Candidate]:
+  """Returns all candidates of a family, widest, deepest and largest first.
+
+  Args:
+    family: Name in `elite_tf.networks.families.FAMILIES`, or `module:function`.
+    classes: Number of classes, at least two.
+    channels: Channels of the input, 1 or 3.
+    base_resolution: Input size at r = 1, in pixels; None means the family's.
+    levels: Coefficients per axis.
+    activation: Activation of stem, blocks and head, one of
+      `elite_tf.networks.families.efficientnet.ACTIVATIONS`; empty means the family's.
+    stem_stride: Step of the first convolution, 1 or 2 pixels; 0 means 1 where
+      `base_resolution` is below 64, else 2.
+
+  Raises:
+    ConfigError: An argument is out of its range, or `base_resolution` is so
+      small that two levels would have the same pixels.
+  """
+  module = get_family(family)
+  if type(classes) is not int or classes < 2:
+    raise ConfigError(
+      f"classes must be a whole number, 2 or more. Received: {classes!r}"
+    )
+  if type(channels) is not int or channels not in (1, 3):
+    raise ConfigError(f"channels must be 1 or 3. Received: {channels!r}")
+  if activation and activation not in ACTIVATIONS:
+    raise ConfigError(
+      f"activation must be one of {', '.join(ACTIVATIONS)}."
+      f" Received: {activation!r}"
+    )
+  if is_own(family) and (activation or stem_stride):
+    raise ConfigError(
+      "--activation and --stem_stride are for the built-in families."
+      f" Received: --pool={family}"
+    )
+  if activation == module.DEFAULT_ACTIVATION:
+    activation = ""  # One network, one name.
+  if base_resolution is None:
+    base_resolution = module.DEFAULT_RESOLUTION
+  if type(base_resolution) is not int or base_resolution < MIN_RESOLUTION:
+    raise ConfigError(
+      "--base_resolution must be a whole number of pixels,"
+      f" {MIN_RESOLUTION} or more. Received: {base_resolution!r}"
+    )
+  if stem_stride not in (0, 1, 2):
+    raise ConfigError(
+      f"--stem_stride must be 1 or 2, or 0 for the base resolution's."
+      f" Received: {stem_stride!r}"
+    )
+  if not is_own(family):
+    stem_stride = stem_stride or default_stem_stride(base_resolution)
+  scales = coefficients(levels)
+  sizes = module.resolutions(base_resolution, scales)
+  if len(set(sizes)) < len(sizes):
+    # Candidates are known by their names, and these by their pixels.
+    raise ConfigError(
+      f"--base_resolution={base_resolution} is too small for"
+      f" --levels={levels}: the sizes {', '.join(map(str, sizes))} are not"
+      " all different"
+    )
+  return [
+    Candidate(
+      family,
+      w,
+      d,
+      r,
+      width,
+      depth,
+      size,
+      channels,
+      classes,
+      activation,
+      stem_stride,
+    )
+    for w, width in enumerate(scales.width, start=1)
+    for d, depth in enumerate(scales.depth, start=1)
+    for r, size in enumerate(sizes, start=1)
+  ]
+
+
+def include(candidates: list[Candidate], patterns: str) -> list[Candidate]:
+  """Returns the candidates whose name fits any of the shell patterns.
+
+  Args:
+    candidates: The pool.
+    patterns: Shell patterns, comma separated; empty means all.
+
+  Raises:
+    ConfigError: A pattern fits no candidate.
+  """
+  wanted = [text.strip() for text in patterns.split(",") if text.strip()]
+  if not wanted:
+    return candidates
+  for pattern in wanted:
+    if not any(fnmatch.fnmatchcase(c.name, pattern) for c in candidates):
+      raise ConfigError(
+        f"--include: no candidate fits {pattern!r}; names look like"
+        f" {candidates[0].name}"
+      )
+  return [
+    candidate
+    for candidate in candidates
+    if any(fnmatch.fnmatchcase(candidate.name, p) for p in wanted)
+  ]

@@ -1,0 +1,1 @@
+"""What is decided and remembered: settings, plan, run folder, journal."""

@@ -1,0 +1,307 @@
+"""The folder that a search writes: what lies where, and whose it is."""
+
+import contextlib
+import csv
+import dataclasses
+import errno
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from elite_tf.data.sources import Store
+from elite_tf.errors import ConfigError
+from elite_tf.runs.settings import FREE, Settings
+from elite_tf.system.atomic_files import previous, write_file
+from elite_tf.types import Epoch
+
+HISTORY_FIELDS = (
+  "epoch",
+  "loss",
+  "accuracy",
+  "val_loss",
+  "val_accuracy",
+  "seconds",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+  """Paths of one run."""
+
+  path: Path
+
+  @property
+  def config(self) -> Path:
+    """Every setting as resolved, versions of the packages, seed."""
+    return self.path / "config.json"
+
+  @property
+  def flags(self) -> Path:
+    """A flagfile that runs the search again."""
+    return self.path / "search.flags"
+
+  @property
+  def prices(self) -> Path:
+    """What the networks of a user's own family cost."""
+    return self.path / "prices.json"
+
+  @property
+  def plan(self) -> Path:
+    """Who competes with whom, and on what data."""
+    return self.path / "plan.json"
+
+  @property
+  def journal(self) -> Path:
+    """Append-only record of the search."""
+    return self.path / "journal.jsonl"
+
+  @property
+  def result(self) -> Path:
+    """What the search found; there only when it has ended."""
+    return self.path / "result.json"
+
+  @property
+  def cache(self) -> Path:
+    """Decoded pictures, where no other folder is named for them."""
+    return self.path / "cache"
+
+  def history(self, name: str) -> Path:
+    """A candidate's epochs as a table."""
+    return self.path / "candidates" / name / "history.csv"
+
+  def checkpoint(self, name: str) -> Path:
+    """A candidate's training, to go on from."""
+    return self.path / "candidates" / name / "checkpoint.npz"
+
+  @property
+  def lock(self) -> Path:
+    """Who is at work here; gone when nobody is."""
+    return self.path / "search.lock"
+
+  def champion(self, name: str) -> Path:
+    """Folder of a champion's files."""
+    return self.path / "champions" / name
+
+  def champion_files(self, name: str) -> list[str]:
+    """Names of a champion's files, relative to the run folder, sorted."""
+    folder = self.champion(name)
+    where = folder.relative_to(self.path)
+    return sorted(str(where / file.name) for file in folder.iterdir())
+
+  def write_history(self, name: str, epochs: Iterable[Epoch]) -> None:
+    """Writes a candidate's epochs as a table."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(HISTORY_FIELDS)
+    for epoch in epochs:
+      writer.writerow([getattr(epoch, field) for field in HISTORY_FIELDS])
+    write_file(self.history(name), table.getvalue())
+
+  def remove_checkpoints(self, name: str) -> None:
+    """Removes what a candidate could go on from."""
+    path = self.checkpoint(name)
+    for file in (path, previous(path)):
+      file.unlink(missing_ok=True)
+
+  def tidy(self) -> None:
+    """Removes files and folders that killed processes left half written."""
+    for path in list(self.path.rglob(".*")):
+      if not path.suffix[1:].isdecimal():
+        continue
+      if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+      else:
+        path.unlink(missing_ok=True)
+
+  def read_histories(self) -> dict[str, tuple[Epoch, ...]]:
+    """Returns the epochs of every candidate that has any, by name.
+
+    Raises:
+      ConfigError: A table is damaged.
+    """
+    return {
+      path.parent.name: _read_history(path)
+      for path in sorted(self.path.glob("candidates/*/history.csv"))
+    }
+
+  def read_result(self) -> dict | None:
+    """Returns the result, None while the search has not ended."""
+    try:
+      return json.loads(self.result.read_text())
+    except FileNotFoundError:
+      return None
+    except ValueError as error:
+      raise ConfigError(f"{self.result}: damaged ({error})") from error
+
+
+def _read_history(path: Path) -> tuple[Epoch, ...]:
+  with open(path, encoding="utf-8", newline="") as file:
+    rows = list(csv.reader(file))
+  try:
+    if tuple(rows[0]) != HISTORY_FIELDS:
+      raise ValueError(f"columns {','.join(rows[0])}")
+    epochs = tuple(Epoch(int(row[0]), *map(float, row[1:])) for row in rows[1:])
+    if [epoch.epoch for epoch in epochs] != list(range(1, len(rows))):
+      raise ValueError("epochs are not 1, 2, 3 and so on")
+  except (ValueError, TypeError, IndexError) as error:
+    raise ConfigError(f"{path}: damaged ({error})") from error
+  return epochs
+
+
+# Evaluation sees n/(n + 32) of a photograph's short side for n pixels: so large
+# are they kept that this part of them is the network's input pixel by pixel.
+STORE_MARGIN = 32
+
+
+def store_side(base_resolution: int) -> int:
+  """Returns the short side of stored pictures; 0, every size, for 0."""
+  return base_resolution + STORE_MARGIN if base_resolution else 0
+
+
+def store_of(settings: Settings) -> Store:
+  """Returns where a search finds its data and keeps them decoded.
+
+  Args:
+    settings: With neither a run folder nor a cache nothing is kept; without a
+      base resolution pictures are not shrunk.
+  """
+  root = Path(settings.cache_dir) if settings.cache_dir else None
+  if root is None and settings.run_dir:
+    root = RunFolder(Path(settings.run_dir)).cache
+  return Store(
+    root,
+    store_side(settings.base_resolution),
+    settings.tfds_dir,
+    settings.download,
+  )
+
+
+def default_run_dir(data_name: str, pool: str) -> str:
+  """Returns the run folder of a search that names none."""
+  return f"runs/{data_name}-{pool.replace(':', '-')}"
+
+
+def open_run(
+  settings: Settings, versions: dict[str, str], needed_bytes: int
+) -> RunFolder:
+  """Makes the run folder, or takes up the one that is there.
+
+  Args:
+    settings: As resolved; `run_dir` is not empty.
+    versions: Versions of the packages, recorded in a new folder.
+    needed_bytes: Room that the search needs on the disk, if it is new.
+
+  Raises:
+    ConfigError: The folder holds something else, cannot be written, or its
+      disk has no room. Nothing in it was changed.
+  """
+  folder = check_run(settings, needed_bytes)
+  try:
+    if not folder.config.exists():
+      # The one that makes it a search comes last.
+      config = {"settings": dataclasses.asdict(settings), "versions": versions}
+      write_file(folder.flags, _flagfile(settings))
+      write_file(folder.config, json.dumps(config, indent=2) + "\n")
+  except OSError as error:
+    raise _unusable(folder, error) from error
+  return folder
+
+
+def check_run(settings: Settings, needed_bytes: int) -> RunFolder:
+  """Returns the folder of a run if it can be used; writes nothing.
+
+  Args:
+    settings: As resolved; `run_dir` is not empty.
+    needed_bytes: Room that the search needs on the disk, if it is new.
+
+  Raises:
+    ConfigError: The folder holds something else, or its disk has no room.
+  """
+  folder = RunFolder(Path(settings.run_dir))
+  try:
+    if folder.config.exists():
+      _check_same(folder, settings)
+      return folder
+    if folder.path.exists() and not _is_ours(folder):
+      raise ConfigError(
+        f"--run_dir={folder.path} is not empty and holds no search"
+      )
+    place = _nearest_existing(folder.path)
+    if not place.is_dir():
+      raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    free = shutil.disk_usage(place).free
+    if free < needed_bytes:
+      raise ConfigError(
+        f"--run_dir={folder.path}: the search needs {needed_bytes >> 20} MiB"
+        f" of disk, {free >> 20} MiB are free"
+      )
+  except OSError as error:
+    raise _unusable(folder, error) from error
+  return folder
+
+
+def _unusable(folder: RunFolder, error: OSError) -> ConfigError:
+  return ConfigError(
+    f"--run_dir={folder.path} cannot be used ({error.strerror})"
+  )
+
+
+def _is_ours(folder: RunFolder) -> bool:
+  """Returns whether nothing is there but what a search begins with."""
+  first = (folder.lock.name, folder.flags.name, folder.cache.name)
+  begun = tuple(f".{p.name}." for p in (folder.flags, folder.config))
+  return all(
+    path.name in first or path.name.startswith(begun)
+    for path in folder.path.iterdir()
+  )
+
+
+@contextlib.contextmanager
+def no_cache_on_error(folder: RunFolder) -> Iterator[None]:
+  """Leaves no new run folder behind if the data turn out to be wrong.
+
+  Args:
+    folder: Of a search that has not begun, and that decodes its data now.
+  """
+  new = [
+    path
+    for path in (folder.path, *folder.path.absolute().parents)
+    if not path.exists()
+  ]
+  try:
+    yield
+  except ConfigError:
+    shutil.rmtree(folder.cache, ignore_errors=True)
+    with contextlib.suppress(OSError):  # Not made, or used by others by now.
+      for path in new:
+        path.rmdir()
+    raise
+
+
+def _nearest_existing(path: Path) -> Path:
+  return next(p for p in (path, *path.absolute().parents) if p.exists())
+
+
+def _flagfile(settings: Settings) -> str:
+  lines = [
+    f"--{name}={value}" for name, value in dataclasses.asdict(settings).items()
+  ]
+  return "\n".join(lines) + "\n"
+
+
+def _check_same(folder: RunFolder, settings: Settings) -> None:
+  try:
+    there = dict(json.loads(folder.config.read_text())["settings"])
+  except (ValueError, KeyError, TypeError) as error:
+    raise ConfigError(f"{folder.config}: damaged ({error})") from error
+  # A setting that an older version did not have is taken at its default.
+  there = {**dataclasses.asdict(Settings()), **there}
+  for name, here in dataclasses.asdict(settings).items():
+    if name not in FREE and there[name] != here:
+      raise ConfigError(
+        f"--run_dir={folder.path} holds a search with other settings:"
+        f" --{name} is {there[name]!r} there, {here!r} here"
+      )

@@ -1,0 +1,106 @@
+"""What every command does alike: errors, exit codes, interrupts."""
+
+import importlib.metadata
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from absl import app, flags
+
+from elite_tf.errors import EliteError
+
+VERSIONED = (
+  "elite-tf",
+  "tensorflow",
+  "jax",
+  "keras",
+  "numpy",
+  "tflite-micro",
+  "scikit-learn",
+  "pillow",
+)
+
+
+def versions() -> dict[str, str]:
+  """Returns the versions of the packages that decide a result."""
+  found = {"python": sys.version.split()[0]}
+  for name in VERSIONED:
+    try:
+      found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      found[name] = "unknown"
+  return found
+
+
+def given_flags(names) -> dict[str, object]:
+  """Returns the flags among `names` that were given, by name."""
+  return {
+    name: flags.FLAGS[name].value for name in names if flags.FLAGS[name].present
+  }
+
+
+class Terminated(BaseException):
+  """SIGTERM, as an exception that no handler of errors catches."""
+
+
+def nothing_left() -> str:
+  """Returns what is said of an interrupt where there is nothing to go on with."""
+  return "interrupted; no file was left half-written"
+
+
+def run(
+  main: Callable[[], int], on_interrupt: Callable[[], str] = nothing_left
+) -> None:
+  """Runs a command and exits: 0 done, 1 the user's to mend, 130/143 stopped.
+
+  What Ctrl-C or SIGTERM has begun to end in order, a second one ends at once;
+  worker processes end with this one, whatever ends it.
+
+  Args:
+    main: The command, flags parsed; returns the exit code.
+    on_interrupt: Returns the line that says how to go on.
+  """
+
+  def interrupt(number, _):
+    for each in (signal.SIGINT, signal.SIGTERM):
+      signal.signal(each, _stop_at_once)
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+  def guarded(arguments: list[str]) -> int:
+    for each in (signal.SIGINT, signal.SIGTERM):
+      signal.signal(each, interrupt)
+    try:
+      if len(arguments) > 1:
+        return _complain(f"unexpected argument {arguments[1]!r}")
+      return main()
+    except EliteError as error:
+      return _complain(str(error))
+    except OSError as error:
+      return _complain(
+        f"{error.filename or 'input or output'}: {error.strerror}"
+      )
+    except (KeyboardInterrupt, Terminated) as stop:
+      print(f"\n{on_interrupt()}", file=sys.stderr)
+      return 143 if isinstance(stop, Terminated) else 130
+
+  app.run(guarded, flags_parser=_parse)
+
+
+def _stop_at_once(number, _) -> None:
+  if sys.stderr.isatty():
+    os.write(2, b"\x1b[?25h\n")  # The cursor, which a table may have hidden.
+  os._exit(128 + number)
+
+
+def _complain(line: str) -> int:
+  print(f"error: {line}", file=sys.stderr)
+  return 1
+
+
+def _parse(arguments: list[str]) -> list[str]:
+  # absl would print the whole help after an unknown flag: the line is enough.
+  try:
+    return flags.FLAGS(arguments)
+  except flags.Error as error:
+    sys.exit(_complain(str(error).replace("\n", " ")))

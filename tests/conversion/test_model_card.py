@@ -1,0 +1,82 @@
+"""A champion's model card: what the hub reads, and what a person does."""
+
+import pytest
+
+from elite_tf.conversion import model_card
+from elite_tf.data import preprocess
+from elite_tf.data.sources import Description
+
+yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+
+NAMES = ("cat: 'x'", "dog\n---\n# <script>", "owl | `y`")
+DESCRIPTION = Description('toys "2" #1', 3, 1, 8, 8, NAMES, 300)
+
+
+def _found():
+  int8 = {
+    "accuracy": 0.9154929577464789,
+    "balanced_accuracy": 0.91,
+    "tflite_bytes": 123456,
+    "arena_bytes": 65432,
+  }
+  real = {"accuracy": 0.92, "balanced_accuracy": 0.915}
+  sizes = {"tflite_bytes": 345678, "arena_bytes": 98765}
+  return {
+    "name": "elite-w4-d4-r8",
+    "test_images": 71,
+    "preprocessing": preprocess.describe(8, False),
+    "float": real,
+    "conversions": {"float": {"accuracy": 0.5, **sizes}, "int8": int8},
+  }
+
+
+def _parts(text):
+  """Returns (front matter, text) of a card."""
+  first, front, rest = text.split("---\n", 2)
+  assert first == ""
+  return yaml.safe_load(front), rest
+
+
+def test_front_matter_is_what_the_hub_reads():
+  found = _found()
+  front, _ = _parts(model_card.model_card(found, DESCRIPTION, 688_810))
+  assert front["library_name"] == "keras"
+  assert front["pipeline_tag"] == "image-classification"
+  assert "license" not in front, "nobody has chosen one"
+  (model,) = front["model-index"]
+  assert model["name"] == found["name"]
+  (result,) = model["results"]
+  assert result["task"]["type"] == "image-classification"
+  assert result["dataset"]["name"] == DESCRIPTION.name
+  assert [m["value"] for m in result["metrics"]] == [
+    found["float"]["accuracy"],
+    found["conversions"]["int8"]["accuracy"],
+  ], "the float file's own accuracy is of 64 images"
+  assert {m["type"] for m in result["metrics"]} == {"accuracy"}
+
+
+def test_text_has_the_figures_and_nothing_of_the_names_runs():
+  _, text = _parts(model_card.model_card(_found(), DESCRIPTION, 688_810))
+  for figure in (
+    "688,810",
+    "91.55 %",
+    "92.00 %",
+    "123,456",
+    "65,432",
+    "345,678",
+  ):
+    assert figure in text, figure
+  assert "<script>" not in text
+  assert "\n---\n" not in text
+  assert "model_int8.tflite" in text
+
+
+@pytest.mark.parametrize("kinds", [(), ("float",), ("float", "int16x8")])
+def test_firmware_is_named_for_int8_alone(kinds):
+  found = _found()
+  rows = {"int16x8": found["conversions"]["int8"], **found["conversions"]}
+  found["conversions"] = {kind: rows[kind] for kind in kinds}
+  front, text = _parts(model_card.model_card(found, DESCRIPTION, 1))
+  assert "elite_tf.deploy" not in text
+  (result,) = front["model-index"][0]["results"]
+  assert len(result["metrics"]) == 1 + ("int16x8" in kinds)

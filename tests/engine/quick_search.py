@@ -1,0 +1,109 @@
+"""The real search, whose workers compute next to nothing: no TensorFlow.
+
+    python tests/quick_search.py FLAGS...
+
+Planning, runner, worker, journal, checkpoints and signals are the real ones;
+an epoch is drawn from (seed, candidate, epoch) and takes 20 ms.
+"""
+
+import sys
+import time
+import types
+import zlib
+
+import numpy as np
+
+
+class Trainer:
+  """Stands in for `elite_tf.training.trainer.Trainer`."""
+
+  first_step_seconds = 0.0
+
+  def __init__(self, candidate, data, epochs, seed, recipe, path, warn):
+    from elite_tf.training import checkpoint
+
+    self._name, self._seed, self._path = candidate.name, seed, path
+    self._module = checkpoint
+    saved = checkpoint.load_last(path, warn)
+    self._state = saved.arrays["state"] if saved else np.zeros(20_000)
+    self.epochs = saved.epochs if saved else ()
+
+  def train(self, stop, listener=lambda name, epoch: None):
+    """What an epoch measures depends on all epochs before it."""
+    from elite_tf.types import Epoch
+
+    for number in range(len(self.epochs) + 1, stop + 1):
+      time.sleep(0.02)
+      drawn = zlib.crc32(f"{self._seed} {self._name} {number}".encode())
+      self._state = (self._state * 3 + drawn % 1000) % 1000
+      score = float(self._state[0]) / 1000
+      self.epochs += (Epoch(number, score, score, score, score, 0.02),)
+      self._module.save(
+        self._path,
+        self._module.Checkpoint({"state": self._state}, self.epochs),
+      )
+      listener(self._name, self.epochs[-1])
+    return self.epochs
+
+
+def load_trained(candidate, path):
+  """Returns the state, as if it were a network."""
+  from elite_tf.training import checkpoint
+
+  saved = checkpoint.load(path)
+  if saved is None:
+    raise ValueError(f"{path}: no such checkpoint")
+  return saved.arrays["state"]
+
+
+def write_champion(folder, model, *_):
+  """Writes a file and returns what metrics.json would hold."""
+  from elite_tf.system.atomic_files import write_file
+
+  write_file(folder / "model.keras", model.tobytes())
+  return {
+    "test_accuracy_float": float(model[0]) / 1000,
+    "float": {"balanced_accuracy": 0.5},
+    "conversions": {"float": {"tflite_bytes": 1, "arena_bytes": 1}},
+    "seconds": 0.0,
+  }
+
+
+def exported_form(candidate, slices):
+  """Returns the form in which a champion is exported."""
+  return None
+
+
+def _work(arguments):
+  for name, functions in (
+    ("elite_tf.training.trainer", (Trainer, load_trained)),
+    ("elite_tf.conversion.champion", (exported_form, write_champion)),
+  ):
+    module = types.ModuleType(name)
+    vars(module).update({each.__name__: each for each in functions})
+    sys.modules[name] = module
+  from elite_tf.engine.runners import worker
+  from elite_tf.system import backend
+
+  backend.prepare = lambda threads: None
+  worker.main(arguments)
+
+
+def _search():
+  from elite_tf.system import processes
+
+  start = processes.start
+  # -m elite_tf.engine.runners.worker DESCRIPTOR: this file with the descriptor.
+  processes.start = lambda *a, **options: start(__file__, a[-1], **options)
+  from elite_tf import search
+  from elite_tf.report import ending
+
+  ending.write_or_say = lambda *_: None  # Drawing takes longer than all else.
+  search.console()
+
+
+if __name__ == "__main__":
+  if sys.argv[1].isdecimal():
+    _work(sys.argv[1:])
+  else:
+    _search()

@@ -1,0 +1,139 @@
+"""Runners whose workers are fakes (`fake_worker.py`): they train nothing."""
+
+import contextlib
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+from elite_tf.engine.runners import local
+from elite_tf.engine.runners.local import LocalRunner
+from elite_tf.runs.folder import RunFolder
+from elite_tf.runs.settings import Settings
+from elite_tf.types import Candidate, Job
+
+PROGRAM = Path(__file__).with_name("fake_worker.py")
+
+
+def fake_module():
+  """Returns `fake_worker` as a module: tests are no package."""
+  spec = importlib.util.spec_from_file_location("fake_worker", PROGRAM)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+class Heard:
+  """What a runner tells."""
+
+  def __init__(self):
+    self.started = []
+    self.epochs = []
+    self.lines = []
+
+  def callbacks(self):
+    """Returns on_start, on_epoch and say."""
+    return (
+      lambda request: self.started.append(request.candidate.name),
+      lambda name, epoch: self.epochs.append((name, epoch.epoch)),
+      self.lines.append,
+    )
+
+
+@pytest.fixture
+def heard():
+  return Heard()
+
+
+@pytest.fixture
+def accuracy():
+  """What an epoch of a fake candidate measures."""
+  return fake_module().accuracy
+
+
+@pytest.fixture
+def job():
+  """Makes jobs; the family says what the candidate does."""
+
+  def job(family, number=1, group=1, start=0, stop=2):
+    candidate = Candidate(family, 1, number, 1, 1.0, 1.0, 32)
+    return Job(candidate, group, 1, start, stop)
+
+  return job
+
+
+@pytest.fixture
+def local_runner(tmp_path, monkeypatch, heard):
+  """Makes local runners; they are closed afterwards."""
+  start = local.processes.start
+
+  def fake(*arguments, **options):
+    descriptor = next(a for a in arguments if a.isdigit())
+    return start(str(PROGRAM), descriptor, **options)
+
+  monkeypatch.setattr(local.processes, "start", fake)
+  with contextlib.ExitStack() as stack:
+
+    def make(workers=1, **options):
+      runner = LocalRunner(
+        Settings(**options.pop("settings", {})),
+        RunFolder(tmp_path),
+        workers,
+        1,
+        *heard.callbacks(),
+        **options,
+      )
+      return stack.enter_context(runner)
+
+    yield make
+
+
+@pytest.fixture(scope="module")
+def ray_here():
+  """Ray, with a cluster of its own on this machine."""
+  pytest.importorskip("ray", reason="Ray is not installed: elite-tf[ray]")
+  from elite_tf.engine.runners import ray as runner
+
+  os.environ["RAY_AUTH_MODE"] = "disabled"  # Or it writes a file at home.
+  with runner.connect(""):
+    yield runner
+
+
+@pytest.fixture
+def ray_fake():
+  """Returns how a fake worker of the Ray runner is made, in its actor."""
+  answer = fake_module().answer
+
+  class Fake:
+    def __init__(self, tell, setup):
+      self._tell, self._path = tell, setup.folder.path
+
+    def answer(self, request):
+      return answer(request, self._tell, self._path)
+
+    def release(self, name):
+      (self._path / f"{name}.released").write_text(str(os.getpid()))
+
+  return Fake
+
+
+@pytest.fixture
+def ray_runner(tmp_path, heard, ray_here, ray_fake):
+  """Makes Ray runners; they are closed afterwards."""
+  (tmp_path / "config.json").touch()
+  with contextlib.ExitStack() as stack:
+
+    def make(workers=1, **options):
+      settings = {"cpus_per_candidate": 0.25, **options.pop("settings", {})}
+      runner = ray_here.RayRunner(
+        Settings(**settings),
+        RunFolder(tmp_path),
+        workers,
+        *heard.callbacks(),
+        make=ray_fake,
+        **options,
+      )
+      return stack.enter_context(runner)
+
+    yield make

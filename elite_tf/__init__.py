@@ -5,8 +5,12 @@ neither TensorFlow nor Keras.
 """
 
 import importlib
+import logging
 
 __version__ = "0.1.0"
+
+# What the package logs is shown by its commands; a library stays silent.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOMES = {
   "plan": ("elite_tf.runs.plan_json", "plan"),

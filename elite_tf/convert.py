@@ -11,6 +11,7 @@ folder is as if made with it.
 import contextlib
 import dataclasses
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -24,7 +25,9 @@ from elite_tf.runs.folder import RunFolder, store_of
 from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
 from elite_tf.system.atomic_files import write_file
-from elite_tf.system.cli import given_flags, run
+from elite_tf.system.cli import given_flags, run, show_log
+
+logger = logging.getLogger(__name__)
 
 
 def define_flags() -> None:
@@ -211,10 +214,6 @@ def check_model(
     raise ConfigError(f"{flag}--model={path}: {error}") from error
 
 
-def _say(line: str) -> None:
-  print(line, file=sys.stderr)
-
-
 def main() -> int:
   """Runs the command; flags are parsed."""
   from absl import flags
@@ -258,10 +257,9 @@ def main() -> int:
     settings = dataclasses.replace(
       settings, base_resolution=model.input_shape[1]
     )
-  store = dataclasses.replace(store_of(settings), say=_say)
-  data = sources.load(spec, values.seed, store)
+  data = sources.load(spec, values.seed, store_of(settings))
   for note in data.notes:
-    _say(note)
+    logger.info(note)
   conversions = champions.convert(
     model,
     data,
@@ -313,11 +311,11 @@ def _finish(values) -> int:
     return model
 
   names = finish_run.unfinished(folder, values.champion)
-  finish_run.finish(folder, names, settings, load, _say)
+  finish_run.finish(folder, names, settings, load)
   if names:
-    ending.write_or_say(folder, _say)
+    ending.write_or_warn(folder)
   if not names:
-    _say(
+    logger.info(
       f"{folder.path}: every champion has its .tflite files already; --out"
       " writes one of them anew"
     )
@@ -329,7 +327,8 @@ def _finish(values) -> int:
 def console() -> None:
   """Entry point."""
   define_flags()
-  run(main)
+  with show_log():
+    run(main)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ python -m elite_tf.deploy --run_dir=runs/digits-elite --target=c-mps2-an386 \
 
 import contextlib
 import dataclasses
+import logging
 import shutil
 import sys
 import tempfile
@@ -27,7 +28,9 @@ from elite_tf.hardware.boards import Board, get_board
 from elite_tf.runs.find_champion import data_settings, find_champion
 from elite_tf.runs.folder import RunFolder, store_of
 from elite_tf.runs.settings import Settings
-from elite_tf.system.cli import run
+from elite_tf.system.cli import run, show_log
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,7 +286,7 @@ def main() -> int:
   target.check(project)
   note = target.name.startswith("tflm") and dense_note(inspect(project.model))
   if note:
-    print(note, file=sys.stderr)
+    logger.warning(note)
   files = target.files(project)
   if board:
     require_fit(
@@ -310,7 +313,8 @@ def main() -> int:
 def console() -> None:
   """Entry point."""
   define_flags()
-  run(main, lambda: "interrupted; no folder is left half-written")
+  with show_log():
+    run(main, lambda: "interrupted; no folder is left half-written")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 python -m elite_tf.search --data=digits --preset=quick
 """
 
+import contextlib
 import dataclasses
 import json
+import logging
 import shlex
 import sys
 import types
@@ -13,14 +15,18 @@ from pathlib import Path
 
 from elite_tf.conversion.quantize import check_method
 from elite_tf.data.augment import choose
+from elite_tf.data.sources import Description
 from elite_tf.engine.runners import check_runner
 from elite_tf.engine.tensorboard import check_tensorboard
 from elite_tf.runs import plan as planning
 from elite_tf.runs import plan_json
 from elite_tf.runs.folder import RunFolder, default_run_dir
+from elite_tf.runs.plan import Plan
 from elite_tf.runs.settings import PRESETS, Settings, resolve
 from elite_tf.system import backend
-from elite_tf.system.cli import given_flags, run, versions
+from elite_tf.system.cli import given_flags, run, show_log, versions
+
+logger = logging.getLogger(__name__)
 
 _HELP = {
   "data": (
@@ -148,16 +154,11 @@ def define_flags() -> None:
   )
 
 
-def _say(line: str) -> None:
-  print(line, file=sys.stderr)
-
-
-def prepare(settings: Settings, say: Callable[[str], None] = lambda line: None):
+def prepare(settings: Settings):
   """Returns (settings with nothing left to choose, plan, description of data).
 
   Args:
     settings: As given.
-    say: Told in one line of what takes long.
 
   Raises:
     ConfigError: The settings or the data are not what they should be.
@@ -166,7 +167,7 @@ def prepare(settings: Settings, say: Callable[[str], None] = lambda line: None):
   check_method(settings.quantize)
   check_runner(settings.runner)
   check_tensorboard(settings)
-  plan, description = planning.plan_for_data(settings, say)
+  plan, description = planning.plan_for_data(settings)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
   settings = dataclasses.replace(
     settings,
@@ -182,7 +183,8 @@ def search(preset: str = "", console=None, **settings) -> dict:
 
   Args:
     preset: Name in `elite_tf.runs.settings.PRESETS`, or empty.
-    console: rich.console.Console that shows the progress; None shows none.
+    console: rich.console.Console that shows the progress; None leaves it to
+      the package's log, `logging.getLogger("elite_tf")`.
     **settings: Fields of `elite_tf.runs.settings.Settings`, the command's flags.
 
   Returns:
@@ -194,11 +196,13 @@ def search(preset: str = "", console=None, **settings) -> dict:
     SearchFailed: Every candidate of a group failed.
     VerificationFailed: A champion does not compute the same on a board.
   """
-  resolved, plan, description = prepare(resolve(settings, preset))
-  # TensorFlow is loaded only now that all is known to be in order.
-  from elite_tf.engine import pipeline
+  shown = show_log(console) if console else contextlib.nullcontext()
+  with shown:
+    resolved, plan, description = prepare(resolve(settings, preset))
+    # TensorFlow is loaded only now that all is known to be in order.
+    from elite_tf.engine import pipeline
 
-  return pipeline.run_search(resolved, plan, description, versions(), console)
+    return pipeline.run_search(resolved, plan, description, versions(), console)
 
 
 def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
@@ -211,31 +215,44 @@ def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
 
   values = flags.FLAGS
   names = [field.name for field in dataclasses.fields(Settings)]
-  as_json = values.format == "json"
   settings = resolve(given_flags(names), values.preset)
-  settings, plan, description = prepare(settings, _say)
-  if values.dry_run and as_json:
-    print(json.dumps(plan_json.plan_to_json(plan)))
-    for note in (*description.notes, *plan.notes):
-      _say(note)
+  as_json = values.format == "json"
+  if values.dry_run:
+    with show_log():
+      _, plan, description = prepare(settings)
+      _print_plan(plan, description, as_json)
     return 0
   from rich.console import Console
 
   from elite_tf.engine import tables
 
   console = Console(stderr=as_json)
-  if values.dry_run:
-    tables.print_plan(console, plan, description)
-    return 0
-  on_begin(RunFolder(Path(settings.run_dir)))
-  from elite_tf.engine import pipeline
+  with show_log(console):
+    settings, plan, description = prepare(settings)
+    on_begin(RunFolder(Path(settings.run_dir)))
+    from elite_tf.engine import pipeline
 
-  result = pipeline.run_search(settings, plan, description, versions(), console)
+    result = pipeline.run_search(
+      settings, plan, description, versions(), console
+    )
   if as_json:
     print(json.dumps(result))
   else:
     tables.print_result(console, result, settings.run_dir)
   return 0
+
+
+def _print_plan(plan: Plan, description: Description, as_json: bool) -> None:
+  if as_json:
+    print(json.dumps(plan_json.plan_to_json(plan)))
+    for note in (*description.notes, *plan.notes):
+      logger.info(note)
+    return
+  from rich.console import Console
+
+  from elite_tf.engine import tables
+
+  tables.print_plan(Console(), plan, description)
 
 
 def how_to_go_on(folder: RunFolder | None) -> str:

@@ -2,9 +2,8 @@
 
 import contextlib
 import dataclasses
-import functools
-import io
 import json
+import logging
 import shutil
 
 from rich.console import Console
@@ -38,6 +37,8 @@ from elite_tf.system.atomic_files import write_file
 from elite_tf.tournament.bracket import Bracket, Rules, Runner, play
 from elite_tf.types import Epoch, Job
 
+logger = logging.getLogger(__name__)
+
 
 def run_search(
   settings: Settings,
@@ -53,7 +54,8 @@ def run_search(
     plan: Made from them.
     description: Of the data set.
     versions: Of the packages, recorded in the folder.
-    console: Shows the progress; None shows none.
+    console: Shows a table of the rounds if it is a terminal; lines go to the
+      log.
 
   Returns:
     What result.json holds.
@@ -64,20 +66,15 @@ def run_search(
       compute the same on a board; result.json is there all the same.
     OSError: Something cannot be written.
   """
-  console = console or Console(file=io.StringIO())
-  say = functools.partial(
-    console.print, markup=False, highlight=False, soft_wrap=True
-  )
-  store = dataclasses.replace(store_of(settings), say=say)
   folder = check_run(settings, plan.disk_bytes)
   if not folder.config.exists():
     # What is wrong with the data is found before anything is written.
     with no_cache_on_error(folder):
-      data = sources.load(settings.data, settings.seed, store)
+      data = sources.load(settings.data, settings.seed, store_of(settings))
     description = dataclasses.replace(data.description, notes=data.notes)
   result = folder.read_result()
   if result is not None:
-    say(f"{folder.path}: this search has ended already")
+    logger.info(f"{folder.path}: this search has ended already")
     return _checked(result, folder)
   with lock.hold(folder.lock):
     open_run(settings, versions, 0)  # Part of the room is taken by now.
@@ -89,11 +86,11 @@ def run_search(
       result = _play_to_the_end(settings, plan, description, folder, console)
       write_file(folder.result, json.dumps(result, indent=2) + "\n")
     except Exception as error:
-      ending.write_or_say(folder, say, str(error))
+      ending.write_or_warn(folder, str(error))
       raise
     finally:
       folder.tidy()  # Workers are killed in the midst of what they write.
-    ending.write_or_say(folder, say)
+    ending.write_or_warn(folder)
   return _checked(result, folder)
 
 
@@ -102,7 +99,7 @@ def _play_to_the_end(
   plan: Plan,
   description: Description,
   folder: RunFolder,
-  console: Console,
+  console: Console | None,
 ) -> dict:
   """Returns the result of a search that is begun or taken up again."""
   rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
@@ -112,9 +109,9 @@ def _play_to_the_end(
   ]
   with (
     Progress(console, plan, brackets, rules) as progress,
-    contextlib.closing(Journal(folder.journal, progress.say)) as journal,
+    contextlib.closing(Journal(folder.journal)) as journal,
   ):
-    _announce(progress, plan, description, settings, journal)
+    _announce(plan, description, settings, journal)
     journal.append({"event": "start"})
 
     def on_epoch(name: str, epoch: Epoch) -> None:
@@ -125,13 +122,7 @@ def _play_to_the_end(
     with (
       open_board(settings, folder, plan) as board,
       get_runner(settings.runner).open_runner(
-        settings,
-        folder,
-        plan,
-        description,
-        progress.on_start,
-        on_epoch,
-        progress.say,
+        settings, folder, plan, description, progress.on_start, on_epoch
       ) as runner,
     ):
       workers = runner.workers
@@ -186,24 +177,23 @@ def _checked(result: dict, folder: RunFolder) -> dict:
 
 
 def _announce(
-  progress: Progress,
   plan: Plan,
   description: Description,
   settings: Settings,
   journal: Journal,
 ) -> None:
   if journal.epochs:
-    progress.say(f"resumes after {journal.epochs} epochs")
-  progress.say(
+    logger.info(f"resumes after {journal.epochs} epochs")
+  logger.info(
     f"{description.name}: {description.images} images,"
     f" {description.classes} classes; {len(plan.candidates)} candidates in"
     f" {len(plan.grouping.groups)} groups, {plan.candidate_epochs} epochs"
   )
   for note in (*description.notes, *plan.notes):
-    progress.say(note)
-  progress.say(f"augmentation of the training images: {settings.augment}")
+    logger.info(note)
+  logger.info(f"augmentation of the training images: {settings.augment}")
   if not backend.converts():
-    progress.say(
+    logger.info(
       "without TensorFlow no .tflite file is written or verified; on a"
       " machine that has it, `python -m elite_tf.convert"
       f" --run_dir={settings.run_dir}` does that"

@@ -1,5 +1,6 @@
 """What a person sees while a search runs."""
 
+import logging
 import time
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ from elite_tf.system.text import duration
 from elite_tf.tournament.bracket import Bracket, Observer, Rules
 from elite_tf.tournament.criteria import candidate_epochs, rounds_needed
 from elite_tf.types import Epoch, Job, Outcome
+
+logger = logging.getLogger(__name__)
 
 
 def percent(value: float | None) -> str:
@@ -74,39 +77,40 @@ class Clock:
 class Progress(Observer):
   """Shows the rounds as they are played.
 
-  In a terminal a table that is drawn anew; elsewhere (a file, a pipe, a log)
-  one plain line for every candidate and round.
+  Rounds and champions go to the log. On a terminal a table is drawn anew below
+  it; elsewhere (a file, a pipe) every candidate has a line in the log.
   """
 
   def __init__(
     self,
-    console: Console,
+    console: Console | None,
     plan: Plan,
     brackets: Sequence[Bracket],
     rules: Rules,
     workers: int = 1,
   ):
-    self._console = console
     self._brackets = brackets
     self._home = {n: b for b in brackets for n in b.candidates}
     self._rules = rules
     self._clock = Clock(plan, rules, workers)
     self._running: set[str] = set()
     self._started = time.monotonic()
-    self._live = Live(
-      get_renderable=self._table,
-      console=console,
-      refresh_per_second=2,
-      transient=True,
-    )
+    self._live = None
+    if console is not None and console.is_terminal:
+      self._live = Live(
+        get_renderable=self._table,
+        console=console,
+        refresh_per_second=2,
+        transient=True,
+      )
 
   def __enter__(self):
-    if self._console.is_terminal:
+    if self._live:
       self._live.start()
     return self
 
   def __exit__(self, *exception):
-    if self._console.is_terminal:
+    if self._live:
       self._live.stop()
 
   def on_workers(self, workers: int) -> None:
@@ -117,7 +121,7 @@ class Progress(Observer):
     """A worker begins with a request."""
     self._running.add(request.candidate.name)
     if isinstance(request, Export):
-      self.say(
+      logger.info(
         f"group {request.group}: {request.candidate.name} is being"
         f" {'converted and verified' if backend.converts() else 'written'}"
       )
@@ -132,9 +136,11 @@ class Progress(Observer):
     for epoch in outcome.epochs:
       self._clock.note(outcome.name, epoch)
     if outcome.error is not None:
-      self.say(f"group {bracket.group}: {outcome.name} failed: {outcome.error}")
-    elif outcome.name in self._running and not self._console.is_terminal:
-      self.say(
+      logger.warning(
+        f"group {bracket.group}: {outcome.name} failed: {outcome.error}"
+      )
+    elif outcome.name in self._running and not self._live:
+      logger.info(
         f"group {bracket.group}: {outcome.name} at epoch {outcome.stop},"
         f" score {percent(bracket.score(outcome.name))}; {self._left()}"
       )
@@ -146,7 +152,7 @@ class Progress(Observer):
     kept = ", ".join(
       f"{name} {percent(played.scores[name])}" for name in bracket.alive
     )
-    self.say(
+    logger.info(
       f"group {bracket.group}: round {played.round} leaves"
       f" {len(bracket.alive)} of {len(played.scores)}: {kept or 'nobody'}"
     )
@@ -154,19 +160,12 @@ class Progress(Observer):
   def on_group_end(self, bracket: Bracket) -> None:
     """A group has its champion."""
     if bracket.champion is None:
-      self.say(f"group {bracket.group}: every candidate failed")
+      logger.warning(f"group {bracket.group}: every candidate failed")
       return
     accuracies = bracket.histories[bracket.champion].val_accuracy
-    self.say(
+    logger.info(
       f"group {bracket.group}: champion {bracket.champion}, validation"
       f" accuracy {percent(accuracies[-1])}"
-    )
-
-  def say(self, line: str) -> None:
-    """Prints a line above whatever is shown."""
-    spent = duration(time.monotonic() - self._started)
-    self._console.print(
-      f"[{spent:>7}] {line}", markup=False, highlight=False, soft_wrap=True
     )
 
   def _left(self) -> str:

@@ -9,16 +9,19 @@ it told is in the checkpoints, or is trained again, to the same end.
 
 import dataclasses
 import json
+import logging
 import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import time
 
 from elite_tf.system.atomic_files import sync_folder
 from elite_tf.types import Epoch, Outcome
+
+logger = logging.getLogger(__name__)
 
 # What is written, in the order of a search.
 ALL = ("start", "epoch", "trained", "champion", "end")
@@ -49,14 +52,8 @@ class Journal:
     damaged: Numbers of the lines that were left out, from 1.
   """
 
-  def __init__(
-    self, path: Path, say: Callable[[str], None] = lambda line: None
-  ):
+  def __init__(self, path: Path):
     """Opens the file, made if it is missing; mends a last line cut short.
-
-    Args:
-      path: The file.
-      say: Told in one line if there are damaged lines.
 
     Raises:
       OSError: It cannot be read or written.
@@ -88,7 +85,7 @@ class Journal:
       self._file.close()
       raise
     if self.damaged:
-      say(
+      logger.warning(
         f"{path}: {_numbered(self.damaged)} damaged; what is missing is taken"
         " from the checkpoints, or trained again"
       )

@@ -1,7 +1,7 @@
 """Where candidates train: the registry of runners.
 
 A runner is a module with `open_runner(settings, folder, plan, description,
-on_start, on_epoch, say)`, which returns a context manager with the methods of
+on_start, on_epoch)`, which returns a context manager with the methods of
 `elite_tf.tournament.bracket.Runner` and `workers`, their number; its requests may be
 `elite_tf.engine.runners.worker.Export`, too. It is loaded when a search begins: a dry
 run needs none. To add one: one file and one line in `RUNNERS`.

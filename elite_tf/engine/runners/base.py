@@ -5,6 +5,7 @@ How a worker is started, spoken to and ended is the runner's own.
 
 import dataclasses
 import itertools
+import logging
 import time
 from collections.abc import Callable, Iterator
 
@@ -16,11 +17,13 @@ from elite_tf.engine.runners.worker import (
   Exported,
   Ready,
   Release,
-  Said,
   Stopped,
+  log_again,
 )
 from elite_tf.errors import SearchFailed
 from elite_tf.types import Epoch, Job, Outcome
+
+logger = logging.getLogger(__name__)
 
 # A worker that dies, hangs or runs out of memory may have done so for what else
 # the machine did: its work is tried once more.
@@ -84,7 +87,6 @@ class PoolRunner:
     self,
     on_start: Callable[[Job | Export], None],
     on_epoch: Callable[[str, Epoch], None],
-    say: Callable[[str], None],
     loads: Loads,
     epoch_timeout: float,
   ):
@@ -93,14 +95,12 @@ class PoolRunner:
     Args:
       on_start: Told when a worker begins with a request.
       on_epoch: Told of every epoch.
-      say: Told in one line what a person should know.
       loads: What the candidates take, predicted.
       epoch_timeout: Seconds without an epoch after which a worker is taken to
         hang; 0 for never.
     """
     self._on_start = on_start
     self._on_epoch = on_epoch
-    self._say = say
     self._loads = loads
     self._epoch_timeout = epoch_timeout
     self._numbers = itertools.count()
@@ -269,8 +269,8 @@ class PoolRunner:
       worker.heard = time.monotonic()
       self._epochs.setdefault(message.name, []).append(message.epoch)
       self._on_epoch(message.name, message.epoch)
-    elif isinstance(message, Said):
-      self._say(message.line)
+    elif isinstance(message, logging.LogRecord):
+      log_again(message)
     elif isinstance(message, Exhausted):
       lost = Lost(f"ran out of memory ({message.reason})")
       return self._replace(worker, lost)
@@ -309,7 +309,9 @@ class PoolRunner:
       self._failed_starts += 1
       if self._failed_starts >= TRIES:
         if self._workers:
-          self._say(f"a worker {lost.reason}: {len(self._workers)} are left")
+          logger.warning(
+            f"a worker {lost.reason}: {len(self._workers)} are left"
+          )
           return None
         raise SearchFailed(f"no worker can be started: it {lost.reason}")
     self._workers.append(self._start())
@@ -320,7 +322,7 @@ class PoolRunner:
     if not lost.blameless:
       self._losses[key] = self._losses.get(key, 0) + 1
     if self._losses.get(key, 0) < TRIES:
-      self._say(f"{name}: its worker {lost.reason}; tried once more")
+      logger.warning(f"{name}: its worker {lost.reason}; tried once more")
       self.submit(request)
       return None
     reason = f"its worker {lost.reason} twice"

@@ -8,6 +8,7 @@ send a candidate back to the worker that has traced it.
 
 import contextlib
 import dataclasses
+import logging
 import subprocess
 from collections.abc import Callable, Sequence
 from multiprocessing import connection as connections
@@ -29,6 +30,8 @@ from elite_tf.runs.settings import Settings
 from elite_tf.system import processes
 from elite_tf.types import Epoch, Job
 
+logger = logging.getLogger(__name__)
+
 
 def open_runner(
   settings: Settings,
@@ -37,7 +40,6 @@ def open_runner(
   description: Description,
   on_start: Callable[[Job | Export], None],
   on_epoch: Callable[[str, Epoch], None],
-  say: Callable[[str], None],
 ) -> "LocalRunner":
   """Returns the runner of a search, as large as cores and memory allow.
 
@@ -48,14 +50,13 @@ def open_runner(
     description: Of its data set.
     on_start: Told when a worker begins with a request.
     on_epoch: Told of every epoch.
-    say: Told in one line what a person should know.
   """
   free, cards = free_bytes(), gpus()
   workers, threads, loads = size(settings, plan, description, free, cards)
   heaviest = max(map(sum, loads.needs.values()))
   wanted, _ = default_workers(len(plan.candidates), cards, heaviest)
   if workers < wanted and not settings.workers:
-    say(
+    logger.info(
       f"{free / 2**30:.1f} GiB of memory are free: {workers} instead of"
       f" {wanted} workers"
     )
@@ -66,7 +67,6 @@ def open_runner(
     threads,
     on_start,
     on_epoch,
-    say,
     loads,
     cards,
   )
@@ -98,7 +98,6 @@ class LocalRunner(PoolRunner):
     threads: int,
     on_start: Callable[[Job | Export], None] = lambda request: None,
     on_epoch: Callable[[str, Epoch], None] = lambda name, epoch: None,
-    say: Callable[[str], None] = lambda line: None,
     loads: Loads = Loads(),
     cards: Sequence[Gpu] = (),
   ):
@@ -111,11 +110,10 @@ class LocalRunner(PoolRunner):
       threads: Threads of each.
       on_start: Told when a worker begins with a request.
       on_epoch: Told of every epoch.
-      say: Told in one line what a person should know.
       loads: What the candidates take, predicted.
       cards: GPUs, which the workers share evenly.
     """
-    super().__init__(on_start, on_epoch, say, loads, settings.epoch_timeout)
+    super().__init__(on_start, on_epoch, loads, settings.epoch_timeout)
     self._setup = Setup(settings, folder, threads)
     self._cards = cards
     for _ in range(workers):

@@ -9,6 +9,7 @@ same path on every node.
 
 import contextlib
 import dataclasses
+import logging
 import queue
 import threading
 import time
@@ -23,12 +24,21 @@ from elite_tf.data.sources import Description
 from elite_tf.engine.runners.base import Lost, PoolRunner, PoolWorker
 from elite_tf.engine.runners.capacity import Loads
 from elite_tf.engine.runners.ray_cluster import connect, count_slots
-from elite_tf.engine.runners.worker import Export, Ready, Setup, Stopped, Worker
+from elite_tf.engine.runners.worker import (
+  Export,
+  Ready,
+  Setup,
+  Stopped,
+  Worker,
+  forward_log,
+)
 from elite_tf.errors import ConfigError, EliteError, SearchFailed
 from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.plan import Plan
 from elite_tf.runs.settings import Settings
 from elite_tf.types import Epoch, Job
+
+logger = logging.getLogger(__name__)
 
 # A person hears of it when no worker has started for so many seconds.
 PATIENCE = 30.0
@@ -56,6 +66,8 @@ class Slot:
     self._worker, self._stopped = made.result()
 
   def _make(self, make, setup):
+    # Not waited for: nobody asks before the worker is made.
+    forward_log(self._messages.put)
     node = ray.util.get_node_ip_address()
     try:
       if not setup.folder.config.exists():
@@ -89,7 +101,8 @@ class Slot:
     answer.add_done_callback(lambda _: self._messages.put(None))
     while (message := self._messages.get()) is not None:
       yield message
-      self._heard.release()  # By then the driver has taken it.
+      if not isinstance(message, logging.LogRecord):
+        self._heard.release()  # By then the driver has taken it.
     yield answer.result()
 
   def release(self, name: str) -> None:
@@ -105,7 +118,6 @@ def open_runner(
   description: Description,
   on_start: Callable[[Job | Export], None],
   on_epoch: Callable[[str, Epoch], None],
-  say: Callable[[str], None],
 ) -> "RayRunner":
   """Returns the runner of a search, connected to a cluster.
 
@@ -117,7 +129,6 @@ def open_runner(
     description: Of its data set.
     on_start: Told when a worker begins with a request.
     on_epoch: Told of every epoch.
-    say: Told in one line what a person should know.
 
   Raises:
     ConfigError: There is no such cluster, or none of its nodes has the
@@ -134,7 +145,7 @@ def open_runner(
     )
     workers = settings.workers or min(slots, len(plan.candidates))
     runner = RayRunner(
-      settings, folder, workers, on_start, on_epoch, say, Loads(macs)
+      settings, folder, workers, on_start, on_epoch, Loads(macs)
     )
   except BaseException:
     cluster.close()
@@ -175,7 +186,6 @@ class RayRunner(PoolRunner):
     workers: int,
     on_start: Callable[[Job | Export], None] = lambda request: None,
     on_epoch: Callable[[str, Epoch], None] = lambda name, epoch: None,
-    say: Callable[[str], None] = lambda line: None,
     loads: Loads = Loads(),
     make: Callable[[Callable[[object], None], Setup], Worker] = Worker,
   ):
@@ -188,11 +198,10 @@ class RayRunner(PoolRunner):
         has.
       on_start: Told when a worker begins with a request.
       on_epoch: Told of every epoch.
-      say: Told in one line what a person should know.
       loads: What the candidates take, predicted.
       make: Makes a worker in an actor.
     """
-    super().__init__(on_start, on_epoch, say, loads, settings.epoch_timeout)
+    super().__init__(on_start, on_epoch, loads, settings.epoch_timeout)
     self.cluster = contextlib.ExitStack()
     folder = RunFolder(folder.path.absolute())
     settings = _absolute(settings, folder)
@@ -238,14 +247,16 @@ class RayRunner(PoolRunner):
     ready, _ = ray.wait(list(waiting), num_returns=1, timeout=seconds)
     for hears in ready:
       yield waiting[hears]
-    self._say_if_nothing_starts()
+    self._warn_if_nothing_starts()
 
-  def _say_if_nothing_starts(self):
+  def _warn_if_nothing_starts(self):
     if any(worker.ready for worker in self._workers):
       self._waits_since = time.monotonic()
     elif time.monotonic() - self._waits_since > PATIENCE:
       self._waits_since = time.monotonic()
-      self._say("waits for a node of the cluster to have room for a candidate")
+      logger.warning(
+        "waits for a node of the cluster to have room for a candidate"
+      )
 
   def _receive(self, worker):
     try:

@@ -10,8 +10,10 @@ import dataclasses
 import functools
 import gc
 import logging
+import logging.handlers
 import os
 import sys
+import threading
 from collections.abc import Callable
 
 from elite_tf.data import sources
@@ -22,6 +24,8 @@ from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
 from elite_tf.system.processes import connection_to_parent
 from elite_tf.types import Candidate, Epoch, Job, Outcome
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,13 +74,6 @@ class EpochDone:
 
 
 @dataclasses.dataclass(frozen=True)
-class Said:
-  """Message: a line for the person."""
-
-  line: str
-
-
-@dataclasses.dataclass(frozen=True)
 class Exported:
   """Answer to `Export`.
 
@@ -108,7 +105,7 @@ class Exhausted:
 class Worker:
   """Answers requests; what it needs is loaded once."""
 
-  def __init__(self, tell: Callable[[EpochDone | Said], None], setup: Setup):
+  def __init__(self, tell: Callable[[EpochDone], None], setup: Setup):
     """Loads TensorFlow and the data.
 
     Args:
@@ -204,7 +201,7 @@ class Worker:
     try:
       model = load_trained(request.candidate, path)
     except ValueError as error:
-      self._say(f"{error}; {name} is trained again")
+      logger.warning(f"{error}; {name} is trained again")
       self.release(name)
       self._trainer(request.candidate).train(self._settings.epochs)
       model = load_trained(request.candidate, path)
@@ -237,9 +234,6 @@ class Worker:
   def _tell(self, name: str, epoch: Epoch) -> None:
     self._send(EpochDone(name, epoch))
 
-  def _say(self, line: str) -> None:
-    self._send(Said(line))
-
   def _trainer(self, candidate: Candidate):
     from elite_tf.training.recipe import Recipe
     from elite_tf.training.trainer import Trainer
@@ -255,7 +249,6 @@ class Worker:
           class_weights=self._settings.class_weights,
         ),
         self._folder.checkpoint(candidate.name),
-        self._say,
       )
     return self._trainers[candidate.name]
 
@@ -273,26 +266,59 @@ def _reason(error: Exception) -> str:
   return f"{type(error).__name__}: {text or 'no reason given'}"
 
 
+class _Forward(logging.handlers.QueueHandler):
+  """Hands records on in a form that another process can read."""
+
+  def enqueue(self, record):
+    self.queue(record)
+
+
+def forward_log(send: Callable[[logging.LogRecord], None]) -> None:
+  """Has this process send what the package logs, instead of printing it.
+
+  Args:
+    send: Takes the records, on the way to the parent's `log_again`.
+  """
+  package = logging.getLogger("elite_tf")
+  package.handlers = [_Forward(send)]
+  package.setLevel(logging.INFO)
+  package.propagate = False
+
+
+def log_again(record: logging.LogRecord) -> None:
+  """Logs a record of a worker here, if this process logs its level."""
+  there = logging.getLogger(record.name)
+  if there.isEnabledFor(record.levelno):
+    there.handle(record)
+
+
 def main(arguments: list[str]) -> None:
   """Serves requests until the connection is closed.
 
   Args:
     arguments: Descriptor of the connection, number of the parent process.
   """
+  lock = threading.Lock()  # Threads may log while an answer is sent.
   with connection_to_parent(arguments) as connection:
+
+    def send(message) -> None:
+      with lock:
+        connection.send(message)
+
+    forward_log(send)
     try:
       try:
-        worker = Worker(connection.send, connection.recv())
+        worker = Worker(send, connection.recv())
       except (EliteError, OSError) as error:
-        connection.send(Stopped(error))
+        send(Stopped(error))
         return
-      connection.send(Ready())
+      send(Ready())
       while True:
         request = connection.recv()
         if isinstance(request, Release):
           worker.release(request.name)
         else:
-          connection.send(worker.answer(request))
+          send(worker.answer(request))
     except EOFError:
       return
 

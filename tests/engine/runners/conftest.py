@@ -27,23 +27,27 @@ def fake_module():
 class Heard:
   """What a runner tells."""
 
-  def __init__(self):
+  def __init__(self, log):
     self.started = []
     self.epochs = []
-    self.lines = []
+    self._log = log
+
+  @property
+  def lines(self):
+    """What was logged, here and in the workers."""
+    return self._log.messages
 
   def callbacks(self):
-    """Returns on_start, on_epoch and say."""
+    """Returns on_start and on_epoch."""
     return (
       lambda request: self.started.append(request.candidate.name),
       lambda name, epoch: self.epochs.append((name, epoch.epoch)),
-      self.lines.append,
     )
 
 
 @pytest.fixture
-def heard():
-  return Heard()
+def heard(log):
+  return Heard(log)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ It speaks the messages of `elite_tf.engine.runners.worker`, without TensorFlow. 
 that reach their workers in another way call `answer` themselves.
 """
 
+import logging
 import os
 import resource
 import signal
@@ -37,7 +38,7 @@ def answer(request, send, path):
   if isinstance(request, worker.Export):
     return worker.Exported(name, {"pid": os.getpid()})
   if family == "says":
-    send(worker.Said(f"{name} is damaged"))
+    logging.getLogger("elite_tf.fake").warning(f"{name} is %s", "damaged")
   if family == "dies":
     os.kill(os.getpid(), signal.SIGKILL)
   if family == "once" and not (path / "died").exists():
@@ -93,6 +94,7 @@ def _fails_to_start(path):
 def main(descriptor):
   """Serves requests until the connection is closed."""
   with Connection(descriptor) as connection:
+    worker.forward_log(connection.send)
     path = connection.recv().folder.path
     if _fails_to_start(path):
       sys.exit(7)

@@ -134,11 +134,11 @@ def test_person_hears_that_nothing_starts(ray_runner, job, monkeypatch, heard):
   class Heard(Exception):
     pass
 
-  def say(line):
+  def warning(line):
     raise Heard(line)
 
   runner = ray_runner(1, settings={"cpus_per_candidate": 5.0})
-  runner._say = say
+  monkeypatch.setattr(ray_runners.logger, "warning", warning)
   runner.submit(job("fine"))
   with pytest.raises(Heard, match="waits for a node of the cluster"):
     runner.wait()

@@ -13,9 +13,9 @@ from elite_tf.data import sources
 from elite_tf.data.sources import Description
 from elite_tf.engine.cleanup import Housekeeping, Observers
 from elite_tf.engine.progress import Progress
-from elite_tf.engine.runners import get_runner
+from elite_tf.engine.runners import check_runner
+from elite_tf.engine.runners.messages import Export
 from elite_tf.engine.runners.replay import RecordedRunner
-from elite_tf.engine.runners.worker import Export
 from elite_tf.engine.tensorboard import open_board
 from elite_tf.errors import SearchFailed
 from elite_tf.hardware.boards import Limits
@@ -121,7 +121,7 @@ def _play_to_the_end(
 
     with (
       open_board(settings, folder, plan) as board,
-      get_runner(settings.runner).open_runner(
+      check_runner(settings.runner).open(
         settings, folder, plan, description, progress.on_start, on_epoch
       ) as runner,
     ):

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from elite_tf.engine.runners.worker import Export
+from elite_tf.engine.runners.messages import Export
 from elite_tf.runs.plan import Plan
 from elite_tf.system import backend
 from elite_tf.system.text import duration

@@ -54,6 +54,16 @@ def connect(address: str) -> contextlib.ExitStack:
   return cluster
 
 
+def alive_nodes() -> list[dict[str, float]]:
+  """Returns the resources of each node that is alive, as Ray names them."""
+  return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def is_alive(node: str) -> bool:
+  """Returns whether the node of that number is alive; any node for ""."""
+  return any(n["Alive"] and node in ("", n["NodeID"]) for n in ray.nodes())
+
+
 def count_slots(nodes: list[dict[str, float]], cpus: float, gpus: float) -> int:
   """Returns how many candidates the nodes of a cluster train at a time.
 

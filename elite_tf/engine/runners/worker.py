@@ -6,11 +6,9 @@ It is set up once (TensorFlow, the data set) and keeps the networks it has
 traced, so that a candidate that survives a round goes on at once.
 """
 
-import dataclasses
 import functools
 import gc
 import logging
-import logging.handlers
 import os
 import sys
 import threading
@@ -18,88 +16,26 @@ from collections.abc import Callable
 
 from elite_tf.data import sources
 from elite_tf.data.batches import prepare
+from elite_tf.engine.runners.messages import (
+  Answer,
+  EpochDone,
+  Exhausted,
+  Export,
+  Exported,
+  Ready,
+  Release,
+  Request,
+  Setup,
+  Stopped,
+  forward_log,
+)
 from elite_tf.errors import CandidateFailed, ConfigError, EliteError
-from elite_tf.runs.folder import RunFolder, store_of
-from elite_tf.runs.settings import Settings
+from elite_tf.runs.folder import store_of
 from elite_tf.system import backend
 from elite_tf.system.processes import connection_to_parent
 from elite_tf.types import Candidate, Epoch, Job, Outcome
 
 logger = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Setup:
-  """The first message to a worker.
-
-  Attributes:
-    settings: Of the search.
-    folder: Its run folder.
-    threads: Threads to compute with.
-    gpu: Name of the GPU to use, as CUDA has it; empty leaves that open.
-  """
-
-  settings: Settings
-  folder: RunFolder
-  threads: int
-  gpu: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Export:
-  """Request: convert, verify and write a champion."""
-
-  candidate: Candidate
-  group: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Release:
-  """Request: forget a candidate; not answered."""
-
-  name: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Ready:
-  """Message: the worker is set up and waits for requests."""
-
-
-@dataclasses.dataclass(frozen=True)
-class EpochDone:
-  """Message: a candidate's epoch ended, and is saved."""
-
-  name: str
-  epoch: Epoch
-
-
-@dataclasses.dataclass(frozen=True)
-class Exported:
-  """Answer to `Export`.
-
-  Attributes:
-    name: The champion.
-    metrics: As metrics.json holds them; None if there is an error.
-    error: Why the champion cannot be deployed.
-  """
-
-  name: str
-  metrics: dict | None
-  error: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Stopped:
-  """Answer to any request: an error that ends the search."""
-
-  error: EliteError | OSError
-
-
-@dataclasses.dataclass(frozen=True)
-class Exhausted:
-  """Answer to any request: memory ran out; a new worker may do better."""
-
-  reason: str
 
 
 class Worker:
@@ -138,9 +74,7 @@ class Worker:
     )
     self._trainers = {}
 
-  def answer(
-    self, request: Job | Export
-  ) -> Outcome | Exported | Exhausted | Stopped:
+  def answer(self, request: Request) -> Answer:
     """Does what is asked; an error that ends the search is an answer too."""
     try:
       return (
@@ -266,32 +200,6 @@ def _reason(error: Exception) -> str:
   return f"{type(error).__name__}: {text or 'no reason given'}"
 
 
-class _Forward(logging.handlers.QueueHandler):
-  """Hands records on in a form that another process can read."""
-
-  def enqueue(self, record):
-    self.queue(record)
-
-
-def forward_log(send: Callable[[logging.LogRecord], None]) -> None:
-  """Has this process send what the package logs, instead of printing it.
-
-  Args:
-    send: Takes the records, on the way to the parent's `log_again`.
-  """
-  package = logging.getLogger("elite_tf")
-  package.handlers = [_Forward(send)]
-  package.setLevel(logging.INFO)
-  package.propagate = False
-
-
-def log_again(record: logging.LogRecord) -> None:
-  """Logs a record of a worker here, if this process logs its level."""
-  there = logging.getLogger(record.name)
-  if there.isEnabledFor(record.levelno):
-    there.handle(record)
-
-
 def main(arguments: list[str]) -> None:
   """Serves requests until the connection is closed.
 
@@ -324,7 +232,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  # Under the name by which the parent knows the classes of messages.
-  from elite_tf.engine.runners import worker as this
-
-  this.main(sys.argv[1:])
+  main(sys.argv[1:])

@@ -17,8 +17,7 @@ from elite_tf.types import Candidate
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: elite-tf[ray]")
 
-from elite_tf.engine.runners import ray as ray_runners  # noqa: E402
-from elite_tf.engine.runners import ray_cluster  # noqa: E402
+from elite_tf.engine.runners import ray_cluster, ray_workers  # noqa: E402
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
 
@@ -37,8 +36,8 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def ray_here(cluster):
-  with ray_runners.connect(cluster.address):
-    yield ray_runners
+  with ray_cluster.connect(cluster.address):
+    yield ray_workers
   assert not ray.is_initialized()
 
 
@@ -129,7 +128,7 @@ def test_survivor_goes_on_where_it_was_traced(ray_runner, job, tmp_path):
 
 
 def test_person_hears_that_nothing_starts(ray_runner, job, monkeypatch, heard):
-  monkeypatch.setattr(ray_runners, "PATIENCE", 0.1)
+  monkeypatch.setattr(ray_workers, "PATIENCE", 0.1)
 
   class Heard(Exception):
     pass
@@ -138,7 +137,7 @@ def test_person_hears_that_nothing_starts(ray_runner, job, monkeypatch, heard):
     raise Heard(line)
 
   runner = ray_runner(1, settings={"cpus_per_candidate": 5.0})
-  monkeypatch.setattr(ray_runners.logger, "warning", warning)
+  monkeypatch.setattr(ray_workers.logger, "warning", warning)
   runner.submit(job("fine"))
   with pytest.raises(Heard, match="waits for a node of the cluster"):
     runner.wait()
@@ -160,7 +159,7 @@ def test_worker_that_cannot_start_ends_the_search(ray_here, tmp_path, job):
   def make(tell, setup):
     raise ImportError("no such\nlibrary")
 
-  with ray_here.RayRunner(
+  with ray_here.RayWorkers(
     Settings(cpus_per_candidate=0.5), RunFolder(tmp_path), 1, make=make
   ) as runner:
     runner.submit(job("fine"))
@@ -207,7 +206,7 @@ def test_paths_are_those_of_the_driver(tmp_path, monkeypatch, data, expected):
   Path("my.npz").touch()
   folder = RunFolder(tmp_path / "run")
   settings = Settings(data=data, run_dir="run", cache_dir="cache")
-  found = ray_runners._absolute(settings, folder)
+  found = ray_workers._absolute(settings, folder)
   assert found == Settings(
     data=expected.format(tmp_path),
     run_dir=f"{tmp_path}/run",

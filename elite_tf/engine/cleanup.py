@@ -1,7 +1,8 @@
 """What a search keeps on the disk while it is played, and what it removes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from elite_tf.engine.runners.replay import RecordedRunner
 from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.journal import Journal
 from elite_tf.tournament.bracket import Bracket, Observer
@@ -18,7 +19,7 @@ class Housekeeping(Observer):
     self,
     folder: RunFolder,
     brackets: Sequence[Bracket],
-    is_new: Callable[[], bool],
+    runner: RecordedRunner,
     journal: Journal,
     keep_checkpoints: bool = False,
   ):
@@ -27,20 +28,20 @@ class Housekeeping(Observer):
     Args:
       folder: Of the run.
       brackets: All groups.
-      is_new: Whether what is told was not in the journal before.
+      runner: Knows whether an outcome is new or comes out of the journal.
       journal: Of the search; what it holds by now has been told before.
       keep_checkpoints: Whether those of eliminated candidates stay.
     """
     self._folder = folder
     self._brackets = brackets
-    self._is_new = is_new
+    self._runner = runner
     self._keep_checkpoints = keep_checkpoints
     self._journal = journal
     self._last = journal.last
 
   def on_outcome(self, bracket, outcome):
     """Writes the candidate's table."""
-    if self._is_new():
+    if self._runner.fresh:
       self._write_history(outcome.name)
 
   def on_round_end(self, bracket):
@@ -49,7 +50,7 @@ class Housekeeping(Observer):
     One that has to take a failed champion's place is trained again, to the same
     weights.
     """
-    if self._is_new() and not self._keep_checkpoints:
+    if self._runner.fresh and not self._keep_checkpoints:
       for name in bracket.rounds[-1].eliminated:
         self._folder.remove_checkpoints(name)
 

@@ -16,7 +16,8 @@ from elite_tf.engine.progress import Progress
 from elite_tf.engine.runners import check_runner
 from elite_tf.engine.runners.messages import Export
 from elite_tf.engine.runners.replay import RecordedRunner
-from elite_tf.engine.tensorboard import open_board
+from elite_tf.engine.runners.scheduling import Workers
+from elite_tf.engine.tensorboard import open_tensorboard
 from elite_tf.errors import SearchFailed
 from elite_tf.hardware.boards import Limits
 from elite_tf.hardware.fit import measured_shortfall
@@ -34,7 +35,7 @@ from elite_tf.runs.plan import Plan
 from elite_tf.runs.settings import Settings, limits_of
 from elite_tf.system import backend, lock
 from elite_tf.system.atomic_files import write_file
-from elite_tf.tournament.bracket import Bracket, Rules, Runner, play
+from elite_tf.tournament.bracket import Bracket, Rules, play
 from elite_tf.types import Epoch, Job
 
 logger = logging.getLogger(__name__)
@@ -68,10 +69,7 @@ def run_search(
   """
   folder = check_run(settings, plan.disk_bytes)
   if not folder.config.exists():
-    # What is wrong with the data is found before anything is written.
-    with no_cache_on_error(folder):
-      data = sources.load(settings.data, settings.seed, store_of(settings))
-    description = dataclasses.replace(data.description, notes=data.notes)
+    description = _load_once(settings, folder)
   result = folder.read_result()
   if result is not None:
     logger.info(f"{folder.path}: this search has ended already")
@@ -89,9 +87,20 @@ def run_search(
       ending.write_or_warn(folder, str(error))
       raise
     finally:
-      folder.tidy()  # Workers are killed in the midst of what they write.
+      folder.tidy()  # Killed workers leave files half written.
     ending.write_or_warn(folder)
   return _checked(result, folder)
+
+
+def _load_once(settings: Settings, folder: RunFolder) -> Description:
+  """Loads the data, to find what is wrong with them before the search begins.
+
+  Returns:
+    Their description, complete with notes.
+  """
+  with no_cache_on_error(folder):
+    data = sources.load(settings.data, settings.seed, store_of(settings))
+  return dataclasses.replace(data.description, notes=data.notes)
 
 
 def _play_to_the_end(
@@ -101,60 +110,54 @@ def _play_to_the_end(
   folder: RunFolder,
   console: Console | None,
 ) -> dict:
-  """Returns the result of a search that is begun or taken up again."""
+  """Returns the result of a search that begins or is resumed."""
   rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
   brackets = [
     Bracket(number, group, rules)
     for number, group in enumerate(plan.groups(), start=1)
   ]
-  with (
-    Progress(console, plan, brackets, rules) as progress,
-    contextlib.closing(Journal(folder.journal)) as journal,
-  ):
-    _announce(plan, description, settings, journal)
+  with contextlib.ExitStack() as stack:
+    progress = stack.enter_context(Progress(console, plan, brackets, rules))
+    journal = stack.enter_context(contextlib.closing(Journal(folder.journal)))
+    _log_beginning(plan, description, settings, journal)
     journal.append({"event": "start"})
+    writer = stack.enter_context(open_tensorboard(settings, folder, plan))
 
     def on_epoch(name: str, epoch: Epoch) -> None:
       journal.append(epoch_to_event(name, epoch))
       progress.on_epoch(name, epoch)
-      board.on_epoch(name, epoch)
+      writer.on_epoch(name, epoch)
 
-    with (
-      open_board(settings, folder, plan) as board,
+    workers = stack.enter_context(
       check_runner(settings.runner).open(
         settings, folder, plan, description, progress.on_start, on_epoch
-      ) as runner,
-    ):
-      workers = runner.workers
-      progress.on_workers(workers)
-      recorded = RecordedRunner(
-        runner, journal, lambda: housekeeping.catch_up()
       )
-      housekeeping = Housekeeping(
-        folder,
-        brackets,
-        lambda: recorded.fresh,
-        journal,
-        settings.keep_checkpoints,
+    )
+    progress.on_workers(len(workers))
+    recorded = RecordedRunner(workers, journal)
+    housekeeping = Housekeeping(
+      folder, brackets, recorded, journal, settings.keep_checkpoints
+    )
+    recorded.on_new = housekeeping.catch_up
+    observers = Observers(progress, housekeeping, writer)
+
+    jobs = None  # The first ones are those of the brackets.
+    while True:
+      play(brackets, recorded, observers, jobs)
+      champions, unverified = _write_champions(
+        brackets, plan, settings, folder, journal, workers
       )
-      observer = Observers(progress, housekeeping, board)
-      play(brackets, recorded, observer)
-      while True:
-        champions, unverified = _write_champions(
-          brackets, plan, settings, folder, journal, runner
-        )
-        jobs = _replace_misfits(champions, brackets, plan, settings, folder)
-        if jobs is None:
-          break
-        play(brackets, recorded, observer, jobs)
-      housekeeping.catch_up()
+      jobs = _replace_misfits(champions, brackets, plan, settings, folder)
+      if jobs is None:
+        break
+    housekeeping.catch_up()
     journal.append({"event": "end"})
     return _result(
       brackets,
       champions,
       unverified,
       journal,
-      workers,
+      len(workers),
       recorded.first_step_seconds,
     )
 
@@ -176,7 +179,7 @@ def _checked(result: dict, folder: RunFolder) -> dict:
   return result
 
 
-def _announce(
+def _log_beginning(
   plan: Plan,
   description: Description,
   settings: Settings,
@@ -206,7 +209,7 @@ def _write_champions(
   settings: Settings,
   folder: RunFolder,
   journal: Journal,
-  runner: Runner,
+  workers: Workers,
 ) -> tuple[list[dict], dict[str, str]]:
   """Returns the champions' rows and the reasons why others have none."""
   known = {
@@ -217,10 +220,10 @@ def _write_champions(
   missing = [name for name in champions if name not in known]
   for name in missing:
     bracket = champions[name]
-    runner.submit(Export(bracket.candidates[name], bracket.group))
+    workers.submit(Export(bracket.candidates[name], bracket.group))
   unverified = {}
   for _ in missing:
-    exported = runner.wait()
+    exported = workers.wait()
     if exported.error is not None:
       unverified[exported.name] = exported.error
       continue

@@ -57,9 +57,9 @@ class Silent(Observer):
 
 
 @contextlib.contextmanager
-def open_board(
+def open_tensorboard(
   settings: Settings, folder: RunFolder, plan: Plan
-) -> "Iterator[Board | Silent]":
+) -> "Iterator[SearchWriter | Silent]":
   """Opens what TensorBoard reads, for as long as the context lasts.
 
   Args:
@@ -73,11 +73,11 @@ def open_board(
   if not settings.tensorboard:
     yield Silent()
     return
-  with contextlib.closing(Board(folder, settings, plan)) as board:
-    yield board
+  with contextlib.closing(SearchWriter(folder, settings, plan)) as writer:
+    yield writer
 
 
-class Board(Observer):
+class SearchWriter(Observer):
   """Writes a search for TensorBoard as it is played."""
 
   def __init__(self, folder: RunFolder, settings: Settings, plan: Plan):
@@ -97,7 +97,7 @@ class Board(Observer):
     self._root = folder.path / FOLDER
     self._round_epochs = settings.round_epochs
     self._hparams = _hparams(plan)
-    self._writers: dict[str, _Writer] = {}
+    self._writers: dict[str, _EventFile] = {}
     self._told: Counter[str] = Counter()
     self._time = 0.0  # Of the event last told, in seconds since 1970.
     shutil.rmtree(self._root, ignore_errors=True)
@@ -105,7 +105,7 @@ class Board(Observer):
       self._time = event["time"]
       if not self._writers:
         experiment = _experiment(self._time)
-        self._writers[""] = _Writer(self._root, self._time, experiment)
+        self._writers[""] = _EventFile(self._root, self._time, experiment)
       if event["event"] == "epoch":
         self._tell(event["name"], event)
       elif event["event"] == "trained":
@@ -153,14 +153,14 @@ class Board(Observer):
     values = {tag: epoch[tag] for tag in SCALARS}
     self._writer(name).scalars(self._time, epoch["epoch"], values)
 
-  def _writer(self, name: str) -> "_Writer":
+  def _writer(self, name: str) -> "_EventFile":
     if name not in self._writers:
       session = _session(name, self._hparams[name], self._time)
-      self._writers[name] = _Writer(self._root / name, self._time, session)
+      self._writers[name] = _EventFile(self._root / name, self._time, session)
     return self._writers[name]
 
 
-class _Writer:
+class _EventFile:
   """Writes the events of one folder; each is there when this returns."""
 
   def __init__(self, folder: Path, at: float, first):

@@ -263,18 +263,12 @@ def outcome_to_event(outcome: Outcome) -> dict:
 
 
 def event_to_outcome(event: dict) -> Outcome:
-  """Returns the outcome of a `trained` event.
-
-  Earlier versions wrote an epoch as an object.
-  """
-  rows = [
-    row.values() if isinstance(row, dict) else row for row in event["epochs"]
-  ]
+  """Returns the outcome of a `trained` event."""
   return Outcome(
     name=event["name"],
     start=event["start"],
     stop=event["stop"],
-    epochs=tuple(Epoch(*row) for row in rows),
+    epochs=tuple(Epoch(*values) for values in event["epochs"]),
     error=event["error"],
     first_step_seconds=event["first_step_seconds"],
   )

@@ -1,10 +1,10 @@
 """The workers of the Ray runner: actors on the nodes of a cluster.
 
-Every worker is an actor that lives as long as the search: a candidate that
-survives a round goes on in the actor that has traced it. The driver, this
-process, alone writes the journal and decides; actors read the data set and
-write checkpoints and champions, so the data and the run folder must have the
-same path on every node.
+Every worker is an actor that lives as long as the search, so that a candidate
+that survives a round continues in the actor that has traced it. Only the driver,
+the process of the search, writes the journal and decides. Actors read the data
+set and write checkpoints and champions: data and run folder must have the same
+path on every node.
 """
 
 import dataclasses
@@ -38,14 +38,14 @@ from elite_tf.types import Epoch
 
 logger = logging.getLogger(__name__)
 
-# A person hears of it when no worker has started for so many seconds.
+# A warning is logged when no worker has started for so many seconds.
 PATIENCE = 30.0
 
 
 class Slot:
-  """The actor: answers requests in one thread, and tells of them meanwhile.
+  """The actor: answers requests in one thread and sends messages meanwhile.
 
-  TensorFlow is loaded, and all networks are built and trained, in that thread.
+  That thread loads TensorFlow and builds and trains all networks.
   """
 
   def __init__(
@@ -54,7 +54,8 @@ class Slot:
     """Makes the worker.
 
     Args:
-      make: Makes it, from where it tells its messages and its setup.
+      make: Makes the worker from a function that sends its messages, and its
+        setup.
       setup: Of the worker.
     """
     self._messages = queue.SimpleQueue()
@@ -64,14 +65,14 @@ class Slot:
     self._worker, self._stopped = made.result()
 
   def _make(self, make, setup):
-    # Not waited for: nobody asks before the worker is made.
+    # Does not wait for the driver, which reads nothing before `answer`.
     forward_log(self._messages.put)
     node = ray.util.get_node_ip_address()
     try:
       if not setup.folder.config.exists():
         raise ConfigError(
-          f"--run_dir={setup.folder.path} is not there on node {node}: all"
-          " nodes must share it"
+          f"--run_dir must be a folder that all nodes share. Received:"
+          f" {setup.folder.path}, which node {node} does not have"
         )
       return make(self._tell, setup), None
     except (EliteError, OSError) as error:
@@ -82,16 +83,15 @@ class Slot:
       return None, Stopped(failed)
 
   def _tell(self, message) -> None:
-    # What was told has arrived, even if this process dies the moment after.
     self._messages.put(message)
-    self._heard.acquire()
+    self._heard.acquire()  # The message arrives even if this process dies now.
 
   def ready(self) -> str:
-    """Returns the number of the node, once there is a worker on it."""
+    """Returns the number of this node, once the worker is set up."""
     return ray.get_runtime_context().get_node_id()
 
   def answer(self, request: Request) -> Iterator:
-    """Yields the messages on the way to an answer, and the answer."""
+    """Yields the messages on the way to the answer, then the answer."""
     if self._stopped is not None:
       yield self._stopped
       return
@@ -100,7 +100,7 @@ class Slot:
     while (message := self._messages.get()) is not None:
       yield message
       if not isinstance(message, logging.LogRecord):
-        self._heard.release()  # By then the driver has taken it.
+        self._heard.release()  # Resumed: the driver has the message.
     yield answer.result()
 
   def release(self, name: str) -> None:
@@ -115,8 +115,8 @@ class _Actor(WorkerHandle):
 
   Attributes:
     handle: The actor.
-    hears: What is waited for: that it is ready, or its next message.
-    node: Number of the node it is on; empty until it is ready.
+    hears: The reference to wait for: that it is ready, or its next message.
+    node: Number of its node; empty until it is ready.
   """
 
   handle: object
@@ -127,8 +127,8 @@ class _Actor(WorkerHandle):
 class RayWorkers(Workers):
   """Actors on the nodes of a cluster.
 
-  One that is lost, with its node or alone, is replaced wherever there is room;
-  its work is tried again, from the last checkpoint in the run folder.
+  An actor that is lost, alone or with its node, is replaced wherever there is
+  room. Its work is tried again, from the last checkpoint in the run folder.
   """
 
   def __init__(
@@ -141,22 +141,21 @@ class RayWorkers(Workers):
     loads: Loads = Loads(),
     make: Callable[[Callable[[object], None], Setup], Worker] = Worker,
   ):
-    """Starts the actors; Ray is connected.
+    """Starts the actors; Ray must be connected.
 
     Args:
       settings: Of the search.
       folder: Its run folder, at this path on every node.
-      workers: Actors; those that the cluster has no room for wait until it
-        has.
-      on_start: Told when a worker begins with a request.
-      on_epoch: Told of every epoch.
-      loads: What the candidates take, predicted.
-      make: Makes a worker in an actor.
+      workers: Number of actors; those without room on the cluster wait for it.
+      on_start: Called when a worker begins with a request.
+      on_epoch: Called with the name of a candidate and each epoch that ended.
+      loads: Predicted operations and memory of the candidates.
+      make: Makes the worker of an actor.
     """
     super().__init__(on_start, on_epoch, loads, settings.epoch_timeout)
     folder = RunFolder(folder.path.absolute())
     settings = _absolute(settings, folder)
-    # Networks of this size hardly gain from a second thread.
+    # Networks of this size gain little from a second thread.
     threads = max(1, int(settings.cpus_per_candidate))
     self._arguments = ray.put(make), Setup(settings, folder, threads)
     self._class = ray.remote(Slot).options(
@@ -201,7 +200,7 @@ class RayWorkers(Workers):
     elif time.monotonic() - self._waits_since > PATIENCE:
       self._waits_since = time.monotonic()
       logger.warning(
-        "waits for a node of the cluster to have room for a candidate"
+        "waiting until a node of the cluster has room for a candidate"
       )
 
   def _receive(self, worker):
@@ -211,17 +210,17 @@ class RayWorkers(Workers):
       worker.node = ray.get(worker.hears)
       return Ready()
     except RayTaskError:
-      raise  # A mistake of this package's.
+      raise  # A bug in this package.
     except RayError as error:
       if not is_alive(worker.node):
         raise Lost("was lost with its node", blameless=True) from error
       if worker.ready:
         raise Lost("died") from error
-      *_, reason = str(error).split("\n")  # The others are a traceback.
+      *_, reason = str(error).split("\n")  # The lines before: a traceback.
       raise Lost(f"failed ({reason.strip()})") from error
 
   def _end(self, worker):
-    # What has never started or is gone already can be killed all the same.
+    # Also of an actor that has never started, or is gone.
     ray.kill(worker.handle)
 
 

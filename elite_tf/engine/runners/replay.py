@@ -17,27 +17,22 @@ class RecordedRunner:
   Attributes:
     fresh: Whether the last answer was new, and not out of the journal.
     first_step_seconds: Sum over all answers.
+    on_new: Called before a new answer is waited for: the journal's answers to
+      the jobs so far have been played.
   """
 
-  def __init__(
-    self,
-    runner: Runner,
-    journal: Journal,
-    on_new: Callable[[], None] = lambda: None,
-  ):
+  def __init__(self, runner: Runner, journal: Journal):
     """Takes over a runner.
 
     Args:
       runner: Trains what the journal does not hold.
       journal: Of the search.
-      on_new: Called before something new is waited for: what the journal holds
-        of the jobs so far has been played.
     """
+    self.on_new: Callable[[], None] = lambda: None
     self.fresh = False
     self.first_step_seconds = 0.0
     self._runner = runner
     self._journal = journal
-    self._on_new = on_new
     self._known: deque[Job] = deque()
 
   def submit(self, job: Job) -> None:
@@ -51,7 +46,7 @@ class RecordedRunner:
     """Returns the outcome of one submitted job, durable in the journal."""
     self.fresh = not self._known
     if self.fresh:
-      self._on_new()
+      self.on_new()
       outcome = self._runner.wait()
       self._journal.append(outcome_to_event(outcome))
     else:

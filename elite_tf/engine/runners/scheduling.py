@@ -1,8 +1,9 @@
 """Which worker trains what, and when: the same for every runner.
 
-How a worker is started, spoken to and ended is left to subclasses.
+Subclasses start and end workers, and send and receive the messages.
 """
 
+import abc
 import dataclasses
 import itertools
 import logging
@@ -26,8 +27,8 @@ from elite_tf.types import Epoch, Job, Outcome
 
 logger = logging.getLogger(__name__)
 
-# A worker that dies, hangs or runs out of memory may have done so for what else
-# the machine did: its work is tried once more.
+# A worker may die, hang or run out of memory because of something else on the
+# machine: its work is tried a second time.
 TRIES = 2
 
 
@@ -37,10 +38,10 @@ class WorkerHandle:
 
   Attributes:
     ready: Whether it is set up.
-    request: What it is working on, None while it waits.
-    heard: When it began or last told of one, by the monotonic clock.
-    held: Bytes by name of the candidates that it has traced, the one used last
-      at the end.
+    request: The request that it works on; None while it waits.
+    heard: Time of the last sign of life, by the monotonic clock, in seconds.
+    held: Bytes per candidate that it has traced, by name; the candidate used
+      last comes last.
   """
 
   ready: bool = False
@@ -50,11 +51,11 @@ class WorkerHandle:
 
 
 class Lost(Exception):
-  """A worker is gone, in the middle of its request or while it waited.
+  """A worker is gone, while it worked or while it waited.
 
   Attributes:
-    reason: What became of it, as a predicate: "died of SIGKILL".
-    blameless: Whether that cannot have come of its work.
+    reason: What happened to it, as a predicate: "died of SIGKILL".
+    blameless: Whether its work cannot be the cause.
   """
 
   def __init__(self, reason: str, blameless: bool = False):
@@ -65,23 +66,22 @@ class Lost(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class _Speed:
-  """What is known of a candidate that was trained here.
+  """How long a candidate takes that was trained before.
 
   Attributes:
-    first_step_seconds: What tracing it takes.
-    epoch_seconds: What an epoch takes.
+    first_step_seconds: The first steps, with their tracing.
+    epoch_seconds: The last epoch.
   """
 
   first_step_seconds: float
   epoch_seconds: float
 
 
-class Workers:
-  """Workers, each set up once and kept.
+class Workers(abc.ABC):
+  """The workers of a search, each set up once and kept until the end.
 
-  Work on a lighter group starts only when there is none left for the heavier
-  ones, so that few networks are in memory at a time; within a group the
-  heaviest candidate comes first.
+  Requests of a heavier group come first, so that few networks are in memory at
+  a time; within a group the heaviest candidate comes first.
   """
 
   def __init__(
@@ -94,11 +94,11 @@ class Workers:
     """Prepares to schedule; subclasses start the workers.
 
     Args:
-      on_start: Told when a worker begins with a request.
-      on_epoch: Told of every epoch.
-      loads: What the candidates take, predicted.
-      epoch_timeout: Seconds without an epoch after which a worker is taken to
-        hang; 0 for never.
+      on_start: Called when a worker begins with a request.
+      on_epoch: Called with the name of a candidate and each epoch that ended.
+      loads: Predicted operations and memory of the candidates.
+      epoch_timeout: Seconds without an epoch after which a worker counts as
+        hanging; 0 means never.
     """
     self._on_start = on_start
     self._on_epoch = on_epoch
@@ -112,13 +112,12 @@ class Workers:
     self._failed_starts = 0
     self._workers: list[WorkerHandle] = []
 
-  @property
-  def workers(self) -> int:
-    """Number of workers."""
+  def __len__(self) -> int:
+    """The number of workers."""
     return len(self._workers)
 
   def submit(self, request: Request) -> None:
-    """Takes a request; it starts as soon as a worker is free."""
+    """Adds a request, which starts as soon as a worker is free."""
     macs = self._loads.macs.get(request.candidate.name, 0)
     self._queue.append((request.group, -macs, next(self._numbers), request))
     self._queue.sort(key=lambda entry: entry[:3])
@@ -129,9 +128,9 @@ class Workers:
     Raises:
       EliteError: The data cannot be loaded, or no worker can be started.
       OSError: The run folder cannot be written.
-      RuntimeError: Nothing was submitted.
+      RuntimeError: No request is left.
     """
-    patience: float | None = 0.0  # First of all, who has died meanwhile?
+    patience: float | None = 0.0  # First, learn who has died meanwhile.
     while True:
       for worker in self._heard(patience):
         answer = self._hear(worker)
@@ -165,33 +164,33 @@ class Workers:
   def __exit__(self, *exception):
     self.close()
 
+  @abc.abstractmethod
   def _start(self) -> WorkerHandle:
-    """Starts a worker, which tells when it is ready."""
-    raise NotImplementedError
+    """Starts a worker, which sends `Ready` when it is set up."""
 
+  @abc.abstractmethod
   def _send(self, worker: WorkerHandle, message: Request | Release) -> None:
-    """Sends a worker a message; one that is gone does not hear it."""
-    raise NotImplementedError
+    """Sends a message to a worker; nothing happens if the worker is gone."""
 
+  @abc.abstractmethod
   def _heard(self, timeout: float | None) -> Iterator[WorkerHandle]:
-    """Waits until a worker has something to tell, and yields those that do.
+    """Waits for messages and yields the workers that sent one.
 
     Args:
-      timeout: Seconds to wait at most; None means however long.
+      timeout: Seconds to wait at most; None waits without a limit.
     """
-    raise NotImplementedError
 
+  @abc.abstractmethod
   def _receive(self, worker: WorkerHandle):
-    """Returns the next message of a worker that has something to tell.
+    """Returns the next message of a worker that sent one.
 
     Raises:
-      Lost: It is gone.
+      Lost: The worker is gone.
     """
-    raise NotImplementedError
 
+  @abc.abstractmethod
   def _end(self, worker: WorkerHandle) -> None:
-    """Ends a worker, whatever it is doing, or takes leave of a dead one."""
-    raise NotImplementedError
+    """Ends a worker, whatever it is doing; it may be dead already."""
 
   def _home(self, name: str) -> WorkerHandle | None:
     """Returns the worker that has traced a candidate."""
@@ -208,7 +207,7 @@ class Workers:
           self._send(worker, worker.request)
 
   def _take(self, worker: WorkerHandle) -> Request | None:
-    """Returns the next request for a worker that waits."""
+    """Returns the next request for a free worker; None if there is none."""
     for entry in self._queue:
       if self._suits(entry[-1], worker):
         self._queue.remove(entry)
@@ -216,23 +215,24 @@ class Workers:
     return None
 
   def _suits(self, request: Request, worker: WorkerHandle) -> bool:
+    """Returns whether a free worker should take a request."""
     home = self._home(request.candidate.name)
     if isinstance(request, Export) or home is None or home is worker:
       return True
     if home.request is None:
-      return False  # Its own worker is free, too.
-    # Moving it costs a tracing; waiting may cost all of its training.
+      return False  # The worker that has traced it is free, too.
+    # A move costs a tracing; waiting costs up to the time of the training.
     speed = self._speeds[request.candidate.name]
     training = (request.stop - request.start) * speed.epoch_seconds
     return training > 2 * speed.first_step_seconds
 
   def _make_room(self, worker: WorkerHandle, request: Request) -> None:
-    """Has a worker forget what it used least lately, if memory is short."""
+    """Releases the candidates used least recently, if memory is short."""
     if isinstance(request, Export):
       return
     name = request.candidate.name
     if name not in worker.held:
-      self.release(name)  # It moves here.
+      self.release(name)  # The candidate moves to this worker.
     need = self._loads.needs.get(name, Need())
     worker.held.pop(name, None)
     for other in list(worker.held):
@@ -242,7 +242,7 @@ class Workers:
     worker.held[name] = need.held
 
   def _patience(self) -> float | None:
-    """Returns the seconds until the next worker has to be taken to hang."""
+    """Returns the seconds until the next worker counts as hanging."""
     since = [w.heard for w in self._workers if isinstance(w.request, Job)]
     if not self._epoch_timeout or not since:
       return None
@@ -299,10 +299,10 @@ class Workers:
   def _replace(
     self, worker: WorkerHandle, lost: Lost
   ) -> Outcome | Exported | None:
-    """Starts another worker for one that is lost; its work is tried again.
+    """Replaces a lost worker and submits its request again.
 
     Returns:
-      The answer to its work, if that has cost a worker before.
+      A failure as the answer to its request, if that has cost a worker before.
     """
     self._end(worker)
     self._workers.remove(worker)
@@ -323,7 +323,7 @@ class Workers:
     if not lost.blameless:
       self._losses[key] = self._losses.get(key, 0) + 1
     if self._losses.get(key, 0) < TRIES:
-      logger.warning(f"{name}: its worker {lost.reason}; tried once more")
+      logger.warning(f"{name}: its worker {lost.reason}; trying once more")
       self.submit(request)
       return None
     reason = f"its worker {lost.reason} twice"

@@ -2,8 +2,8 @@
 
     python -m elite_tf.engine.runners.worker DESCRIPTOR PARENT
 
-It is set up once (TensorFlow, the data set) and keeps the networks it has
-traced, so that a candidate that survives a round goes on at once.
+A worker loads TensorFlow and the data set once. It keeps the networks that it has
+traced, so that a candidate that survives a round continues at once.
 """
 
 import functools
@@ -39,18 +39,18 @@ logger = logging.getLogger(__name__)
 
 
 class Worker:
-  """Answers requests; what it needs is loaded once."""
+  """Answers requests."""
 
   def __init__(self, tell: Callable[[EpochDone], None], setup: Setup):
     """Loads TensorFlow and the data.
 
     Args:
-      tell: Takes the messages on the way to an answer.
-      setup: What the worker works on.
+      tell: Called with the messages on the way to an answer.
+      setup: The search that the worker is for.
 
     Raises:
-      EliteError: The data cannot be loaded.
-      OSError: They cannot be read.
+      EliteError: The data set is wrong.
+      OSError: The data set cannot be read.
     """
     self._send = tell
     self._settings = setup.settings
@@ -58,11 +58,11 @@ class Worker:
     if setup.gpu:
       os.environ["CUDA_VISIBLE_DEVICES"] = setup.gpu
     backend.prepare(setup.threads)
-    # It warns of many tracings: every candidate is one.
+    # TensorFlow warns of many tracings: every candidate needs one.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     store = store_of(setup.settings)
     self._data = sources.load(setup.settings.data, setup.settings.seed, store)
-    # Read by all candidates of one resolution.
+    # All candidates of one resolution share their inputs.
     self._inputs = functools.cache(
       lambda resolution: prepare(
         self._data,
@@ -75,7 +75,7 @@ class Worker:
     self._trainers = {}
 
   def answer(self, request: Request) -> Answer:
-    """Does what is asked; an error that ends the search is an answer too."""
+    """Answers a request; an error that ends the search is an answer too."""
     try:
       return (
         self.train(request)
@@ -90,7 +90,7 @@ class Worker:
       return Exhausted(_reason(error))
 
   def train(self, job: Job) -> Outcome:
-    """Trains a candidate; whatever that raises, only the candidate has lost.
+    """Trains a candidate; an error in its training is a failed outcome.
 
     Raises:
       ConfigError: The cache of resized images cannot be written.
@@ -98,7 +98,7 @@ class Worker:
       Exception: Memory ran out.
     """
     name, error = job.candidate.name, None
-    # Not the candidate's fault, whatever is wrong here.
+    # Outside of try: what is wrong here is not the fault of the candidate.
     self._inputs(job.candidate.resolution)
     epochs: tuple[Epoch, ...] = ()
     first_step_seconds = 0.0
@@ -161,9 +161,9 @@ class Worker:
     return Exported(name, metrics)
 
   def release(self, name: str) -> None:
-    """Frees the memory of a candidate that is not trained here again."""
+    """Frees the memory of a candidate that this worker trains no more."""
     if self._trainers.pop(name, None):
-      gc.collect()  # A traced function and its graph refer to one another.
+      gc.collect()  # A traced function and its graph are a reference cycle.
 
   def _tell(self, name: str, epoch: Epoch) -> None:
     self._send(EpochDone(name, epoch))
@@ -188,7 +188,7 @@ class Worker:
 
 
 def _is_memory(error: Exception) -> bool:
-  # TensorFlow's and JAX's errors are told by name: neither need be loaded.
+  # By name, because neither TensorFlow nor JAX has to be loaded.
   return isinstance(error, MemoryError) or (
     "ResourceExhausted" in type(error).__name__
     or "RESOURCE_EXHAUSTED" in str(error)
@@ -204,7 +204,7 @@ def main(arguments: list[str]) -> None:
   """Serves requests until the connection is closed.
 
   Args:
-    arguments: Descriptor of the connection, number of the parent process.
+    arguments: Descriptor of the connection, and the parent's process number.
   """
   lock = threading.Lock()  # Threads may log while an answer is sent.
   with connection_to_parent(arguments) as connection:

@@ -1,4 +1,4 @@
-"""A search from its plan to its result: the steps in their order."""
+"""A search from its plan to its result, step by step."""
 
 import contextlib
 import dataclasses
@@ -51,12 +51,12 @@ def run_search(
   """Runs a search, resumes it, or reads the result if it has ended.
 
   Args:
-    settings: As resolved, with a run folder.
-    plan: Made from them.
+    settings: Complete, with a run folder.
+    plan: Made from the settings.
     description: Of the data set.
-    versions: Of the packages, recorded in the folder.
-    console: Shows a table of the rounds if it is a terminal; lines go to the
-      log.
+    versions: Of the packages, recorded in a new run folder.
+    console: Shows a table of the rounds, if it is a terminal; None shows none.
+      Lines go to the log.
 
   Returns:
     What result.json holds.
@@ -64,8 +64,8 @@ def run_search(
   Raises:
     ConfigError: The run folder cannot be used.
     SearchFailed: Every candidate of a group failed, or a champion does not
-      compute the same on a board; result.json is there all the same.
-    OSError: Something cannot be written.
+      compute the same on a board. result.json is written before.
+    OSError: A file cannot be written.
   """
   folder = check_run(settings, plan.disk_bytes)
   if not folder.config.exists():
@@ -75,7 +75,7 @@ def run_search(
     logger.info(f"{folder.path}: this search has ended already")
     return _checked(result, folder)
   with lock.hold(folder.lock):
-    open_run(settings, versions, 0)  # Part of the room is taken by now.
+    open_run(settings, versions, 0)  # A part of the disk space is used by now.
     if plan.prices is not None:
       write_file(folder.prices, plan.prices.to_json())
     write_file(folder.plan, plan_json.plan_of_run(plan, description))
@@ -163,10 +163,10 @@ def _play_to_the_end(
 
 
 def _checked(result: dict, folder: RunFolder) -> dict:
-  """Returns the result of a search that has all of its champions.
+  """Returns a result in which every group has its champion.
 
   Raises:
-    SearchFailed: It has not.
+    SearchFailed: A group has none, or its champion cannot be deployed.
   """
   failed = [g["group"] for g in result["groups"] if g["champion"] is None]
   if failed:
@@ -187,19 +187,21 @@ def _log_beginning(
 ) -> None:
   if journal.epochs:
     logger.info(f"resumes after {journal.epochs} epochs")
+  groups = len(plan.grouping.groups)
   logger.info(
     f"{description.name}: {description.images} images,"
     f" {description.classes} classes; {len(plan.candidates)} candidates in"
-    f" {len(plan.grouping.groups)} groups, {plan.candidate_epochs} epochs"
+    f" {groups} group{'s' if groups > 1 else ''}, {plan.candidate_epochs}"
+    " epochs"
   )
   for note in (*description.notes, *plan.notes):
     logger.info(note)
   logger.info(f"augmentation of the training images: {settings.augment}")
   if not backend.converts():
     logger.info(
-      "without TensorFlow no .tflite file is written or verified; on a"
-      " machine that has it, `python -m elite_tf.convert"
-      f" --run_dir={settings.run_dir}` does that"
+      "without TensorFlow, .tflite files are not written and verified; to do"
+      " so on a machine that has TensorFlow: python -m elite_tf.convert"
+      f" --run_dir={settings.run_dir}"
     )
 
 

@@ -1,8 +1,8 @@
 """Trains candidates in worker processes on this machine.
 
-Networks of this size hardly gain from a second thread, so every core gets a
-worker of its own, where memory allows. A pool of the standard library or of
-joblib would not do: it breaks as a whole when a worker is killed, and it cannot
+Networks of this size gain little from a second thread, so every core has its own
+worker, as far as memory allows. The process pools of the standard library and of
+joblib cannot be used: they break as a whole when a worker is killed, and cannot
 send a candidate back to the worker that has traced it.
 """
 
@@ -59,8 +59,8 @@ class _Worker(WorkerHandle):
 
   Attributes:
     process: The process.
-    connection: The way to it.
-    gpu: Name of the GPU that it uses; empty where there is none.
+    connection: To the process.
+    gpu: Name of the GPU that it uses; empty without GPUs.
   """
 
   process: subprocess.Popen
@@ -82,16 +82,16 @@ class LocalWorkers(Workers):
     loads: Loads = Loads(),
     cards: Sequence[Gpu] = (),
   ):
-    """Starts the workers; they load TensorFlow while this process goes on.
+    """Starts the workers, which load TensorFlow while this process continues.
 
     Args:
       settings: Of the search.
       folder: Its run folder.
-      workers: Processes.
-      threads: Threads of each.
-      on_start: Told when a worker begins with a request.
-      on_epoch: Told of every epoch.
-      loads: What the candidates take, predicted.
+      workers: Number of processes.
+      threads: Threads per process.
+      on_start: Called when a worker begins with a request.
+      on_epoch: Called with the name of a candidate and each epoch that ended.
+      loads: Predicted operations and memory of the candidates.
       cards: GPUs, which the workers share evenly.
     """
     super().__init__(on_start, on_epoch, loads, settings.epoch_timeout)
@@ -111,7 +111,7 @@ class LocalWorkers(Workers):
     return worker
 
   def _send(self, worker, message):
-    # One that has died does not hear it; its end is heard of.
+    # A dead worker does not get the message; `_receive` finds out.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
       worker.connection.send(message)
 

@@ -1,4 +1,4 @@
-"""A runner that remembers: what the journal holds is not trained again."""
+"""Resuming: what the journal holds is not trained again."""
 
 from collections import deque
 from collections.abc import Callable
@@ -9,23 +9,24 @@ from elite_tf.types import Job, Outcome
 
 
 class RecordedRunner:
-  """Answers from the journal what it can, and records every other answer.
+  """Answers jobs from the journal if it can, and records all other answers.
 
-  A search is resumed by playing its tournament again: decisions are pure
-  functions of the outcomes, so it comes to where it was interrupted.
+  A search is resumed by playing its tournament again. Decisions are pure
+  functions of the outcomes, so the replay ends where the search was
+  interrupted.
 
   Attributes:
-    fresh: Whether the last answer was new, and not out of the journal.
-    first_step_seconds: Sum over all answers.
+    fresh: Whether the last answer was new, not out of the journal.
+    first_step_seconds: Sum over all answers, old and new.
     on_new: Called before a new answer is waited for: the journal's answers to
       the jobs so far have been played.
   """
 
   def __init__(self, runner: Runner, journal: Journal):
-    """Takes over a runner.
+    """Wraps a runner.
 
     Args:
-      runner: Trains what the journal does not hold.
+      runner: Answers the jobs that are not in the journal.
       journal: Of the search.
     """
     self.on_new: Callable[[], None] = lambda: None
@@ -43,7 +44,7 @@ class RecordedRunner:
       self._runner.submit(job)
 
   def wait(self) -> Outcome:
-    """Returns the outcome of one submitted job, durable in the journal."""
+    """Returns the outcome of one submitted job; the journal holds it by then."""
     self.fresh = not self._known
     if self.fresh:
       self.on_new()

@@ -1,4 +1,4 @@
-"""What a person sees while a search runs."""
+"""What the user sees while a search runs."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from elite_tf.engine.runners.worker import Export
+from elite_tf.engine.runners.messages import Export
 from elite_tf.runs.plan import Plan
 from elite_tf.system import backend
 from elite_tf.system.text import duration
@@ -35,14 +35,14 @@ class Clock:
     self._latest: dict[str, float] = {}
 
   def note(self, name: str, epoch: Epoch) -> None:
-    """Takes in an epoch; a candidate's first one holds its tracing."""
+    """Adds an epoch; the first one of a candidate includes its tracing."""
     if epoch.epoch == 1:
       self._first[name] = epoch.seconds
     else:
       self._latest[name] = epoch.seconds
 
   def left(self, brackets: Sequence[Bracket]) -> float | None:
-    """Returns the seconds left, None before anything was measured."""
+    """Returns the seconds left; None while too little was measured."""
     if not self._latest:
       return None
     per_mac = sum(self._latest.values()) / sum(
@@ -70,15 +70,15 @@ class Clock:
       totals.append(
         max(planned - done, 0) * sum(alive) / len(alive) + untraced * tracing
       )
-    # The last champions train alone: no more workers than groups count.
+    # The last champions train alone: at most one worker per group has work.
     return sum(totals) / max(1, min(self.workers, len(totals)))
 
 
 class Progress(Observer):
-  """Shows the rounds as they are played.
+  """Shows the rounds while they are played.
 
-  Rounds and champions go to the log. On a terminal a table is drawn anew below
-  it; elsewhere (a file, a pipe) every candidate has a line in the log.
+  Rounds and champions are logged. On a terminal a table below the log shows the
+  candidates; elsewhere (a file, a pipe) each candidate has a line per round.
   """
 
   def __init__(
@@ -114,7 +114,7 @@ class Progress(Observer):
       self._live.stop()
 
   def on_workers(self, workers: int) -> None:
-    """The runner has so many workers."""
+    """The workers have been started."""
     self._clock.workers = workers
 
   def on_start(self, request: Job | Export) -> None:
@@ -127,12 +127,12 @@ class Progress(Observer):
       )
 
   def on_epoch(self, name: str, epoch: Epoch) -> None:
-    """A candidate's epoch ended."""
+    """An epoch of a candidate ended."""
     self._clock.note(name, epoch)
     self._home[name].note(name, epoch)
 
   def on_outcome(self, bracket: Bracket, outcome: Outcome) -> None:
-    """A candidate's round ended, here or before the search was resumed."""
+    """The round of a candidate ended, now or before the search was resumed."""
     for epoch in outcome.epochs:
       self._clock.note(outcome.name, epoch)
     if outcome.error is not None:
@@ -147,18 +147,18 @@ class Progress(Observer):
     self._running.discard(outcome.name)
 
   def on_round_end(self, bracket: Bracket) -> None:
-    """A group's round ended."""
+    """A round of a group ended."""
     played = bracket.rounds[-1]
     kept = ", ".join(
       f"{name} {percent(played.scores[name])}" for name in bracket.alive
     )
     logger.info(
       f"group {bracket.group}: round {played.round} leaves"
-      f" {len(bracket.alive)} of {len(played.scores)}: {kept or 'nobody'}"
+      f" {len(bracket.alive)} of {len(played.scores)}: {kept or 'none'}"
     )
 
   def on_group_end(self, bracket: Bracket) -> None:
-    """A group has its champion."""
+    """A group has its champion, or every candidate failed."""
     if bracket.champion is None:
       logger.warning(f"group {bracket.group}: every candidate failed")
       return

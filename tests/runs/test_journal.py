@@ -265,11 +265,3 @@ def test_journal_that_cannot_be_opened(tmp_path):
     Journal(tmp_path)
   with pytest.raises(OSError):
     Journal(tmp_path / "no" / "folder" / "journal.jsonl")
-
-
-def test_epochs_of_earlier_versions_are_read(path):
-  """They were objects with the names of the fields."""
-  epoch = Epoch(1, 2.5, 0.1, 2.0, 0.2, 3.0)
-  event = outcome_to_event(Outcome("a", 0, 1, (epoch,)))
-  event["epochs"] = [dataclasses.asdict(epoch)]
-  assert event_to_outcome(event) == Outcome("a", 0, 1, (epoch,))

@@ -8,15 +8,15 @@ from elite_tf.conversion.quantize import Options
 from elite_tf.data import sources
 from elite_tf.data.sources import Split
 from elite_tf.engine.runners import worker
-from elite_tf.engine.runners.worker import (
+from elite_tf.engine.runners.messages import (
   EpochDone,
   Exhausted,
   Export,
   Exported,
   Setup,
   Stopped,
-  Worker,
 )
+from elite_tf.engine.runners.worker import Worker
 from elite_tf.errors import CandidateFailed, ConfigError, VerificationFailed
 from elite_tf.networks.pool import make_pool
 from elite_tf.runs.folder import RunFolder

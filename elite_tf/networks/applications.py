@@ -20,8 +20,8 @@ import keras
 from elite_tf.errors import ConfigError
 from elite_tf.networks.cost import network_cost
 from elite_tf.networks.families import get_family
+from elite_tf.networks.keras_layers import build_layers
 from elite_tf.networks.pool import MIN_RESOLUTION, make_pool
-from elite_tf.networks.to_keras import build_layers
 from elite_tf.types import Candidate
 
 
@@ -119,7 +119,7 @@ def _candidate(entry: Entry) -> Candidate:
 
 def _docstring(name: str, entry: Entry) -> str:
   candidate = _candidate(entry)
-  cost = network_cost(get_family(entry.family).plan(candidate))
+  cost = network_cost(get_family(entry.family).layers(candidate))
   size = candidate.resolution
   summary = _SUMMARY.format(
     size=size, params=cost.params, macs=cost.macs, **entry._asdict()
@@ -177,7 +177,7 @@ def _classify(
       f" None. Received: {activation!r}"
     ) from error
   candidate = dataclasses.replace(candidate, classes=classes)
-  layers = get_family(candidate.family).plan(candidate)
+  layers = get_family(candidate.family).layers(candidate)
   logits = build_layers(layers, image, last="logits")
   return logits if activation is None else layer(logits)
 
@@ -189,7 +189,7 @@ def _features(
     raise ConfigError(
       f"pooling must be None, 'avg' or 'max'. Received: {pooling!r}"
     )
-  layers = get_family(candidate.family).plan(candidate)
+  layers = get_family(candidate.family).layers(candidate)
   features = build_layers(layers, image, last="head_swish")
   if pooling == "avg":
     return keras.layers.GlobalAveragePooling2D(name="avg_pool")(features)

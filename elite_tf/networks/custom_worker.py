@@ -24,11 +24,11 @@ class Request:
 
   Attributes:
     candidates: Of one family of the user's own.
-    as_rows: Whether their layers have to be those of the built-in families.
+    known_layers: Whether their layers have to be those of the built-in families.
   """
 
   candidates: tuple[Candidate, ...]
-  as_rows: bool
+  known_layers: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ def prices(request: Request) -> Iterator[Source | Price]:
   """
   keras = backend.prepare()
   from elite_tf.networks import custom
-  from elite_tf.networks.from_keras import read_rows
+  from elite_tf.networks.from_keras import read_layers
   from elite_tf.networks.keras_cost import count
 
   pool = request.candidates[0].family
@@ -75,8 +75,8 @@ def prices(request: Request) -> Iterator[Source | Price]:
     try:
       if number == 0:
         custom.check_answers(model)
-      if request.as_rows:
-        read_rows(model)
+      if request.known_layers:
+        read_layers(model)
       price = Price(*count(model))
     except Exception as error:
       # Of a layer of the user's own that cannot be called, whatever it raises.

@@ -3,11 +3,8 @@
 import fnmatch
 
 from elite_tf.errors import ConfigError
-from elite_tf.networks.families import get_family, is_own
-from elite_tf.networks.families.efficientnet import (
-  ACTIVATIONS,
-  default_stem_stride,
-)
+from elite_tf.networks.families import get_family
+from elite_tf.networks.families.efficientnet import ACTIVATIONS
 from elite_tf.networks.scaling import coefficients
 from elite_tf.types import Candidate
 
@@ -42,7 +39,7 @@ def make_pool(
     ConfigError: An argument is out of its range, or `base_resolution` is so
       small that two levels would have the same pixels.
   """
-  module = get_family(family)
+  known = get_family(family)
   if type(classes) is not int or classes < 2:
     raise ConfigError(
       f"classes must be a whole number, 2 or more. Received: {classes!r}"
@@ -54,15 +51,15 @@ def make_pool(
       f"activation must be one of {', '.join(ACTIVATIONS)}."
       f" Received: {activation!r}"
     )
-  if is_own(family) and (activation or stem_stride):
+  if not known.has_layers and (activation or stem_stride):
     raise ConfigError(
       "--activation and --stem_stride are for the built-in families."
       f" Received: --pool={family}"
     )
-  if activation == module.DEFAULT_ACTIVATION:
+  if activation == known.activation:
     activation = ""  # One network, one name.
   if base_resolution is None:
-    base_resolution = module.DEFAULT_RESOLUTION
+    base_resolution = known.base_resolution
   if type(base_resolution) is not int or base_resolution < MIN_RESOLUTION:
     raise ConfigError(
       "--base_resolution must be a whole number of pixels,"
@@ -73,10 +70,9 @@ def make_pool(
       f"--stem_stride must be 1 or 2, or 0 for the base resolution's."
       f" Received: {stem_stride!r}"
     )
-  if not is_own(family):
-    stem_stride = stem_stride or default_stem_stride(base_resolution)
+  stem_stride = stem_stride or known.stem_stride(base_resolution)
   scales = coefficients(levels)
-  sizes = module.resolutions(base_resolution, scales)
+  sizes = known.resolutions(base_resolution, scales)
   if len(set(sizes)) < len(sizes):
     # Candidates are known by their names, and these by their pixels.
     raise ConfigError(

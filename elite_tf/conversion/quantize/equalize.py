@@ -15,17 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elite_tf.networks.from_keras import read_rows
+from elite_tf.networks.from_keras import read_layers
+from elite_tf.networks.layers import kind_of
 from elite_tf.types import Layer
 
 if TYPE_CHECKING:
   import keras
-
-# Operations that a channel's factor passes: f(s x) = s f(x) for s > 0.
-LINEAR = frozenset({"add", "dropout", "stochastic_depth", "mean"})
-
-# Operations with weights for every channel that they make, and read.
-WEIGHTED = frozenset({"conv", "depthwise", "dense", "batch_norm"})
 
 # A factor beyond this is for channels that hold nothing but rounding errors.
 LARGEST = 2.0**16
@@ -61,7 +56,7 @@ def linear_groups(rows: tuple[Layer, ...]) -> tuple[Group, ...]:
       readers[source].append(row)
   seen, groups = set(), []
   for row in rows:
-    if row.name not in seen and row.op in WEIGHTED:
+    if row.name not in seen and kind_of(row).output_weights:
       members = _connected(row, by_name, readers)
       seen.update(members)
       group = _group(members, by_name, readers)
@@ -71,7 +66,7 @@ def linear_groups(rows: tuple[Layer, ...]) -> tuple[Group, ...]:
 
 
 def _passes(row: Layer) -> bool:
-  return row.op in LINEAR or row.function == "relu"
+  return kind_of(row).linear
 
 
 def _connected(start: Layer, by_name: dict, readers: dict) -> list[str]:
@@ -93,9 +88,9 @@ def _group(members: list[str], by_name: dict, readers: dict) -> Group | None:
   makers = [n for n in members if not _passes(by_name[n])]
   outside = [r for n in members for r in readers[n] if r.name not in members]
   fixed = (
-    any(by_name[name].op not in WEIGHTED for name in makers)
+    any(not kind_of(by_name[name]).output_weights for name in makers)
     # Its batch norm makes the channels, not the convolution.
-    or any(row.op not in WEIGHTED - {"batch_norm"} for row in outside)
+    or any(not kind_of(row).kernel for row in outside)
     or not outside
     or any(not readers[name] for name in members)
   )
@@ -141,7 +136,7 @@ def equalize(model: keras.Model, images: np.ndarray) -> keras.Model:
   """
   import keras
 
-  rows = read_rows(model)
+  rows = read_layers(model)
   groups = linear_groups(rows)
   equal = keras.models.clone_model(model)
   equal.set_weights(model.get_weights())

@@ -15,15 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from elite_tf.networks.layers import kind_of
 from elite_tf.types import Layer
 
 if TYPE_CHECKING:
   import keras
-
-# Rows that do nothing but in training.
-RANDOM = frozenset({"dropout", "stochastic_depth"})
-
-CONVOLUTIONS = frozenset({"conv", "depthwise"})
 
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # Row -> kernel and bias.
 
@@ -41,7 +37,7 @@ def folded_rows(rows: tuple[Layer, ...]) -> tuple[Layer, ...]:
   stands_for = {norm: name for name, norm in norms.items()}
   kept = []
   for row in rows:
-    if row.op in RANDOM:
+    if kind_of(row).training_only:
       stands_for[row.name] = stands_for.get(row.inputs[0], row.inputs[0])
     elif row.name not in stands_for:
       inputs = tuple(stands_for.get(name, name) for name in row.inputs)
@@ -60,7 +56,7 @@ def folded_weights(model: keras.Model, rows: tuple[Layer, ...]) -> Weights:
   norms = _norms(rows)
   weights = {}
   for row in rows:
-    if row.op not in CONVOLUTIONS | {"dense"}:
+    if not kind_of(row).kernel:
       continue
     layer = model.get_layer(row.name)
     kernel = np.asarray(layer.kernel, np.float64)
@@ -133,6 +129,6 @@ def _norms(rows: tuple[Layer, ...]) -> dict[str, str]:
   return {
     row.name: readers[row.name][0].name
     for row in rows
-    if row.op in CONVOLUTIONS
+    if kind_of(row).folds_batch_norm
     and [reader.op for reader in readers.get(row.name, ())] == ["batch_norm"]
   }

@@ -51,13 +51,13 @@ def qat(model: keras.Model, material: Material) -> Quantized:
   from elite_tf.conversion.quantize.equalize import equalize
   from elite_tf.conversion.quantize.post_training import check_calibration
   from elite_tf.conversion.tflite import convert
-  from elite_tf.networks.from_keras import read_rows
+  from elite_tf.networks.from_keras import read_layers
 
   began = time.monotonic()
   check_calibration(model, material.calibration)
   network = convert.float32(model)  # Refuses weights that are no numbers.
   exact = accuracy(network, material.val)
-  rows = read_rows(model)
+  rows = read_layers(model)
   start = equalize(model, material.calibration)
   weights = folding.folded_weights(start, rows)
   network = convert.float32(folding.with_weights(start, rows, weights))

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from elite_tf.networks.to_keras import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from elite_tf.networks.layers import batch_norm
 from elite_tf.types import Layer
 
 layers = tf_keras.layers
@@ -54,7 +54,7 @@ LAYERS: dict[str, Callable[[Layer], layers.Layer]] = {
         row.shape[-1], use_bias=row.bias, name=row.name
     ),
     "batch_norm": lambda row: layers.BatchNormalization(
-        momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=row.name
+        momentum=batch_norm.MOMENTUM, epsilon=batch_norm.EPSILON, name=row.name
     ),
     "activation": lambda row: layers.Activation(
         FUNCTIONS[row.function], name=row.name

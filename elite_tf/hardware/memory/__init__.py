@@ -8,9 +8,10 @@ No TensorFlow, no NumPy. `tools/check_memory.py` measures what this predicts.
 import dataclasses
 from collections.abc import Iterable
 
-from elite_tf.hardware.memory.arena import BOARD, HOST, head_bytes, tail_bytes
+from elite_tf.hardware.memory.arena import head_bytes, tail_bytes
 from elite_tf.hardware.memory.file_size import file_bytes
 from elite_tf.hardware.memory.graph import lower
+from elite_tf.hardware.memory.machine import BOARD, HOST
 from elite_tf.types import Layer
 
 # Interpreter, reference kernels, start-up code and C library of a complete

@@ -7,6 +7,7 @@ What follows lays them out one by one, last to first, as the writer does.
 """
 
 from elite_tf.hardware.memory.graph import Graph, Operator
+from elite_tf.hardware.memory.operators import OPERATORS
 from elite_tf.hardware.memory.planner import align
 
 _OFFSET = 4
@@ -38,17 +39,6 @@ _OPERATOR = _OFFSET + 12
 # of its options and their type.
 _CODE, _OPTIONS_OFFSET = 4, 8
 
-# The table of an operator's options: the layout, and what is not the default.
-_OPTIONS = {
-  "CONV_2D": 12,
-  "DEPTHWISE_CONV_2D": 16,
-  "MUL": 4,
-  "ADD": 4,
-  "MEAN": 8,
-  "SOFTMAX": 8,
-  "CONCATENATION": 8,
-}
-
 
 def file_bytes(graph: Graph) -> int:
   """Returns the bytes of the .tflite file, to a tenth of a percent."""
@@ -78,8 +68,9 @@ def _operator(operator: Operator, first: str) -> int:
   size = _OPERATOR + _vector(len(operator.inputs)) + _vector(1)
   if operator.code != first:
     size += _CODE
-  if operator.code in _OPTIONS:
-    size += _OPTIONS_OFFSET + _OPTIONS[operator.code]
+  options = OPERATORS[operator.code].options
+  if options is not None:
+    size += _OPTIONS_OFFSET + options
   return size
 
 

@@ -33,8 +33,9 @@ def align(size: int, alignment: int = ALIGNMENT) -> int:
 def place(buffers: Sequence[Buffer]) -> list[int]:
   """Returns the offset that every buffer is given, in the order of adding."""
   sizes = [align(buffer.size) for buffer in buffers]
-  # Python's sort is stable, so the reversed order decides between equals.
-  order = sorted(range(len(buffers)), key=lambda i: -sizes[i])
+  # Python's sort is stable: among equals, the order it is given decides.
+  last_first = range(len(buffers) - 1, -1, -1)
+  order = sorted(last_first, key=lambda i: -sizes[i])
   offsets = [0] * len(buffers)
   # By operator: the placed buffers that are alive then, as (start, end).
   alive = [set() for _ in range(1 + max((b.last for b in buffers), default=0))]

@@ -13,10 +13,6 @@ from elite_tf.types import Candidate, Layer
 # one operator where swish is two, ReLU6 is part of the convolution.
 ACTIVATIONS = ("swish", "hard_swish", "relu6")
 
-# Below this base resolution, in pixels, the stem keeps every pixel: halved five
-# times, a picture of 32 pixels would be one pixel before the last two stages.
-SMALL_RESOLUTION = 64
-
 # Weights of the recipe (paper Section 5.1), part of the network's plan because
 # they are layers of it.
 DROPOUT = 0.2
@@ -44,11 +40,6 @@ STAGES = (
   Stage(5, 192, 4, 2, 6),
   Stage(3, 320, 1, 1, 6),
 )
-
-
-def default_stem_stride(base_resolution: int) -> int:
-  """Returns the stem's stride for an input size at r = 1, in pixels."""
-  return 1 if base_resolution < SMALL_RESOLUTION else 2
 
 
 def round_to_8(channels: int, width: float) -> int:
@@ -99,17 +90,17 @@ class Network:
   def __init__(self, candidate: Candidate, activation: str):
     shape = (candidate.resolution, candidate.resolution, candidate.channels)
     self._activation = activation
-    self._rows = {"image": Layer("image", "input", (), shape)}
+    self._layers = {"image": Layer("image", "input", (), shape)}
 
   @property
   def layers(self) -> tuple[Layer, ...]:
     """The rows so far, inputs before outputs."""
-    return tuple(self._rows.values())
+    return tuple(self._layers.values())
 
   def add(self, name: str, op: str, *inputs: str, shape=None, **fields) -> str:
     """Adds one row; its shape is the first input's unless given."""
-    shape = shape or self._rows[inputs[0]].shape
-    self._rows[name] = Layer(name, op, inputs, shape, **fields)
+    shape = shape or self._layers[inputs[0]].shape
+    self._layers[name] = Layer(name, op, inputs, shape, **fields)
     return name
 
   def convolution(
@@ -130,7 +121,7 @@ class Network:
 
   def depthwise(self, prefix: str, name: str, kernel: int, stride: int) -> str:
     """Depthwise convolution, batch norm and activation."""
-    channels = self._rows[name].shape[-1]
+    channels = self._layers[name].shape[-1]
     name = self.add(
         f"{prefix}_dwconv", "depthwise", name,
         shape=self._strided(name, stride, channels), kernel=kernel, stride=stride,
@@ -139,7 +130,7 @@ class Network:
 
   def squeeze_excite(self, prefix: str, name: str, channels: int) -> str:
     """Weighs the channels of `name` by what their means say."""
-    expanded = self._rows[name].shape[-1]
+    expanded = self._layers[name].shape[-1]
     gate = self.add(f"{prefix}_squeeze", "mean", name, shape=(1, 1, expanded))
     gate = self.add(
       f"{prefix}_reduce", "conv", gate, shape=(1, 1, channels), bias=True
@@ -176,7 +167,7 @@ class Network:
 
   def classifier(self, name: str, classes: int) -> str:
     """Global average pooling, dropout, dense and softmax."""
-    features = self._rows[name].shape[-1]
+    features = self._layers[name].shape[-1]
     name = self.add("pool", "mean", name, shape=(features,))
     name = self.add("dropout", "dropout", name, rate=DROPOUT)
     name = self.add("logits", "dense", name, shape=(classes,), bias=True)
@@ -193,7 +184,7 @@ class Network:
     )
 
   def _strided(self, name: str, stride: int, channels: int):
-    height, width, _ = self._rows[name].shape
+    height, width, _ = self._layers[name].shape
     return (math.ceil(height / stride), math.ceil(width / stride), channels)
 
 
@@ -207,7 +198,7 @@ def scaled_stages(
   ]  # fmt: skip
 
 
-def plan_network(
+def network_layers(
   candidate: Candidate,
   stem: int,
   blocks: list[Block],

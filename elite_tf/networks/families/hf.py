@@ -1,18 +1,18 @@
 """EfficientNet-HF: every width and every map a power of two (Section 4)."""
 
 from elite_tf.errors import ConfigError
+from elite_tf.networks.families.base import Family
 from elite_tf.networks.families.efficientnet import (
   HEAD_CHANNELS,
   STEM_CHANNELS,
   make_blocks,
-  plan_network,
+  network_layers,
   round_to_8,
 )
 from elite_tf.networks.scaling import Coefficients
 from elite_tf.types import Candidate, Layer
 
-DEFAULT_RESOLUTION = 256  # pixels at r = 1 for photographs
-DEFAULT_ACTIVATION = "swish"
+PHOTOGRAPH = 256  # Input size at r = 1 for photographs, in pixels.
 
 
 def compound_round(channels: int) -> int:
@@ -31,7 +31,7 @@ def default_resolution(side: int) -> int:
 
   The next power of two, from 16 to the family's 256.
   """
-  return min(max(1 << (side - 1).bit_length(), 16), DEFAULT_RESOLUTION)
+  return min(max(1 << (side - 1).bit_length(), 16), PHOTOGRAPH)
 
 
 def resolutions(base: int, coefficients: Coefficients) -> list[int]:
@@ -49,7 +49,7 @@ def resolutions(base: int, coefficients: Coefficients) -> list[int]:
   return [base, base // 2]
 
 
-def plan(candidate: Candidate) -> tuple[Layer, ...]:
+def layers(candidate: Candidate) -> tuple[Layer, ...]:
   """Returns the layers of an HF network.
 
   The paper prints only the rounding rule. This reading gives all six HF rows
@@ -72,4 +72,14 @@ def plan(candidate: Candidate) -> tuple[Layer, ...]:
     squeezed=lambda channels_in: max(1, channels_in // 4),
   )
   head = compound_round(to_8(HEAD_CHANNELS))
-  return plan_network(candidate, stem, blocks, head, DEFAULT_ACTIVATION)
+  return network_layers(candidate, stem, blocks, head, FAMILY.activation)
+
+
+FAMILY = Family(
+  "hf",
+  layers,
+  activation="swish",
+  resolutions=resolutions,
+  default_resolution=default_resolution,
+  base_resolution=PHOTOGRAPH,
+)

@@ -5,18 +5,16 @@ Table 2 of the paper "MobileNetV2: Inverted Residuals and Linear Bottlenecks"
 a candidate of width w and depth 1 has the weights of that one with alpha = w.
 """
 
-from elite_tf.networks.families import elite
+from elite_tf.networks.families.base import Family
 from elite_tf.networks.families.efficientnet import (
   HEAD_CHANNELS,
   STEM_CHANNELS,
   Stage,
   make_blocks,
-  plan_network,
+  network_layers,
   round_to_8,
 )
 from elite_tf.types import Candidate, Layer
-
-DEFAULT_ACTIVATION = "relu6"
 
 STAGES = (
   Stage(3, 16, 1, 1, 1),
@@ -28,13 +26,8 @@ STAGES = (
   Stage(3, 320, 1, 1, 6),
 )
 
-# The sizes are eLite's: the family has the same strides.
-DEFAULT_RESOLUTION = elite.DEFAULT_RESOLUTION
-default_resolution = elite.default_resolution
-resolutions = elite.resolutions
 
-
-def plan(candidate: Candidate) -> tuple[Layer, ...]:
+def layers(candidate: Candidate) -> tuple[Layer, ...]:
   """Returns the layers of a MobileNetV2 network.
 
   The stem is scaled in width, the head is not. Dropout and stochastic depth are
@@ -56,4 +49,8 @@ def plan(candidate: Candidate) -> tuple[Layer, ...]:
   )
   # Only above width 1 does the published head grow.
   head = max(HEAD_CHANNELS, rounded(HEAD_CHANNELS))
-  return plan_network(candidate, stem, blocks, head, DEFAULT_ACTIVATION)
+  return network_layers(candidate, stem, blocks, head, FAMILY.activation)
+
+
+# ReLU6 is clipped by the convolution itself: no operator and no map of its own.
+FAMILY = Family("mobilenet_v2", layers, activation="relu6")

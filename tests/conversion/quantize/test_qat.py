@@ -20,7 +20,7 @@ from elite_tf.conversion.tflite.inspect import inspect
 from elite_tf.data import preprocess
 from elite_tf.networks import to_keras
 from elite_tf.networks.families import FAMILIES
-from elite_tf.networks.from_keras import read_rows
+from elite_tf.networks.from_keras import read_layers
 from elite_tf.networks.pool import make_pool
 from elite_tf.types import Layer
 
@@ -49,7 +49,7 @@ def _images(shape, count=8):
 def test_weights_move_to_tf_keras_without_loss(family):
   keras.utils.set_random_seed(0)
   network = _stirred(to_keras.build(make_pool(family, 10, 3, 32)[-1]))
-  other = tf_keras_model.build(read_rows(network))
+  other = tf_keras_model.build(read_layers(network))
   tf_keras_model.copy_weights(network, other)
   assert other.count_params() == network.count_params()
   images = _images(network.input_shape[1:])
@@ -61,7 +61,7 @@ def test_weights_move_to_tf_keras_without_loss(family):
 
 
 def test_folded_networks_compute_the_same(trained):
-  rows = read_rows(trained)
+  rows = read_layers(trained)
   weights = folding.folded_weights(trained, rows)
   images = _images((8, 8, 1))
   expected = trained(images, training=False).numpy()
@@ -128,7 +128,7 @@ def test_qat_keeps_operators_and_accuracy(trained, make_material):
 
 
 def test_every_kernel_is_rounded_by_channels(trained):
-  rows = read_rows(trained)
+  rows = read_layers(trained)
   student = fake_quant.build(folding.folded_rows(rows))
   weights = folding.folded_weights(trained, rows)
   fake_quant.set_weights(student, weights)

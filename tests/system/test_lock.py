@@ -16,7 +16,7 @@ from elite_tf.errors import ConfigError
 from elite_tf.system import lock
 
 HOLD = (
-  "import sys, pathlib; from elite_tf import lock\n"
+  "import sys, pathlib; from elite_tf.system import lock\n"
   "with lock.hold(pathlib.Path(sys.argv[1])):\n"
   "  print('held', flush=True); sys.stdin.read()"
 )

@@ -92,7 +92,7 @@ def test_too_little_room_is_found_before_anything_is_written(
 SLOW = """
 import sys, time
 from pathlib import Path
-from elite_tf.data.sources import keep
+from elite_tf.data.sources import build_once
 
 def build(folder):
   (folder / "half").touch()
@@ -100,7 +100,7 @@ def build(folder):
   time.sleep(float(sys.argv[2]))
   (folder / "content").write_text("all of it")
 
-folder = keep.keep(
+folder = build_once.keep(
     Path(sys.argv[1]), "key", build, lambda f: (f / "content").is_file()
 )
 print((folder / "content").read_text())

@@ -185,10 +185,10 @@ def test_disk_full_by_a_write_that_fails(folder, store, complaint, monkeypatch):
 LOAD = """
 import json, sys
 from pathlib import Path
-from elite_tf import datasets
+from elite_tf.data import sources
 said = []
-store = datasets.Store(Path(sys.argv[2]), 64, say=said.append)
-data = datasets.load(f"folder:{sys.argv[1]}", 0, store)
+store = sources.Store(Path(sys.argv[2]), 64, say=said.append)
+data = sources.load(f"folder:{sys.argv[1]}", 0, store)
 print(json.dumps([len(said), sum(int(i.sum()) for i in data.train.images)]))
 """
 

@@ -145,11 +145,11 @@ def test_seed_must_be_a_seed(source, complaint, seed):
 def test_describing_loads_no_library_for_learning(source):
   """A dry run describes the data and has a second for everything."""
   code = (
-    "import sys; from elite_tf import datasets;"
+    "import sys; from elite_tf.data import sources;"
     "assert {'numpy', 'PIL'}.isdisjoint(sys.modules);"
     "from pathlib import Path;"
-    "store = datasets.Store(Path(sys.argv[2]), tfds_dir=sys.argv[3]);"
-    "datasets.describe(sys.argv[1], store);"
+    "store = sources.Store(Path(sys.argv[2]), tfds_dir=sys.argv[3]);"
+    "sources.describe(sys.argv[1], store);"
     "print(*sorted({'sklearn', 'tensorflow', 'keras', 'scipy'}"
     " & set(sys.modules)))"
   )

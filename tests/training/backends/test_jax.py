@@ -69,9 +69,9 @@ def test_tensorflow_is_blocked(without_tensorflow):
 STEPS = """
 import sys
 import numpy as np
-from elite_tf import device
+from elite_tf.system import backend
 
-keras = device.prepare(1)
+keras = backend.prepare(1)
 from elite_tf.training.batch_norm import BatchStatistics
 sys.path.insert(0, sys.argv[1])
 import steps_of_a_test as steps

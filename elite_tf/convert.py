@@ -25,6 +25,7 @@ from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
 from elite_tf.system.atomic_files import write_file
 from elite_tf.system.cli import given_flags, run
+from elite_tf.system.text import one_line
 
 
 def define_flags() -> None:
@@ -165,8 +166,9 @@ def load_model(path: Path, pool: str = ""):
     return keras.saving.load_model(path, compile=False)
   except Exception as error:
     # What a damaged file makes Keras raise is of many types.
-    reason = " ".join(str(error).split())[:200]
-    raise ConfigError(f"--model={path} cannot be loaded ({reason})") from error
+    raise ConfigError(
+      f"--model={path} cannot be loaded ({one_line(error)})"
+    ) from error
 
 
 def check_model(

@@ -47,7 +47,7 @@ PURE = (
 )  # fmt: skip
 
 # Registries that every search chooses from.
-KNOWN = {"FAMILIES", "CRITERIA", "DATASETS", "METHODS"}
+KNOWN = {"FAMILIES", "CRITERIA", "SOURCES", "METHODS"}
 
 HEAVY = (
     "tensorflow", "keras", "tf_keras", "tflite_micro", "sklearn", "matplotlib",

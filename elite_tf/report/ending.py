@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from elite_tf.runs.folder import RunFolder
+from elite_tf.system.text import one_line
 
 
 def write_or_say(
@@ -23,8 +24,7 @@ def write_or_say(
 
     page.write(folder, at_work=False, stopped=stopped)
   except Exception as error:
-    reason = " ".join(str(error).split())[:200]
     say(
-      f"{folder.path}: report.html was not written ({type(error).__name__}:"
-      f" {reason}); nothing else is missing"
+      f"{folder.path}: report.html was not written"
+      f" ({one_line(error, with_type=True)}); nothing else is missing"
     )

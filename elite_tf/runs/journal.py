@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import time
 
-from elite_tf.system.atomic_files import sync_folder
+from elite_tf.system.atomic_files import sync
 from elite_tf.types import Epoch, Outcome
 
 # What is written, in the order of a search.
@@ -75,7 +75,7 @@ class Journal:
     new = not path.exists()
     self._file = open(path, "a+b", buffering=0)
     if new:
-      sync_folder(path.parent)
+      sync(path.parent)
     try:
       _mend(path)
       for number, line in enumerate(_lines(path), start=1):

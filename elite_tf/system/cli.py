@@ -9,6 +9,7 @@ from collections.abc import Callable
 from absl import app, flags
 
 from elite_tf.errors import EliteError
+from elite_tf.system.text import one_line
 
 VERSIONED = (
   "elite-tf",
@@ -78,7 +79,7 @@ def run(
       return _complain(str(error))
     except OSError as error:
       return _complain(
-        f"{error.filename or 'input or output'}: {error.strerror}"
+        f"{error.filename or 'input or output'}: {one_line(error)}"
       )
     except (KeyboardInterrupt, Terminated) as stop:
       print(f"\n{on_interrupt()}", file=sys.stderr)
@@ -103,4 +104,4 @@ def _parse(arguments: list[str]) -> list[str]:
   try:
     return flags.FLAGS(arguments)
   except flags.Error as error:
-    sys.exit(_complain(str(error).replace("\n", " ")))
+    sys.exit(_complain(one_line(error)))

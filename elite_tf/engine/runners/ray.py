@@ -28,6 +28,7 @@ from elite_tf.errors import ConfigError, EliteError, SearchFailed
 from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.plan import Plan
 from elite_tf.runs.settings import Settings
+from elite_tf.system.text import one_line
 from elite_tf.types import Epoch, Job
 
 # A person hears of it when no worker has started for so many seconds.
@@ -67,7 +68,7 @@ class Slot:
     except (EliteError, OSError) as error:
       return None, Stopped(error)
     except Exception as error:
-      reason = " ".join(f"{type(error).__name__}: {error}".split())
+      reason = one_line(error, with_type=True)
       failed = SearchFailed(f"a worker cannot start on node {node}: {reason}")
       return None, Stopped(failed)
 

@@ -9,6 +9,7 @@ import ray
 from ray.exceptions import RayError
 
 from elite_tf.errors import ConfigError
+from elite_tf.system.text import one_line
 
 # Of a cluster started here. Only messages go through Ray's object store: the
 # least that it takes.
@@ -42,9 +43,8 @@ def connect(address: str) -> contextlib.ExitStack:
       **options,
     )
   except (ConnectionError, ValueError, RuntimeError, RayError) as error:
-    reason = " ".join(str(error).split())
     raise ConfigError(
-      f"--ray_address={address} cannot be reached ({reason})"
+      f"--ray_address={address} cannot be reached ({one_line(error)})"
     ) from error
   finally:
     # SIGTERM remains the command's, which leaves the run folder resumable.

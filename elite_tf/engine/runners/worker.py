@@ -21,6 +21,7 @@ from elite_tf.runs.folder import RunFolder, store_of
 from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
 from elite_tf.system.processes import connection_to_parent
+from elite_tf.system.text import one_line
 from elite_tf.types import Candidate, Epoch, Job, Outcome
 
 
@@ -156,7 +157,7 @@ class Worker:
     except Exception as error:
       if not _is_memory(error):
         raise
-      return Exhausted(_reason(error))
+      return Exhausted(one_line(error, with_type=True))
 
   def train(self, job: Job) -> Outcome:
     """Trains a candidate; whatever that raises, only the candidate has lost.
@@ -186,7 +187,7 @@ class Worker:
     except Exception as failure:
       if _is_memory(failure):
         raise
-      error = _reason(failure)
+      error = one_line(failure, with_type=True)
     return Outcome(name, job.start, job.stop, epochs, error, first_step_seconds)
 
   def export(self, request: Export) -> Exported:
@@ -226,7 +227,7 @@ class Worker:
     except Exception as error:
       if _is_memory(error):
         raise
-      return Exported(name, None, _reason(error))
+      return Exported(name, None, one_line(error, with_type=True))
     return Exported(name, metrics)
 
   def release(self, name: str) -> None:
@@ -266,11 +267,6 @@ def _is_memory(error: Exception) -> bool:
     "ResourceExhausted" in type(error).__name__
     or "RESOURCE_EXHAUSTED" in str(error)
   )
-
-
-def _reason(error: Exception) -> str:
-  text = " ".join(str(error).split())
-  return f"{type(error).__name__}: {text or 'no reason given'}"
 
 
 def main(arguments: list[str]) -> None:

@@ -222,10 +222,10 @@ def main() -> int:
   from absl import flags
 
   values = flags.FLAGS
-  if backend.backend() != "tensorflow":
+  if not backend.current().converts:
     raise ConfigError(
       "KERAS_BACKEND must be tensorflow, which alone writes .tflite files."
-      f" Received: {backend.backend()}"
+      f" Received: {backend.current().name}"
     )
   if values.run_dir and not values.out and not values.model:
     return _finish(values)
@@ -251,7 +251,7 @@ def main() -> int:
 
   settings = data_settings(values)
   description = sources.describe(spec, store_of(settings))
-  backend.prepare()
+  backend.load_keras()
   from elite_tf.conversion import champion as champions
 
   model = load_model(path, settings.pool)
@@ -305,7 +305,7 @@ def _finish(values) -> int:
   )  # fmt: skip
   settings = dataclasses.replace(Settings(**config["settings"]), **given)
   check_method(settings.quantize)
-  backend.prepare()
+  backend.load_keras()
   from elite_tf.conversion import finish_run
   from elite_tf.report import ending
 

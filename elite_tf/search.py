@@ -162,7 +162,7 @@ def prepare(settings: Settings, say: Callable[[str], None] = lambda line: None):
   Raises:
     ConfigError: The settings or the data are not what they should be.
   """
-  backend.backend()
+  backend.current()
   check_method(settings.quantize)
   check_runner(settings.runner)
   check_tensorboard(settings)

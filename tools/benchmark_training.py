@@ -44,7 +44,7 @@ def measure(way: str, name: str, threads: int) -> dict:
     os.environ["KERAS_BACKEND"] = "jax"
   from elite_tf.system import backend
 
-  keras = backend.prepare(threads)
+  keras = backend.load_keras(threads)
   import numpy as np
 
   from elite_tf.networks import to_keras as models

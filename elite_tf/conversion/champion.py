@@ -319,7 +319,7 @@ def write_champion(
   """
   began = time.monotonic()
   conversions = {}
-  if backend.converts():
+  if backend.current().converts:
     conversions = convert(
       form(model), data, quantize, calibration_count, seed, options
     )

@@ -202,7 +202,7 @@ def _announce(
   for note in (*description.notes, *plan.notes):
     progress.say(note)
   progress.say(f"augmentation of the training images: {settings.augment}")
-  if not backend.converts():
+  if not backend.current().converts:
     progress.say(
       "without TensorFlow no .tflite file is written or verified; on a"
       " machine that has it, `python -m elite_tf.convert"

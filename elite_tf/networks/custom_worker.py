@@ -62,7 +62,7 @@ def prices(request: Request) -> Iterator[Source | Price]:
   Raises:
     ConfigError: The user's function is not what it should be.
   """
-  keras = backend.prepare()
+  keras = backend.load_keras()
   from elite_tf.networks import custom
   from elite_tf.networks.from_keras import read_rows
   from elite_tf.networks.keras_cost import count

@@ -13,7 +13,7 @@ import numpy as np
 from elite_tf.networks import custom
 from elite_tf.networks import to_keras as models
 from elite_tf.networks.families import is_own
-from elite_tf.training import backends
+from elite_tf.system import backend
 from elite_tf.types import Candidate
 
 _INITIALIZERS = ("kernel_initializer", "depthwise_initializer")
@@ -38,7 +38,7 @@ def build(
   keras.utils.set_random_seed(seed)
   if is_own(candidate.family):
     return custom.build(candidate)
-  if not backends.current().DRAWS_SLOWLY:
+  if not backend.current().draws_slowly:
     return models.build(candidate, builders)
   delayed = []
 

@@ -125,7 +125,7 @@ class Worker:
     self._folder = setup.folder
     if setup.gpu:
       os.environ["CUDA_VISIBLE_DEVICES"] = setup.gpu
-    backend.prepare(setup.threads)
+    backend.load_keras(setup.threads)
     # It warns of many tracings: every candidate is one.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     store = store_of(setup.settings)

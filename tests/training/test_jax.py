@@ -16,7 +16,7 @@ from elite_tf.training import first_weights
 from elite_tf.training.functional import FunctionalModel
 from elite_tf.training.steps import initial_state
 
-HOME = Path(__file__).parents[3]
+HOME = Path(__file__).parents[2]
 
 # On the path of every process as `sitecustomize`, that of workers too.
 BLOCK = """
@@ -71,7 +71,7 @@ import sys
 import numpy as np
 from elite_tf.system import backend
 
-keras = backend.prepare(1)
+keras = backend.load_keras(1)
 from elite_tf.training.batch_norm import BatchStatistics
 sys.path.insert(0, sys.argv[1])
 import steps_of_a_test as steps

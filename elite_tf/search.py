@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from elite_tf.conversion.quantize import check_method
-from elite_tf.data.augment import choose
+from elite_tf.data.augment import choose_augmentation
 from elite_tf.engine.runners import check_runner
 from elite_tf.engine.tensorboard import check_tensorboard
 from elite_tf.runs import plan as planning
@@ -172,7 +172,7 @@ def prepare(settings: Settings, say: Callable[[str], None] = lambda line: None):
     settings,
     run_dir=run_dir,
     base_resolution=plan.base_resolution,
-    augment=settings.augment or choose(description),
+    augment=settings.augment or choose_augmentation(description),
   )
   return settings, plan, description
 

@@ -139,7 +139,7 @@ def search_step(tf, candidate, way):
   )
   from elite_tf.training.trainer import BUILDERS
 
-  function = FunctionalModel(first_weights.build(candidate, BUILDERS))
+  function = FunctionalModel(first_weights.build_network(candidate, BUILDERS))
   size = candidate.resolution
   train, _ = make_steps(function, Recipe(), (size, size, candidate.channels))
   if way == "xla":

@@ -1,4 +1,4 @@
-"""What every command does alike: errors, exit codes, interrupts."""
+"""What all commands have in common: errors, exit codes, interrupts."""
 
 import importlib.metadata
 import os
@@ -35,32 +35,34 @@ def versions() -> dict[str, str]:
 
 
 def given_flags(names) -> dict[str, object]:
-  """Returns the flags among `names` that were given, by name."""
+  """Returns the values of those flags among `names` that the user gave."""
   return {
     name: flags.FLAGS[name].value for name in names if flags.FLAGS[name].present
   }
 
 
 class Terminated(BaseException):
-  """SIGTERM, as an exception that no handler of errors catches."""
+  """SIGTERM, as an exception that no error handler catches."""
 
 
 def nothing_left() -> str:
-  """Returns what is said of an interrupt where there is nothing to go on with."""
+  """Returns the line about an interrupt after which nothing can be resumed."""
   return "interrupted; no file was left half-written"
 
 
 def run(
   main: Callable[[], int], on_interrupt: Callable[[], str] = nothing_left
 ) -> None:
-  """Runs a command and exits: 0 done, 1 the user's to mend, 130/143 stopped.
+  """Runs a command and exits.
 
-  What Ctrl-C or SIGTERM has begun to end in order, a second one ends at once;
-  worker processes end with this one, whatever ends it.
+  Exit codes: 0 for success, 1 for an error that the user can fix (one line on
+  stderr), 130 after Ctrl-C, 143 after SIGTERM. The first Ctrl-C or SIGTERM
+  stops the command in order, the second one stops it at once. Worker processes
+  end with this process, however it ends.
 
   Args:
-    main: The command, flags parsed; returns the exit code.
-    on_interrupt: Returns the line that says how to go on.
+    main: The command, called with all flags parsed; returns the exit code.
+    on_interrupt: Returns the line that tells the user how to resume.
   """
 
   def interrupt(number, _):
@@ -100,7 +102,7 @@ def _complain(line: str) -> int:
 
 
 def _parse(arguments: list[str]) -> list[str]:
-  # absl would print the whole help after an unknown flag: the line is enough.
+  # After an unknown flag absl would print the whole help; one line is enough.
   try:
     return flags.FLAGS(arguments)
   except flags.Error as error:

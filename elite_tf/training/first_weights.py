@@ -22,7 +22,7 @@ _INITIALIZERS = ("kernel_initializer", "depthwise_initializer")
 _CUT_DEVIATION = 0.87962566103423978
 
 
-def build(
+def build_network(
   candidate: Candidate,
   builders: models.Builders = models.BUILDERS,
   seed: int = 0,

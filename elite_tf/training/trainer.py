@@ -9,14 +9,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from elite_tf.data.batches import Inputs, prepare
+from elite_tf.data.batches import Inputs, make_inputs
 from elite_tf.data.sources import Dataset
 from elite_tf.networks import to_keras as models
 from elite_tf.networks.families import is_own
 from elite_tf.training import checkpoint as checkpoints
 from elite_tf.training import first_weights
 from elite_tf.training.batch_norm import BatchStatistics, leave_averaging
-from elite_tf.training.callbacks import AccuracyHistory, Report, StopOnNonFinite
+from elite_tf.training.callbacks import (
+  AccuracyHistory,
+  EpochListener,
+  StopOnNonFinite,
+)
 from elite_tf.training.checkpoint import Checkpoint
 from elite_tf.training.functional import FunctionalModel
 from elite_tf.training.precision import best_precision, in_float32, precision
@@ -92,7 +96,7 @@ class Trainer:
     self.candidate = candidate
     self.first_step_seconds = 0.0
     if isinstance(data, Dataset):
-      data = prepare(data, candidate.resolution)
+      data = make_inputs(data, candidate.resolution)
     self._train, self._val = data.train, data.val
     self._total_epochs = epochs
     self._seed = seed
@@ -101,7 +105,7 @@ class Trainer:
     # What the user's own layers need for lower precision is not known.
     own = is_own(candidate.family)
     with precision("float32" if own else best_precision()):
-      network = first_weights.build(candidate, BUILDERS, seed)
+      network = first_weights.build_network(candidate, BUILDERS, seed)
     self._function = FunctionalModel(
       leave_averaging(network) if own else network
     )
@@ -152,7 +156,7 @@ class Trainer:
         keras.callbacks.LambdaCallback(
           on_epoch_end=lambda epoch, logs: self._keep(history)
         ),
-        Report(self.candidate.name, listener, history),
+        EpochListener(self.candidate.name, listener, history),
         *callbacks,
       ],
       model=self._function.model,
@@ -278,7 +282,7 @@ def load_trained(candidate: Candidate, path: Path) -> keras.Model:
   saved = checkpoints.load(path)
   if saved is None:
     raise ValueError(f"{path}: no such checkpoint")
-  function = FunctionalModel(first_weights.build(candidate))
+  function = FunctionalModel(first_weights.build_network(candidate))
   checkpoints.check_shapes(path, saved, _shapes(initial_state(function)))
   return function.set_weights(
     saved.arrays["average"], saved.arrays["statistics"]

@@ -202,7 +202,7 @@ def test_search_trains_without_tensorflow_and_convert_finishes_it(
   candidates = make_pool("lite", 10, 1, 32, levels=6)
   (candidate,) = [c for c in candidates if c.name == row["name"]]
   model = keras.saving.load_model(folder / "model.keras", compile=False)
-  ours = first_weights.build(candidate)
+  ours = first_weights.build_network(candidate)
   assert model.count_params() == ours.count_params() == row["params"]
   assert model.to_json() == ours.to_json()
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 
 from elite_tf.data import sources
-from elite_tf.data.batches import prepare
+from elite_tf.data.batches import make_inputs
 from elite_tf.errors import CandidateFailed, ConfigError, EliteError
 from elite_tf.runs.folder import RunFolder, store_of
 from elite_tf.runs.settings import Settings
@@ -132,7 +132,7 @@ class Worker:
     self._data = sources.load(setup.settings.data, setup.settings.seed, store)
     # Read by all candidates of one resolution.
     self._inputs = functools.cache(
-      lambda resolution: prepare(
+      lambda resolution: make_inputs(
         self._data,
         resolution,
         setup.settings.augment,

@@ -25,6 +25,7 @@ from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
 from elite_tf.system.atomic_files import write_file
 from elite_tf.system.cli import given_flags, run, show_log
+from elite_tf.system.text import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -163,8 +164,9 @@ def load_model(path: Path, pool: str = "elite"):
     return keras.saving.load_model(path, compile=False)
   except Exception as error:
     # What a damaged file makes Keras raise is of many types.
-    reason = " ".join(str(error).split())[:200]
-    raise ConfigError(f"--model={path} cannot be loaded ({reason})") from error
+    raise ConfigError(
+      f"--model={path} cannot be loaded ({one_line(error)})"
+    ) from error
 
 
 def check_model(
@@ -215,10 +217,10 @@ def main() -> int:
   from absl import flags
 
   values = flags.FLAGS
-  if backend.backend() != "tensorflow":
+  if not backend.current().converts:
     raise ConfigError(
       "KERAS_BACKEND must be tensorflow, which alone writes .tflite files."
-      f" Received: {backend.backend()}"
+      f" Received: {backend.current().name}"
     )
   if values.run_dir and not values.out and not values.model:
     return _finish(values)
@@ -244,7 +246,7 @@ def main() -> int:
 
   settings = data_settings(values)
   description = sources.describe(spec, store_of(settings))
-  backend.prepare()
+  backend.load_keras()
   from elite_tf.conversion import champion as champions
 
   model = load_model(path, settings.pool)
@@ -297,7 +299,7 @@ def _finish(values) -> int:
   )  # fmt: skip
   settings = dataclasses.replace(Settings(**config["settings"]), **given)
   check_method(settings.quantize)
-  backend.prepare()
+  backend.load_keras()
   from elite_tf.conversion import finish_run
   from elite_tf.report import ending
 

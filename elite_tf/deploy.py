@@ -7,9 +7,7 @@ python -m elite_tf.deploy --run_dir=runs/digits-elite --target=c-mps2-an386 \
 import contextlib
 import dataclasses
 import logging
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from elite_tf.hardware.boards import Board, get_board
 from elite_tf.runs.find_champion import data_settings, find_champion
 from elite_tf.runs.folder import RunFolder, store_of
 from elite_tf.runs.settings import Settings
+from elite_tf.system.atomic_files import replace_folder
 from elite_tf.system.cli import run, show_log
 
 logger = logging.getLogger(__name__)
@@ -142,17 +141,11 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
     out: New or empty.
     files: Contents by path in the folder.
   """
-  parent = out.absolute().parent
-  beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=parent))
-  try:
+  with replace_folder(out) as beside:
     for name, data in files.items():
       path = beside / name
       path.parent.mkdir(parents=True, exist_ok=True)
       path.write_bytes(data)
-    beside.chmod(0o755)
-    beside.replace(out)  # An empty folder may be there.
-  finally:
-    shutil.rmtree(beside, ignore_errors=True)
 
 
 def make_project(

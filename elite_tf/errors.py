@@ -1,4 +1,4 @@
-"""The errors of elite_tf: who has to act when something is wrong."""
+"""The errors that elite_tf raises on purpose."""
 
 
 class EliteError(Exception):
@@ -6,9 +6,9 @@ class EliteError(Exception):
 
 
 class ConfigError(EliteError, ValueError):
-  """The user's to mend: one line that names the flag, file or field.
+  """An error that the user can fix: one line that names the flag, file or field.
 
-  It is a `ValueError` too, as `keras.applications` raises for its arguments.
+  This is a `ValueError` too, like the errors of `keras.applications`.
   """
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from elite_tf.conversion.quantize import check_method
-from elite_tf.data.augment import choose
+from elite_tf.data.augment import choose_augmentation
 from elite_tf.data.sources import Description
 from elite_tf.engine.runners import check_runner
 from elite_tf.engine.tensorboard import check_tensorboard
@@ -163,7 +163,7 @@ def prepare(settings: Settings):
   Raises:
     ConfigError: The settings or the data are not what they should be.
   """
-  backend.backend()
+  backend.current()
   check_method(settings.quantize)
   check_runner(settings.runner)
   check_tensorboard(settings)
@@ -173,7 +173,7 @@ def prepare(settings: Settings):
     settings,
     run_dir=run_dir,
     base_resolution=plan.base_resolution,
-    augment=settings.augment or choose(description),
+    augment=settings.augment or choose_augmentation(description),
   )
   return settings, plan, description
 

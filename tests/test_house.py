@@ -53,7 +53,7 @@ KNOWN = {
   "LAYER_KINDS",
   "OPERATORS",
   "CRITERIA",
-  "DATASETS",
+  "SOURCES",
   "METHODS",
 }
 
@@ -179,6 +179,7 @@ def test_commands_are_at_the_top():
     "data.sources",
     "conversion.quantize",
     "engine.runners",
+    "system.backend",
   ],
 )
 def test_registry_imports_its_members_and_never_the_reverse(package):

@@ -99,7 +99,7 @@ def measure(resolution: int, stored: list[str], steps: int, turns: int) -> dict:
   """Returns the figures at one resolution."""
   from elite_tf.system import backend
 
-  keras = backend.prepare(1)
+  keras = backend.load_keras(1)
   import numpy as np
   import tensorflow as tf
 

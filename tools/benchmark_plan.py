@@ -81,7 +81,7 @@ def build(pool: str, base: int, most: int | None) -> dict:
   began = time.perf_counter()
   from elite_tf.system import backend
 
-  keras = backend.prepare()
+  keras = backend.load_keras()
   from elite_tf.networks import to_keras as models
 
   loaded = time.perf_counter() - began

@@ -44,7 +44,7 @@ def measure(way: str, name: str, threads: int) -> dict:
     os.environ["KERAS_BACKEND"] = "jax"
   from elite_tf.system import backend
 
-  keras = backend.prepare(threads)
+  keras = backend.load_keras(threads)
   import numpy as np
 
   from elite_tf.networks import to_keras as models
@@ -140,7 +140,7 @@ def search_step(tf, candidate, way):
   )
   from elite_tf.training.trainer import make_training_layer
 
-  network = first_weights.build(candidate, make_training_layer)
+  network = first_weights.build_network(candidate, make_training_layer)
   function = FunctionalModel(leave_averaging(network))
   size = candidate.resolution
   train, _ = make_steps(function, Recipe(), (size, size, candidate.channels))

@@ -48,10 +48,10 @@ def _read(data, resolution: int, size: int, cache: Path) -> int:
   """Reads all parts in batches and returns how many pictures that were."""
   import numpy as np
 
-  from elite_tf.data.augment import choose
+  from elite_tf.data.augment import choose_augmentation
   from elite_tf.data.batches import Batches
 
-  count, augmentation = 0, choose(data.description)
+  count, augmentation = 0, choose_augmentation(data.description)
   threads = len(os.sched_getaffinity(0))
   for part in ("train", "val", "test"):
     split = getattr(data, part)

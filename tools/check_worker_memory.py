@@ -27,7 +27,7 @@ CASES = ((4, 4, 19, 100), (4, 4, 32, 100), (4, 4, 96, 100), (1, 1, 32, 100),
 
 def measure(w: int, d: int, resolution: int, batch: int) -> dict:
   """Trains an epoch of two steps here; returns the row."""
-  backend.prepare(1)
+  backend.load_keras(1)
   import numpy as np
 
   from elite_tf.data import sources

@@ -213,7 +213,7 @@ def main(arguments: Sequence[str]) -> int:
       for path in flags.paths
       for network in networks(path, flags.data, flags.all)
     ]
-    backend.prepare()
+    backend.load_keras()
     rows = []
     for network in found:
       rows.append(compare(network, flags.images, flags.calibration_images))

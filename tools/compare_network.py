@@ -216,7 +216,7 @@ def compare(flags) -> dict:
         reversed(tasks),
       )
     )
-  backend.prepare()
+  backend.load_keras()
   result = {
       "rule": __doc__.partition("\n\n")[2].split("\n\n")[2].strip(),
       "below_limit": [

@@ -123,7 +123,7 @@ def main() -> int:
   parser.add_argument("--calibration_images", type=int, default=256)
   parser.add_argument("--seed", type=int, default=0)
   arguments = parser.parse_args()
-  backend.prepare()
+  backend.load_keras()
   try:
     rows = [
       row

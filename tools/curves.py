@@ -13,6 +13,7 @@ import numpy as np
 
 from elite_tf.errors import ConfigError
 from elite_tf.runs.folder import RunFolder
+from elite_tf.system.text import one_line
 
 # A final accuracy is the mean of this share of a curve's epochs, its last: one
 # epoch is chance.
@@ -75,8 +76,9 @@ def _read_npz(path: Path) -> Curves:
       values = np.asarray(file["curves"], np.float64)
       sizes = np.asarray(file["size"], np.float64) if "size" in file else None
   except (OSError, ValueError, KeyError) as error:
-    reason = " ".join(str(error).split())
-    raise ConfigError(f"{path}: no learning curves ({reason})") from error
+    raise ConfigError(
+      f"{path}: no learning curves ({one_line(error)})"
+    ) from error
   if values.ndim != 2 or not values.size:
     raise ConfigError(
       f"{path}: curves must be configurations x epochs."

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +31,7 @@ from elite_tf.data import preprocess
 from elite_tf.data.sources import Dataset, Split
 from elite_tf.networks.families import get_family
 from elite_tf.system import backend
+from elite_tf.system.atomic_files import replace_folder
 from elite_tf.types import Candidate
 
 # Reference and micro kernels in floating point run as slowly as they are
@@ -320,13 +319,11 @@ def write_champion(
   """
   began = time.monotonic()
   conversions = {}
-  if backend.converts():
+  if backend.current().converts:
     conversions = convert(
       form(model), data, quantize, calibration_count, seed, options
     )
-  beside = folder.with_name(f".{folder.name}.{os.getpid()}")
-  beside.mkdir(parents=True)
-  try:
+  with replace_folder(folder) as beside:
     model.save(beside / "model.keras")
     for name, conversion in conversions.items():
       (beside / f"model_{name}.tflite").write_bytes(conversion.model)
@@ -343,8 +340,4 @@ def write_champion(
     (beside / predictions.FILE).write_bytes(predictions.to_bytes(kept))
     text = model_card.model_card(found, data.description, model.count_params())
     (beside / model_card.FILE).write_text(text)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(beside, folder)
-  finally:
-    shutil.rmtree(beside, ignore_errors=True)
   return found

@@ -1,1 +1,1 @@
-"""Pictures in: data sets, preprocessing, augmentation, batches."""
+"""From images on disk to batches: data sets, preprocessing, augmentation."""

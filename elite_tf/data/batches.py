@@ -1,8 +1,7 @@
-"""From a data set's pictures to batches for the network, made in time.
+"""Batches of images for a network, made while the network computes.
 
-Pictures that need nothing but their slice are sliced. Others are made by
-threads while the network computes, a few batches ahead: what is in memory does
-not grow with the data set.
+Images that are ready are only sliced. Others are resized and augmented by
+threads, a few batches ahead, so that memory does not grow with the data set.
 """
 
 import collections
@@ -18,24 +17,24 @@ from elite_tf.data import preprocess
 from elite_tf.data.sources import Dataset, Split
 from elite_tf.data.sources.resized import resized
 
-# Resized images are held in memory up to this many bytes a split; more of them
-# are resized anew every time they are read.
+# Resized images are held in memory up to this many bytes per split; a larger
+# split is resized anew every time it is read.
 HELD_BYTES = 1 << 29
 
-# Batches made ahead, beside the one that each thread is at.
+# Batches made ahead, besides the one that each thread is making.
 AHEAD = 2
 
-# Last word of the generators' seeds. A seed is filled up with zeros: with this
-# the draws are not those of the epoch's order, whatever epoch and batch.
+# Last word of the seeds of the random generators. NumPy fills a seed up with
+# zeros; with this word the draws never equal those of an epoch's order.
 _STREAM = 1
 
 
 class Batches:
-  """A split as a network takes it, read in batches.
+  """A split at a network's resolution, read in batches.
 
   Attributes:
-    labels: int32 (n,).
-    shape: (height, width, channels) of an image.
+    labels: int32, (n,).
+    shape: (height, width, channels) of each image.
   """
 
   def __init__(
@@ -49,22 +48,21 @@ class Batches:
     cache: Path | None = None,
     part: str = "images",
   ):
-    """Resizes the images, if they are to be held.
+    """Resizes the images, if they fit in memory or in the cache.
 
     Args:
-      split: As stored.
-      resolution: Of the network, in pixels.
+      split: Images as stored.
+      resolution: Height and width of the network's input, in pixels.
       crop: Whether the central square leaves out an image's edge, see
-        `elite_tf.data.preprocess.central_square`. Augmentations of whole pictures
-        crop in their own way.
+        `elite_tf.data.preprocess.central_square`. Augmentations that take images
+        as stored crop in their own way.
       augmentation: One of `elite_tf.data.augment.NAMES`.
-      threads: That make batches, where they have to be made.
-      held_bytes: Most that resized images may take in memory.
-      cache: Folder where resized images are kept, however many; None keeps
-        none.
-      part: Their name there.
+      threads: Number of threads that resize and augment.
+      held_bytes: Most bytes that resized images may take in memory.
+      cache: Folder that keeps resized images of any number; None keeps none.
+      part: Beginning of their name in the cache.
     """
-    # Pillow is loaded where pictures are changed, not where they are sliced.
+    # Pillow is loaded where images are changed, not where they are sliced.
     from elite_tf.data.augment.pipelines import get_augmentation
 
     self.labels = split.labels
@@ -85,28 +83,29 @@ class Batches:
   def read(
     self, parts: Sequence[np.ndarray | slice], key: Sequence[int] = ()
   ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields batch after batch; to be closed if it is not read to its end.
+    """Yields one batch after another; close the generator to stop its threads.
 
     Args:
-      parts: Of every batch the positions of its images.
-      key: At most two whole numbers, seed and epoch; with a batch's number they
-        alone decide what chance does to its images.
+      parts: For each batch, the positions of its images.
+      key: Seed and epoch, at most two whole numbers. Together with the number
+        of the batch they decide every random draw.
 
     Yields:
-      uint8 (n, height, width, channels) and int32 (n,).
+      Images, uint8, (n, height, width, channels), and labels, int32, (n,).
 
     Raises:
-      Exception: Whatever making a batch raised.
+      Exception: Any error of making a batch.
     """
     if self._ready and self._apply is None:
       for part in parts:
         yield self._images[part], self.labels[part]
       return
     waiting = collections.deque()
-    with ThreadPoolExecutor(self._threads, "batches") as pool:
+    with ThreadPoolExecutor(self._threads, "batches") as executor:
       try:
         for number, part in enumerate(parts):
-          waiting.append((pool.submit(self._make, part, (*key, number)), part))
+          future = executor.submit(self._make, part, (*key, number))
+          waiting.append((future, part))
           if len(waiting) > self._threads + AHEAD:
             made, done = waiting.popleft()
             yield made.result(), self.labels[done]
@@ -114,7 +113,7 @@ class Batches:
           made, done = waiting.popleft()
           yield made.result(), self.labels[done]
       finally:
-        pool.shutdown(cancel_futures=True)
+        executor.shutdown(cancel_futures=True)
 
   def _make(self, part: np.ndarray | slice, key: tuple[int, ...]) -> np.ndarray:
     words = [*key, *(3 - len(key)) * [0], _STREAM]
@@ -136,15 +135,15 @@ class Inputs:
   """What a network is trained and validated on.
 
   Attributes:
-    train: Training images, augmented.
-    val: Validation images, as evaluation sees them.
+    train: Augmented training images.
+    val: Validation images, preprocessed as for evaluation.
   """
 
   train: Batches
   val: Batches
 
 
-def prepare(
+def make_inputs(
   data: Dataset,
   resolution: int,
   augment: str = "none",
@@ -154,13 +153,14 @@ def prepare(
   """Returns a data set's training and validation images for a network.
 
   Args:
-    data: As stored.
-    resolution: Of the network, in pixels.
-    augment: One of `elite_tf.data.augment.NAMES`; empty means by the data.
-    threads: That make batches, where they have to be made.
-    cache: Folder where resized images are kept; None keeps none.
+    data: Images as stored.
+    resolution: Height and width of the network's input, in pixels.
+    augment: One of `elite_tf.data.augment.NAMES`; empty means the one that
+      `choose_augmentation` returns.
+    threads: Number of threads per split that resize and augment.
+    cache: Folder that keeps resized images; None keeps none.
   """
-  augment = augment or augmentations.choose(data.description)
+  augment = augment or augmentations.choose_augmentation(data.description)
   crop = preprocess.crops(data.description)
   return Inputs(
     Batches(

@@ -1,7 +1,7 @@
-"""From stored pixels to the input of a network: the one truth about it.
+"""From stored pixels to the input of a network.
 
-Training, validation, calibration and verification call this file, and the
-firmware does the same in C: what a pixel becomes is decided nowhere else.
+Training, validation, calibration and verification all use this file, and the
+firmware does the same in C. No other file decides what a pixel becomes.
 """
 
 import operator
@@ -17,22 +17,22 @@ if typing.TYPE_CHECKING:
   from elite_tf.data.sources.types import Description
 
 # A network's input is (pixel - PIXEL_ZERO) * PIXEL_SCALE, from -1 to 127/128.
-# A power of two, so that an int8 input tensor of scale 1/128 and zero point 0
-# holds exactly pixel - 128, and float32 holds every value exactly too.
+# The scale is a power of two, so that an int8 input tensor of scale 1/128 and
+# zero point 0 holds exactly pixel - 128, and float32 holds every value exactly.
 PIXEL_ZERO = 128
 PIXEL_SCALE = 1 / 128
 
 
 # Evaluation leaves out this many of every resolution + CROP_MARGIN pixels of a
-# photograph: in training, what a picture shows is seen larger than that
-# (EfficientNet's central crop).
+# photograph (EfficientNet's central crop), because the random crops of training
+# show objects larger than the whole photograph does.
 CROP_MARGIN = 32
 
 
 def crops(description: "Description") -> bool:
-  """Returns whether evaluation takes the centre of a data set's images.
+  """Returns whether evaluation crops a data set's images: photographs only.
 
-  Of photographs it does; of smaller images every pixel counts.
+  In smaller images every pixel counts.
   """
   return description.photographs
 
@@ -43,9 +43,9 @@ def central_square(
   """Returns the (top, left, side) that evaluation sees of an image, in pixels.
 
   Args:
-    height: Of the image, in pixels.
-    width: Likewise.
-    resolution: Of the network, in pixels.
+    height: Height of the image, in pixels.
+    width: Width of the image, in pixels.
+    resolution: Height and width of the network's input, in pixels.
     crop: Whether to take resolution / (resolution + 32) of the shorter side,
       to the nearest pixel (halves up, at least 1), rather than all of it.
   """
@@ -57,8 +57,8 @@ def central_square(
 
 
 def to_picture(image: np.ndarray) -> Image.Image:
-  """Returns an image, uint8 (height, width, 1 or 3), as Pillow has it."""
-  # Pillow wants grey images without the axis.
+  """Returns an image, uint8, (height, width, 1 or 3), as a Pillow image."""
+  # Pillow takes grey images without the axis of channels.
   return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
@@ -67,21 +67,23 @@ def resize(
   resolution: int,
   crop: bool = False,
 ) -> np.ndarray:
-  """Cuts the central square out of images and resizes it.
+  """Cuts the central square out of each image and resizes it.
+
+  The filter is Pillow's bicubic, whose kernel is wider where images become
+  smaller, so that no pixel is skipped.
 
   Args:
-    images: uint8, (n, height, width, channels), 1 or 3 channels, where n may be
-      0; or one or more of (height, width, channels), of any sizes.
-    resolution: Height and width wanted, in pixels.
-    crop: As `central_square` has it.
+    images: uint8, (n, height, width, channels), 1 or 3 channels, n may be 0; or
+      a sequence of at least one (height, width, channels), of any sizes.
+    resolution: Height and width of the result, in pixels.
+    crop: As in `central_square`.
 
   Returns:
-    uint8, (n, resolution, resolution, channels); `images` itself where it has
-    that size already. Bicubic, as Pillow has it: with a wider kernel where it
-    makes images smaller, so that nothing is skipped.
+    uint8, (n, resolution, resolution, channels); `images` itself if it has that
+    size already.
 
   Raises:
-    ConfigError: If an argument is not as described.
+    ConfigError: An argument is not as described.
   """
   size = _checked_resolution(resolution)
   whole = isinstance(images, np.ndarray)
@@ -91,8 +93,8 @@ def resize(
     return images
   channels = (images if whole else images[0]).shape[-1]
   resized = np.empty((len(images), size, size, channels), np.uint8)
-  # One at a time: threads gain nothing, for it is not the filter, where Pillow
-  # lets go of the interpreter, that takes the time with images this small.
+  # One at a time: with images this small threads gain nothing, because the
+  # filter, which runs without the interpreter's lock, takes little of the time.
   for number, target in enumerate(resized):
     image = images[number]
     if not whole:
@@ -111,10 +113,10 @@ def _resized(image: np.ndarray, size: int, crop: bool) -> np.ndarray:
 
 
 class Resized:
-  """Images at a network's size, made where they are read.
+  """Images at a network's resolution, resized when they are read.
 
-  `images[start:stop]` is what `resize` makes of these; what is in memory does
-  not grow with their number.
+  `images[start:stop]` is `resize` of those images. Memory does not grow with
+  the number of images.
 
   Attributes:
     shape: (n, resolution, resolution, channels).
@@ -129,7 +131,7 @@ class Resized:
     resolution: int,
     crop: bool = False,
   ):
-    """Takes over images; the arguments are those of `resize`."""
+    """Keeps the images; the arguments are those of `resize`."""
     self._arguments = (_checked_resolution(resolution), crop)
     self._images = images
     channels = images[0].shape[-1]
@@ -145,20 +147,20 @@ class Resized:
 
 
 def scale(images: np.ndarray) -> np.ndarray:
-  """Takes pixels to the range of a network's input.
+  """Maps pixels to the range of a network's input.
 
   Args:
     images: uint8, (n, height, width, channels), 1 or 3 channels.
 
   Returns:
-    float32, of the same shape, -1 to 127/128.
+    float32, of the same shape, from -1 to 127/128.
 
   Raises:
-    ConfigError: If an argument is not as described.
+    ConfigError: The images are not as described.
   """
   _check_images(images)
   scaled = images.astype(np.float32)
-  # In place: at 60,000 images every copy is a gigabyte or more.
+  # In place: a copy of 60,000 images takes a gigabyte or more.
   scaled -= PIXEL_ZERO
   scaled *= PIXEL_SCALE
   return scaled
@@ -169,28 +171,32 @@ def preprocess(
   resolution: int,
   crop: bool = False,
 ) -> np.ndarray:
-  """Makes a network's input from images as stored.
+  """Makes a network's input from images as stored: `resize`, then `scale`.
 
   Args:
-    images: As `resize` takes them.
+    images: As in `resize`.
     resolution: Height and width of the network's input, in pixels.
-    crop: As `central_square` has it.
+    crop: As in `central_square`.
 
   Returns:
-    float32, (n, resolution, resolution, channels), -1 to 127/128.
+    float32, (n, resolution, resolution, channels), from -1 to 127/128.
 
   Raises:
-    ConfigError: If an argument is not as described.
+    ConfigError: An argument is not as described.
   """
   return scale(resize(images, resolution, crop))
 
 
 def describe(resolution: int, crop: bool) -> dict:
-  """Returns how inputs are made, for firmware to do the same.
+  """Returns the preprocessing as JSON, so that firmware can do the same.
 
-  Cut out the central square, of the nearest whole number of pixels to the
-  shorter side times resolution / (resolution + crop_margin); resize it to
-  `resolution`; then (pixel - pixel_zero) * pixel_scale.
+  The steps are: cut out the central square, whose side is the shorter side
+  times resolution / (resolution + crop_margin), to the nearest pixel; resize it
+  to `resolution`; compute (pixel - pixel_zero) * pixel_scale.
+
+  Returns:
+    {"resolution", "crop", "crop_margin", "filter", "pixel_zero",
+    "pixel_scale"}, sizes in pixels.
   """
   return {
     "resolution": resolution,
@@ -212,16 +218,16 @@ def quantize_input(
 
   Args:
     images: float32, of any shape.
-    scale: Of the input tensor; read from it, never typed in.
-    zero_point: Of the input tensor; likewise.
-    dtype: Of the input tensor: a type of whole numbers.
+    scale: Scale of the input tensor, above 0, as read from the .tflite file.
+    zero_point: Zero point of the input tensor, as read from the .tflite file.
+    dtype: Type of the input tensor: int8, uint8, int16 or uint16.
 
   Returns:
-    round(images / scale) + zero_point, halves away from zero, clipped to what
-    `dtype` holds.
+    `dtype`, of the same shape: round(images / scale) + zero_point, halves away
+    from zero, clipped to the range of `dtype`.
 
   Raises:
-    ConfigError: If an argument is not as described.
+    ConfigError: An argument is not as described.
   """
   dtype = np.dtype(dtype)
   if dtype.kind not in "iu" or dtype.itemsize > 2:
@@ -246,8 +252,8 @@ def quantize_input(
     )
   if np.isnan(images).any():
     raise ConfigError("A network's input must be numbers. Received: NaN")
-  # The division in float32, as the interpreter and the firmware have it; the
-  # rounding in float64, where adding a half cannot itself be rounded up.
+  # The division is in float32, as in the interpreter and the firmware. The
+  # rounding is in float64, where adding a half is exact.
   with np.errstate(over="ignore"):
     steps = (images / np.float32(scale)).astype(np.float64)
   rounded = np.copysign(np.floor(np.abs(steps) + 0.5), steps)

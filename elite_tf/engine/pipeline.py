@@ -197,7 +197,7 @@ def _log_beginning(
   for note in (*description.notes, *plan.notes):
     logger.info(note)
   logger.info(f"augmentation of the training images: {settings.augment}")
-  if not backend.converts():
+  if not backend.current().converts:
     logger.info(
       "without TensorFlow, .tflite files are not written and verified; to do"
       " so on a machine that has TensorFlow: python -m elite_tf.convert"

@@ -121,9 +121,10 @@ class Progress(Observer):
     """A worker begins with a request."""
     self._running.add(request.candidate.name)
     if isinstance(request, Export):
+      converts = backend.current().converts
       logger.info(
         f"group {request.group}: {request.candidate.name} is being"
-        f" {'converted and verified' if backend.converts() else 'written'}"
+        f" {'converted and verified' if converts else 'written'}"
       )
 
   def on_epoch(self, name: str, epoch: Epoch) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from elite_tf.errors import ConfigError
+from elite_tf.system.text import one_line
 
 DATA = Path(__file__).parent / "boards.csv"
 
@@ -125,7 +126,7 @@ def load_boards(path: Path | str | None = None) -> dict[str, Board]:
         boards[board.name] = board
   except OSError as error:
     raise ConfigError(
-      f"--board={path}: the file cannot be read ({error.strerror})"
+      f"--board={path}: the file cannot be read ({one_line(error)})"
     ) from None
   except (UnicodeDecodeError, csv.Error) as error:
     raise ConfigError(f"--board={path} is no CSV file: {error}") from None

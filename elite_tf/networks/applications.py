@@ -22,6 +22,7 @@ from elite_tf.networks.cost import network_cost
 from elite_tf.networks.families import get_family
 from elite_tf.networks.keras_layers import build_layers
 from elite_tf.networks.pool import MIN_RESOLUTION, make_pool
+from elite_tf.system.text import one_line
 from elite_tf.types import Candidate
 
 
@@ -266,9 +267,8 @@ def _load(model: keras.Model, path: Path) -> keras.Model:
       warnings.simplefilter("ignore", UserWarning)
       model.load_weights(path)
   except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
-    reason = " ".join(str(error).split())
     raise ConfigError(
-      f"weights do not fit {model.name} ({reason}). Received: {path}"
+      f"weights do not fit {model.name} ({one_line(error)}). Received: {path}"
     ) from error
   return model
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from elite_tf.errors import ConfigError
 from elite_tf.networks.keras_cost import every_layer
+from elite_tf.system.text import one_line
 from elite_tf.types import Candidate
 
 
@@ -44,7 +45,7 @@ def load(pool: str) -> Callable[..., keras.Model]:
   except (Exception, SystemExit) as error:
     raise ConfigError(
       f"--pool={pool}: the module {module} cannot be imported"
-      f" ({_reason(error)})"
+      f" ({one_line(error, with_type=True)})"
     ) from error
   if not callable(function):
     raise ConfigError(
@@ -79,7 +80,7 @@ def build(candidate: Candidate) -> keras.Model:
     named_too = (f"{name}={value}" for name, value in named.items())
     call = ", ".join([*map(str, arguments), *named_too])
     raise ConfigError(
-      f"--pool={pool} fails for ({call}): {_reason(error)}"
+      f"--pool={pool} fails for ({call}): {one_line(error, with_type=True)}"
     ) from error
   _check(pool, model, candidate)
   return keras.Model(model.inputs[0], model.outputs[0], name=candidate.name)
@@ -177,8 +178,3 @@ def _check_can_be_saved(pool: str, layer: keras.layers.Layer) -> None:
 
 def _listed(shapes) -> str:
   return ", ".join(map(str, shapes))
-
-
-def _reason(error: BaseException) -> str:
-  text = " ".join(str(error).split())
-  return f"{type(error).__name__}: {text or 'no reason given'}"[:300]

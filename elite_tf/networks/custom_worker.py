@@ -15,6 +15,7 @@ from pathlib import Path
 from elite_tf.errors import ConfigError
 from elite_tf.system import backend
 from elite_tf.system.processes import connection_to_parent
+from elite_tf.system.text import one_line
 from elite_tf.types import Candidate, Cost, Size
 
 
@@ -61,7 +62,7 @@ def prices(request: Request) -> Iterator[Source | Price]:
   Raises:
     ConfigError: The user's function is not what it should be.
   """
-  keras = backend.prepare()
+  keras = backend.load_keras()
   from elite_tf.networks import custom
   from elite_tf.networks.from_keras import read_layers
   from elite_tf.networks.keras_cost import count
@@ -80,9 +81,8 @@ def prices(request: Request) -> Iterator[Source | Price]:
       price = Price(*count(model))
     except Exception as error:
       # Of a layer of the user's own that cannot be called, whatever it raises.
-      line = " ".join(str(error).split())
-      if not isinstance(error, ConfigError):
-        line = f"{type(error).__name__}: {line}"
+      known = isinstance(error, ConfigError)
+      line = str(error) if known else one_line(error, with_type=True)
       raise ConfigError(f"--pool={pool}: {line}") from error
     yield price
     keras.backend.clear_session()

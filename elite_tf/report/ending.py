@@ -3,6 +3,7 @@
 import logging
 
 from elite_tf.runs.folder import RunFolder
+from elite_tf.system.text import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +23,7 @@ def write_or_warn(folder: RunFolder, stopped: str = "") -> None:
 
     page.write(folder, at_work=False, stopped=stopped)
   except Exception as error:
-    reason = " ".join(str(error).split())[:200]
     logger.warning(
-      f"{folder.path}: report.html was not written ({type(error).__name__}:"
-      f" {reason}); nothing else is missing"
+      f"{folder.path}: report.html was not written"
+      f" ({one_line(error, with_type=True)}); nothing else is missing"
     )

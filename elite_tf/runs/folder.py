@@ -15,6 +15,7 @@ from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
 from elite_tf.runs.settings import FREE, Settings
 from elite_tf.system.atomic_files import previous, write_file
+from elite_tf.system.text import one_line
 from elite_tf.types import Epoch
 
 HISTORY_FIELDS = (
@@ -246,7 +247,7 @@ def check_run(settings: Settings, needed_bytes: int) -> RunFolder:
 
 def _unusable(folder: RunFolder, error: OSError) -> ConfigError:
   return ConfigError(
-    f"--run_dir={folder.path} cannot be used ({error.strerror})"
+    f"--run_dir={folder.path} cannot be used ({one_line(error)})"
   )
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import time
 
-from elite_tf.system.atomic_files import sync_folder
+from elite_tf.system.atomic_files import sync
 from elite_tf.types import Epoch, Outcome
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Journal:
     new = not path.exists()
     self._file = open(path, "a+b", buffering=0)
     if new:
-      sync_folder(path.parent)
+      sync(path.parent)
     try:
       _drop_incomplete_line(path)
       for number, line in enumerate(_lines(path), start=1):

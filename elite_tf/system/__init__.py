@@ -1,1 +1,2 @@
-"""The floor: files that are whole or not there, locks, processes, the backend, habits of a command line."""
+"""What every room may use: atomic files, locks, child processes, the backend of
+Keras, and what all commands have in common."""

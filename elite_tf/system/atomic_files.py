@@ -1,7 +1,9 @@
-"""Files that are there with all their bytes or not at all."""
+"""Files and folders that are there as a whole or not at all."""
 
 import contextlib
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -11,16 +13,16 @@ def write_file(
   """Writes a file as a whole: it is there with all its bytes or not at all.
 
   Args:
-    path: The file; its folder is made if it is missing.
-    data: What it will hold.
-    keep: Where the file goes whose place it takes; None keeps none.
+    path: The file; missing folders above it are made.
+    data: What the file will hold; text is written as UTF-8.
+    keep: Where the file that is replaced is moved; None keeps none.
 
   Raises:
-    OSError: It cannot be written; nothing is left behind.
+    OSError: The file cannot be written; nothing is left behind.
   """
   data = data.encode() if isinstance(data, str) else data
   path.parent.mkdir(parents=True, exist_ok=True)
-  beside = path.with_name(f".{path.name}.{os.getpid()}")
+  beside = _beside(path)
   try:
     with open(beside, "wb") as file:
       file.write(data)
@@ -32,22 +34,64 @@ def write_file(
     os.replace(beside, path)
   finally:
     beside.unlink(missing_ok=True)
-  sync_folder(path.parent)
+  sync(path.parent)
 
 
-def sync_folder(path: Path) -> None:
-  """Makes the names in a folder durable: what was written, renamed, removed.
+@contextlib.contextmanager
+def replace_folder(path: Path, beside: Path | None = None) -> Iterator[Path]:
+  """Writes a folder as a whole: it is there with all its files or not at all.
+
+  The body fills an empty folder beside `path`. When the body ends, that folder
+  is written through to the disk and takes the place of `path`; when the body
+  raises, `path` stays as it was and nothing is left behind.
+
+  Args:
+    path: The folder; missing folders above it are made.
+    beside: The folder to fill, on the same disk; what a killed process has left
+      there is removed. None takes a name with the number of this process;
+      where a lock admits one process at a time, a fixed name can be given.
+
+  Yields:
+    The empty folder to fill.
 
   Raises:
-    OSError: It cannot be opened.
+    OSError: The folder cannot be written.
   """
-  folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+  path = path.absolute()
+  beside = beside or _beside(path)
+  shutil.rmtree(beside, ignore_errors=True)
   try:
-    os.fsync(folder)
+    beside.mkdir(parents=True)
+    yield beside
+    for folder, _, names in os.walk(beside):
+      for name in names:
+        sync(Path(folder, name))
+      sync(Path(folder))
+    if path.exists():
+      shutil.rmtree(path)
+    os.replace(beside, path)
+    sync(path.parent)
   finally:
-    os.close(folder)
+    shutil.rmtree(beside, ignore_errors=True)
+
+
+def sync(path: Path) -> None:
+  """Writes a file, or the names in a folder, through to the disk.
+
+  Raises:
+    OSError: The file or folder cannot be opened.
+  """
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
+
+
+def _beside(path: Path) -> Path:
+  return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def previous(path: Path) -> Path:
-  """Returns where the checkpoint lies that was written before this one."""
+  """Returns the path of the checkpoint that was written before this one."""
   return path.with_suffix(f".previous{path.suffix}")

@@ -1,4 +1,4 @@
-"""What every command does alike: errors, exit codes, interrupts, its log."""
+"""What all commands have in common: errors, exit codes, interrupts, the log."""
 
 import contextlib
 import importlib.metadata
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from absl import app, flags
 
 from elite_tf.errors import EliteError
-from elite_tf.system.text import duration
+from elite_tf.system.text import duration, one_line
 
 if TYPE_CHECKING:  # Loaded only where a console is needed.
   from rich.console import Console
@@ -42,7 +42,7 @@ def versions() -> dict[str, str]:
 
 
 def given_flags(names) -> dict[str, object]:
-  """Returns the flags among `names` that were given, by name."""
+  """Returns the values of those flags among `names` that the user gave."""
   return {
     name: flags.FLAGS[name].value for name in names if flags.FLAGS[name].present
   }
@@ -91,25 +91,27 @@ class _ConsoleHandler(logging.Handler):
 
 
 class Terminated(BaseException):
-  """SIGTERM, as an exception that no handler of errors catches."""
+  """SIGTERM, as an exception that no error handler catches."""
 
 
 def nothing_left() -> str:
-  """Returns what is said of an interrupt where there is nothing to go on with."""
+  """Returns the line about an interrupt after which nothing can be resumed."""
   return "interrupted; no file was left half-written"
 
 
 def run(
   main: Callable[[], int], on_interrupt: Callable[[], str] = nothing_left
 ) -> None:
-  """Runs a command and exits: 0 done, 1 the user's to mend, 130/143 stopped.
+  """Runs a command and exits.
 
-  What Ctrl-C or SIGTERM has begun to end in order, a second one ends at once;
-  worker processes end with this one, whatever ends it.
+  Exit codes: 0 for success, 1 for an error that the user can fix (one line on
+  stderr), 130 after Ctrl-C, 143 after SIGTERM. The first Ctrl-C or SIGTERM
+  stops the command in order, the second one stops it at once. Worker processes
+  end with this process, however it ends.
 
   Args:
-    main: The command, flags parsed; returns the exit code.
-    on_interrupt: Returns the line that says how to go on.
+    main: The command, called with all flags parsed; returns the exit code.
+    on_interrupt: Returns the line that tells the user how to resume.
   """
 
   def interrupt(number, _):
@@ -128,7 +130,7 @@ def run(
       return _complain(str(error))
     except OSError as error:
       return _complain(
-        f"{error.filename or 'input or output'}: {error.strerror}"
+        f"{error.filename or 'input or output'}: {one_line(error)}"
       )
     except (KeyboardInterrupt, Terminated) as stop:
       print(f"\n{on_interrupt()}", file=sys.stderr)
@@ -149,8 +151,8 @@ def _complain(line: str) -> int:
 
 
 def _parse(arguments: list[str]) -> list[str]:
-  # absl would print the whole help after an unknown flag: the line is enough.
+  # After an unknown flag absl would print the whole help; one line is enough.
   try:
     return flags.FLAGS(arguments)
   except flags.Error as error:
-    sys.exit(_complain(str(error).replace("\n", " ")))
+    sys.exit(_complain(one_line(error)))

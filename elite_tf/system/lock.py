@@ -1,8 +1,7 @@
-"""One search a folder: a lock that its holder's death releases."""
+"""One process per folder: a lock that its holder's death releases."""
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import socket
@@ -10,97 +9,80 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from elite_tf.errors import ConfigError
+import filelock
 
-# What a file system answers that knows no such locks.
+from elite_tf.errors import ConfigError
+from elite_tf.system.text import one_line
+
+# Answers of a file system that has no such locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS,
              errno.EINVAL)  # fmt: skip
 
+_POLL_SECONDS = 0.2
+
 
 @contextlib.contextmanager
-def hold(path: Path) -> Iterator[None]:
+def hold(
+  path: Path, flag: str = "--run_dir", wait: bool = False
+) -> Iterator[None]:
   """Holds the lock of a folder for as long as the context lasts.
 
-  The kernel releases it when this process ends, however it does; the file says
-  who holds it. Where the file system has no locks (some network file systems),
-  the file alone counts: it is taken over if its process, on this host, is gone.
+  The kernel releases the lock when this process ends, however it ends; the lock
+  file says who holds it. Where the file system has no locks (some network file
+  systems), the file alone counts: it is taken over if the process that it names
+  is gone from this host.
 
   Args:
-    path: The lock's file; its folder is made if it is missing.
+    path: The lock file; missing folders above it are made.
+    flag: The flag that names the folder, for errors.
+    wait: Whether to wait for another holder; otherwise the lock is refused.
 
   Raises:
-    ConfigError: Another process holds it, which is named; or the file cannot be
-      written.
+    ConfigError: Another process holds the lock (the message names it), or the
+      file cannot be written.
   """
+  lock = filelock.FileLock(path, blocking=wait, fallback_to_soft=False)
   try:
-    file = _take(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _acquire(lock, path, flag)
+    path.write_text(_who_am_i(), "utf-8")
   except OSError as error:
+    lock.release()
     raise ConfigError(
-      f"--run_dir={path.parent} cannot be used ({error.strerror})"
+      f"{flag}={path.parent} cannot be used ({one_line(error)})"
     ) from error
   try:
     yield
   finally:
-    # Removed while it is held: whoever waits opens the next one.
+    # Removed while held: whoever waits for this file then locks the next one.
     path.unlink(missing_ok=True)
-    os.close(file)
+    lock.release()
 
 
-def _take(path: Path) -> int:
-  path.parent.mkdir(parents=True, exist_ok=True)
-  while True:
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-      _acquire(file, path)
-      if is_still(file, path):
-        os.ftruncate(file, 0)
-        os.pwrite(file, _who_am_i(), 0)
-        return file
-    except BaseException:
-      os.close(file)
-      raise
-    os.close(file)  # Its holder has removed it meanwhile.
-
-
-def _acquire(file: int, path: Path) -> None:
+def _acquire(lock: filelock.BaseFileLock, path: Path, flag: str) -> None:
   try:
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-  except BlockingIOError:
-    raise _refusal(path, _holder(path)) from None
+    lock.acquire()
+  except filelock.Timeout:
+    raise _refusal(path, flag, _holder(path)) from None
   except OSError as error:
     if error.errno not in _NO_LOCKS:
       raise
-    holder = _holder(path)
-    if holder and not _is_gone(holder):
-      raise _refusal(path, holder) from None
+    while is_held(path):
+      if not lock.blocking:
+        raise _refusal(path, flag, _holder(path)) from None
+      time.sleep(_POLL_SECONDS)
 
 
 def is_held(path: Path) -> bool:
-  """Returns whether somebody is at work in a folder; takes no lock.
+  """Returns whether a process holds a lock, without taking it.
 
-  Of a process on another host the file alone tells.
-
-  Args:
-    path: The lock's file.
+  Of a process on another host only the lock file tells.
   """
   holder = _holder(path)
   return bool(holder) and not _is_gone(holder)
 
 
-def is_still(file: int, path: Path) -> bool:
-  """Returns whether an open file is the one at a path: it may be removed.
-
-  Args:
-    file: Its descriptor.
-    path: Where it was opened.
-  """
-  try:
-    return os.path.samestat(os.fstat(file), os.stat(path))
-  except FileNotFoundError:
-    return False
-
-
-def _who_am_i() -> bytes:
+def _who_am_i() -> str:
   return json.dumps(
     {
       "pid": os.getpid(),
@@ -108,20 +90,21 @@ def _who_am_i() -> bytes:
       "since": time.strftime("%Y-%m-%d %H:%M:%S"),
       "started": _started(os.getpid()),
     }
-  ).encode()
+  )
 
 
 def _started(pid: int) -> str | None:
-  """Returns when a process began, None if there is none: numbers are reused."""
+  """Returns when a process began, None if it has ended: numbers are reused."""
   try:
     stat = Path(f"/proc/{pid}/stat").read_text("utf-8")
   except (FileNotFoundError, ProcessLookupError):
     return None
-  return stat.rpartition(")")[2].split()[19]
+  fields = stat.rpartition(")")[2].split()
+  return None if fields[0] == "Z" else fields[19]
 
 
 def _holder(path: Path) -> dict:
-  """Returns what the file says; empty if that is nothing yet."""
+  """Returns what the lock file says; empty if that is nothing yet."""
   try:
     return dict(json.loads(path.read_text("utf-8")))
   except (FileNotFoundError, ValueError, TypeError):
@@ -134,13 +117,10 @@ def _is_gone(holder: dict) -> bool:
   ) != holder.get("started")
 
 
-def _refusal(path: Path, holder: dict) -> ConfigError:
+def _refusal(path: Path, flag: str, holder: dict) -> ConfigError:
+  here = holder.get("host") == socket.gethostname()
+  remedy = "" if here else f"; if that has ended, remove {path}"
   return ConfigError(
-    f"--run_dir={path.parent} is in use by process {holder.get('pid', '?')} on"
-    f" {holder.get('host', '?')} since {holder.get('since', '?')}"
-    + (
-      ""
-      if holder.get("host") == socket.gethostname()
-      else f"; if that has ended, remove {path}"
-    )
+    f"{flag}={path.parent} is in use by process {holder.get('pid', '?')} on"
+    f" {holder.get('host', '?')} since {holder.get('since', '?')}{remedy}"
   )

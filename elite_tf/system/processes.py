@@ -1,4 +1,4 @@
-"""Child processes: how they find their modules, and how they end."""
+"""Child processes: how they start, find their modules, and end."""
 
 import contextlib
 import ctypes
@@ -13,8 +13,8 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 
-# Added to the environment of a child that hardly computes: an accelerator's
-# memory is for the workers.
+# Environment of a child that computes little: the memory of an accelerator is
+# for the workers.
 WITHOUT_ACCELERATOR = {
   "CUDA_VISIBLE_DEVICES": "-1",
   "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -22,23 +22,20 @@ WITHOUT_ACCELERATOR = {
 
 
 def start(*arguments: str, **options) -> subprocess.Popen:
-  """Starts Python as the leader of a process group of its own.
-
-  An interrupt from the keyboard reaches this process alone, which then ends
-  its children.
+  """Starts Python in a new process group, so that only this process gets Ctrl-C.
 
   Args:
-    *arguments: Of Python: `-m`, the module and what it takes. The number of
-      this process comes after them, for `die_with`.
-    **options: As subprocess.Popen has them; `env` is added to the environment.
+    *arguments: Command line arguments of Python, such as `-m` and a module. The
+      number of this process is added after them, for `die_with`.
+    **options: Options of subprocess.Popen; `env` is added to the environment.
   """
-  # The child finds its modules where this process does, wherever that is, and
-  # this package even if it was found in a working directory since left.
+  # The child finds modules where this process does, and this package even if
+  # this process has left the working directory in which it was found.
   home = str(Path(__file__).parents[2])
   environment = {
     **os.environ,
     "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), home]),
-    # And nowhere else: what lies in the working directory is not its concern.
+    # And nowhere else: files in the working directory must not be imported.
     "PYTHONSAFEPATH": "1",
     **options.pop("env", {}),
   }
@@ -54,11 +51,14 @@ def start(*arguments: str, **options) -> subprocess.Popen:
 def start_connected(
   module: str, **options
 ) -> tuple[subprocess.Popen, Connection]:
-  """Starts a module that speaks with this process.
+  """Starts a module as a child process with a connection to this process.
 
   Args:
-    module: Its name; it opens its end by `connection_to_parent`.
-    **options: As `start` has them.
+    module: Full name; the module calls `connection_to_parent`.
+    **options: Options of `start`.
+
+  Returns:
+    The process and this process's end of the connection.
   """
   ours, theirs = socket.socketpair()
   with ours, theirs:
@@ -70,11 +70,11 @@ def start_connected(
 
 
 def connection_to_parent(arguments: Sequence[str]) -> Connection:
-  """Returns a child's end; from here on it ends with its parent.
+  """Returns the child's end of the connection; binds the child to its parent.
 
   Args:
-    arguments: Of a module that `start_connected` started: descriptor of the
-      connection, number of the parent process.
+    arguments: Command line arguments that `start_connected` gave: descriptor of
+      the connection, number of the parent process.
   """
   descriptor, parent = map(int, arguments)
   die_with(parent)
@@ -82,8 +82,8 @@ def connection_to_parent(arguments: Sequence[str]) -> Connection:
 
 
 def end(process: subprocess.Popen) -> None:
-  """Kills a child with all that it started, and leaves no zombie."""
-  # Not yet waited for, so that the number cannot be another process's.
+  """Kills a child and all processes that it started; leaves no zombie."""
+  # A process that was not waited for keeps its number.
   if process.returncode is None:
     with contextlib.suppress(ProcessLookupError):
       os.killpg(process.pid, signal.SIGKILL)
@@ -98,8 +98,8 @@ def how_it_ended(returncode: int) -> str:
 
 
 def die_with(parent: int) -> None:
-  """Has the kernel kill this process when its parent ends, however it does."""
+  """Has the kernel kill this process when its parent ends, however it ends."""
   libc = ctypes.CDLL(None, use_errno=True)
   libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-  if os.getppid() != parent:  # It had ended before it was asked for.
+  if os.getppid() != parent:  # The parent ended before the call above.
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Holds back what C++ libraries print where nobody asked for it."""
+"""Holds back messages that C++ libraries print to stderr."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
-# Redirecting a file descriptor is an act of the whole process: one at a time.
+# A file descriptor belongs to the whole process: one redirection at a time.
 _STDERR_LOCK = threading.Lock()
 
 
@@ -15,9 +15,9 @@ _STDERR_LOCK = threading.Lock()
 def quiet() -> Iterator[None]:
   """Holds back what is written to stderr while the body runs.
 
-  TensorFlow logs to file descriptor 2 before any of its log levels is asked,
-  and some lines never ask: only the descriptor itself helps. If the body
-  raises, what was held back is written after all.
+  TensorFlow writes to file descriptor 2 before its log level is known, and some
+  lines ignore the log level, so the descriptor itself is redirected. If the body
+  raises, the text that was held back is written after all.
   """
   with _STDERR_LOCK, tempfile.TemporaryFile() as held:
     sys.stderr.flush()

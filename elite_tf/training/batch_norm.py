@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from elite_tf.networks.keras_cost import every_layer
-from elite_tf.training import backends
+from elite_tf.system import backend
 
 
 class BatchStatistics(keras.layers.BatchNormalization):
@@ -23,7 +23,7 @@ class BatchStatistics(keras.layers.BatchNormalization):
     """Normalizes `inputs`, (batch, height, width, channels)."""
     if not training:
       return super().call(inputs, training=False, mask=mask)
-    outputs, mean, variance = backends.current().normalize(
+    outputs, mean, variance = backend.current().normalize(
       inputs,
       # float32 in mixed precision too.
       ops.convert_to_tensor(self.gamma),

@@ -49,7 +49,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         raise CandidateFailed(f"{name} became {value} in epoch {epoch + 1}")
 
 
-class Report(keras.callbacks.Callback):
+class EpochListener(keras.callbacks.Callback):
   """Tells a listener of every epoch."""
 
   def __init__(self, name: str, listener: Callable[[str, Epoch], None],

@@ -12,7 +12,7 @@ import numpy as np
 
 from elite_tf.networks import to_keras
 from elite_tf.networks.keras_layers import MakeLayer, make_layer
-from elite_tf.training import backends
+from elite_tf.system import backend
 from elite_tf.types import Candidate
 
 _INITIALIZERS = ("kernel_initializer", "depthwise_initializer")
@@ -21,7 +21,7 @@ _INITIALIZERS = ("kernel_initializer", "depthwise_initializer")
 _CUT_DEVIATION = 0.87962566103423978
 
 
-def build(
+def build_network(
   candidate: Candidate,
   make: MakeLayer = make_layer,
   seed: int = 0,
@@ -35,7 +35,7 @@ def build(
     seed: The same one gives the same weights under the same backend.
   """
   keras.utils.set_random_seed(seed)
-  if not backends.current().DRAWS_SLOWLY:
+  if not backend.current().draws_slowly:
     return to_keras.build(candidate, make)
   delayed = []
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import keras
 
-from elite_tf.training import backends
+from elite_tf.system import backend
 
 # From here on a GPU's matrix units compute in bfloat16, which has float32's
 # range: unlike float16 it needs no scaling of the loss.
@@ -27,7 +27,7 @@ def precision_for(capability: tuple[int, int] | None) -> str:
 
 def best_precision() -> str:
   """Returns Keras's policy for the device at hand."""
-  return precision_for(backends.current().gpu_capability())
+  return precision_for(backend.current().gpu_capability())
 
 
 @contextlib.contextmanager

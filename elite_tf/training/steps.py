@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from elite_tf.data import preprocess
-from elite_tf.training import backends
+from elite_tf.system import backend
 from elite_tf.training.functional import FunctionalModel, join
 from elite_tf.training.recipe import Recipe
 
@@ -148,7 +148,7 @@ def make_steps(
       that class is multiplied, in the gradient and in the totals; None means
       ones.
   """
-  backend = backends.current()
+  framework = backend.current()
   decayed = function.decayed() * recipe.weight_decay
 
   def weighted(losses, labels):
@@ -169,7 +169,7 @@ def make_steps(
       return ops.mean(losses), (losses, probabilities, statistics)
 
     (_, (losses, probabilities, statistics)), gradient = (
-      backend.value_and_gradient(loss_of)(state.weights)
+      framework.value_and_gradient(loss_of)(state.weights)
     )
     gradient = gradient + decayed * state.weights
     new = rmsprop(state, gradient, settings.learning_rate, recipe)
@@ -202,8 +202,8 @@ def make_steps(
   batch = (tensor((None, *image_shape), "uint8"), tensor((None,), "int32"))
   settings = StepSettings(tensor(()), tensor(()), tensor((), "uint32"))
   return (
-    backend.compile_step(
+    framework.compile_step(
       train, (state, totals, *batch, settings), donated=(0, 1)
     ),
-    backend.compile_step(evaluate, (state, totals, *batch), donated=(1,)),
+    framework.compile_step(evaluate, (state, totals, *batch), donated=(1,)),
   )

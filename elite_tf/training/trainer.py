@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from elite_tf.data.batches import Inputs, prepare
+from elite_tf.data.batches import Inputs, make_inputs
 from elite_tf.data.sources import Dataset
 from elite_tf.networks.families import get_family
 from elite_tf.networks.keras_layers import make_layer
@@ -18,7 +18,11 @@ from elite_tf.networks.layers import kind_of
 from elite_tf.training import checkpoint as checkpoints
 from elite_tf.training import first_weights
 from elite_tf.training.batch_norm import leave_averaging
-from elite_tf.training.callbacks import AccuracyHistory, Report, StopOnNonFinite
+from elite_tf.training.callbacks import (
+  AccuracyHistory,
+  EpochListener,
+  StopOnNonFinite,
+)
 from elite_tf.training.checkpoint import Checkpoint
 from elite_tf.training.functional import FunctionalModel
 from elite_tf.training.precision import best_precision, in_float32, precision
@@ -89,7 +93,7 @@ class Trainer:
     self.candidate = candidate
     self.first_step_seconds = 0.0
     if isinstance(data, Dataset):
-      data = prepare(data, candidate.resolution)
+      data = make_inputs(data, candidate.resolution)
     self._train, self._val = data.train, data.val
     self._total_epochs = epochs
     self._seed = seed
@@ -97,7 +101,9 @@ class Trainer:
     self._path = path
     mixed = get_family(candidate.family).mixed_precision
     with precision(best_precision() if mixed else "float32"):
-      network = first_weights.build(candidate, make_training_layer, seed)
+      network = first_weights.build_network(
+        candidate, make_training_layer, seed
+      )
     self._function = FunctionalModel(leave_averaging(network))
     self._state = initial_state(self._function)
     self._train_step, self._evaluate_step = make_steps(
@@ -146,7 +152,7 @@ class Trainer:
         keras.callbacks.LambdaCallback(
           on_epoch_end=lambda epoch, logs: self._keep(history)
         ),
-        Report(self.candidate.name, listener, history),
+        EpochListener(self.candidate.name, listener, history),
         *callbacks,
       ],
       model=self._function.model,
@@ -270,7 +276,7 @@ def load_trained(candidate: Candidate, path: Path) -> keras.Model:
   saved = checkpoints.load(path)
   if saved is None:
     raise ValueError(f"{path}: no such checkpoint")
-  function = FunctionalModel(first_weights.build(candidate))
+  function = FunctionalModel(first_weights.build_network(candidate))
   checkpoints.check_shapes(path, saved, _shapes(initial_state(function)))
   return function.set_weights(
     saved.arrays["average"], saved.arrays["statistics"]

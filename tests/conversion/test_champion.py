@@ -179,7 +179,7 @@ def test_a_full_disk_leaves_nothing(network, tmp_path, monkeypatch):
   def fail(*_):
     raise OSError(28, "No space left on device")
 
-  monkeypatch.setattr(champion.os, "replace", fail)
+  monkeypatch.setattr("os.replace", fail)
   with pytest.raises(OSError, match="No space"):
     champion.write_champion(tmp_path / "c", network, _data(), "none", 10, 0)
   assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from elite_tf.data import batches, preprocess
-from elite_tf.data.batches import Batches, prepare
+from elite_tf.data.batches import Batches, make_inputs
 from elite_tf.data.sources import Dataset, Description, Split
 
 
@@ -168,14 +168,14 @@ def test_images_are_held_only_if_they_fit():
 
 @pytest.mark.parametrize("photographs", [False, True])
 @pytest.mark.parametrize("name", ["", "none", "imagenet"])
-def test_prepare(name, photographs):
+def test_make_inputs(name, photographs):
   """Validation is never augmented; photographs are cropped."""
   split = _split(side=70)
   description = Description(
     "d", 23, 3, 70, 74, ("c",) * 23, 69, photographs=photographs
   )
   data = Dataset(description, split, split, split)
-  found = prepare(data, 32, name)
+  found = make_inputs(data, 32, name)
   expected = preprocess.resize(split.images, 32, photographs)
   ((images, _),) = found.val.read([slice(None)])
   assert (images == expected).all()

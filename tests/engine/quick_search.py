@@ -85,7 +85,7 @@ def _work(arguments):
   from elite_tf.engine.runners import worker
   from elite_tf.system import backend
 
-  backend.prepare = lambda threads: None
+  backend.load_keras = lambda threads: None
   worker.main(arguments)
 
 

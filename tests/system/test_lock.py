@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -16,7 +18,7 @@ from elite_tf.errors import ConfigError
 from elite_tf.system import lock
 
 HOLD = (
-  "import sys, pathlib; from elite_tf import lock\n"
+  "import sys, pathlib; from elite_tf.system import lock\n"
   "with lock.hold(pathlib.Path(sys.argv[1])):\n"
   "  print('held', flush=True); sys.stdin.read()"
 )
@@ -114,6 +116,34 @@ def test_without_locks_a_process_that_is_gone_does_not(path, no_locks, pid):
   _held_by(path, pid=pid, host=socket.gethostname(), started="0")
   with lock.hold(path):
     assert json.loads(path.read_text())["pid"] == os.getpid()
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_who_waits_takes_the_lock_when_its_holder_is_gone(
+  path, other, locks, request
+):
+  if not locks:
+    request.getfixturevalue("no_locks")
+  threading.Timer(0.5, other.kill).start()
+  start = time.monotonic()
+  with lock.hold(path, wait=True):
+    assert time.monotonic() - start > 0.4
+    assert json.loads(path.read_text())["pid"] == os.getpid()
+
+
+def test_the_flag_that_names_the_folder_is_told(path, other):
+  with (
+    pytest.raises(ConfigError, match=f"^--cache_dir={path.parent} is in use"),
+    lock.hold(path, "--cache_dir"),
+  ):
+    pass
+
+
+def test_is_held(path, other):
+  assert lock.is_held(path)
+  other.kill()
+  other.wait()
+  assert path.exists() and not lock.is_held(path)
 
 
 def test_file_that_says_nothing_is_taken(path):

@@ -13,7 +13,9 @@ from elite_tf.networks.pool import make_pool
 @pytest.mark.filterwarnings("ignore")  # The plain call's.
 def test_both_exports_of_a_small_network(tmp_path, monkeypatch):
   # Another test of this process may have loaded TensorFlow.
-  monkeypatch.setattr("elite_tf.system.backend.prepare", lambda threads=0: None)
+  monkeypatch.setattr(
+    "elite_tf.system.backend.load_keras", lambda threads=0: None
+  )
   (candidate,) = make_pool("resnet8", 10, 1, 8, 1)
   path = tmp_path / "model.keras"
   models.build(candidate).save(path)

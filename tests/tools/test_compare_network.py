@@ -101,7 +101,9 @@ def test_measured_on_the_scanned_digits(tmp_path, monkeypatch):
   path = task.write()
   monkeypatch.setattr(compare_network.trainings.processes, "die_with", int)
   # Another test of this process may have loaded TensorFlow.
-  monkeypatch.setattr("elite_tf.system.backend.prepare", lambda threads=0: None)
+  monkeypatch.setattr(
+    "elite_tf.system.backend.load_keras", lambda threads=0: None
+  )
   compare_network.trainings.main([str(path), "1", "0", name, "1"])
   row = compare_network.measure(task, verified=20)
   json.dumps(row)

@@ -22,7 +22,9 @@ def network(tmp_path):
 
 def _run(monkeypatch, *arguments):
   # Another test of this process may have loaded TensorFlow.
-  monkeypatch.setattr("elite_tf.system.backend.prepare", lambda threads=0: None)
+  monkeypatch.setattr(
+    "elite_tf.system.backend.load_keras", lambda threads=0: None
+  )
   monkeypatch.setattr("sys.argv", ["compare_quantization.py", *arguments])
   return compare_quantization.main()
 

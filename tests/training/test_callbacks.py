@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 
 from elite_tf.errors import CandidateFailed
-from elite_tf.training.callbacks import AccuracyHistory, Report, StopOnNonFinite
+from elite_tf.training.callbacks import (
+  AccuracyHistory,
+  EpochListener,
+  StopOnNonFinite,
+)
 from elite_tf.types import Epoch
 
 LOGS = {"loss": 2.0, "accuracy": 0.5, "val_loss": 3.0, "val_accuracy": 0.25}
@@ -76,6 +80,6 @@ def test_fit_is_stopped():
 def test_report_passes_on_what_the_history_noted():
   heard = []
   history = AccuracyHistory()
-  report = Report("mine", lambda *told: heard.append(told), history)
+  report = EpochListener("mine", lambda *told: heard.append(told), history)
   _fit([history, report])
   assert heard == [("mine", epoch) for epoch in history.epochs]

@@ -40,7 +40,9 @@ def test_mixed_steps_are_close_and_state_is_float32(tiny_data, tiny_candidate):
   losses = {}
   for policy in ("float32", "mixed_bfloat16"):
     with precision(policy):
-      network = first_weights.build(tiny_candidate, make_training_layer, seed=1)
+      network = first_weights.build_network(
+        tiny_candidate, make_training_layer, seed=1
+      )
     computed = {layer.name: layer.compute_dtype for layer in network.layers}
     assert computed["logits"] == computed["probabilities"] == "float32"
     assert (computed["stem_conv"] == "bfloat16") == (policy != "float32")

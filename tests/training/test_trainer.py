@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from elite_tf.data import preprocess
-from elite_tf.data.batches import prepare
+from elite_tf.data.batches import make_inputs
 from elite_tf.data.sources import Split
 from elite_tf.errors import CandidateFailed
 from elite_tf.training import checkpoint, trainer
@@ -199,7 +199,7 @@ def test_augmented_training_is_repeatable_too(
   def train(name, stops, threads):
     path = tmp_path / name
     for stop in stops:
-      inputs = prepare(tiny_data, 16, "light", threads)
+      inputs = make_inputs(tiny_data, 16, "light", threads)
       training = Trainer(tiny_candidate, inputs, EPOCHS, 0, RECIPE, path)
       training.train(stop)
     return _bits(path), _measured(training.epochs)
@@ -214,7 +214,7 @@ def test_augmented_training_is_repeatable_too(
 def test_no_thread_is_left_by_a_training_that_fails(
   tiny_candidate, tiny_data, monkeypatch
 ):
-  inputs = prepare(tiny_data, 16, "light")
+  inputs = make_inputs(tiny_data, 16, "light")
   training = Trainer(tiny_candidate, inputs, EPOCHS, 0, RECIPE)
 
   def fail(*_):

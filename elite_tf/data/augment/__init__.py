@@ -1,20 +1,21 @@
-"""Augmentation: what training pictures are changed by before every epoch.
+"""Augmentation: how training images are changed before every epoch.
 
-    none      nothing: the central square, as in evaluation
+    none      no change: the central square, as in evaluation
     light     a shift by up to an eighth of the side, edges repeated; safe for
-              any content. On photographs a random resized crop instead, of an
-              area of 0.5 to 1. No flip
+              any content. For photographs a random resized crop instead, of 0.5
+              to 1 of the area. No flip
     cifar10   Fast AutoAugment's policy for CIFAR-10, a shift by up to an eighth
               of the side (black beyond the edge), flip
-    svhn      the same with the policy for SVHN; no flip, for house numbers
+    svhn      the same with the policy for SVHN, no flip: for house numbers
     imagenet  the paper's (Section 5.1): Fast AutoAugment's policy for reduced
-              ImageNet, random resized crop of an area of 0.1 to 1, flip, colour
+              ImageNet, random resized crop of 0.1 to 1 of the area, flip, colour
               jitter of 0.4
 
-A flip is to the left or right, of every other picture. Policies are those
-published with Fast AutoAugment (Lim et al., NeurIPS 2019).
+A flip mirrors left and right, with a probability of one half. The policies are
+those published with Fast AutoAugment (Lim et al., NeurIPS 2019).
 
-Importing this package loads neither NumPy nor Pillow: a plan knows the names.
+Importing this package loads neither NumPy nor Pillow, because the search's plan
+needs the names.
 """
 
 import typing
@@ -26,18 +27,18 @@ if typing.TYPE_CHECKING:
 
 NAMES = ("none", "light", "cifar10", "svhn", "imagenet")
 
-# Below this side, in pixels, a shift by one pixel is a large one.
+# Below this side, in pixels, a shift by one pixel is already large.
 SMALLEST_SIDE = 16
 
-# Colour images of a smaller side, in pixels, are of CIFAR-10's kind.
+# Colour images with a smaller side, in pixels, are treated like CIFAR-10.
 LARGE_SIDE = 64
 
 
 def check_augment(name: str) -> None:
-  """Refuses what is neither the name of an augmentation nor empty.
+  """Checks that a name is empty or the name of an augmentation.
 
   Raises:
-    ConfigError: There is no such augmentation; names those there are.
+    ConfigError: There is no such augmentation; the message lists all.
   """
   if name and name not in NAMES:
     raise ConfigError(
@@ -45,15 +46,12 @@ def check_augment(name: str) -> None:
     )
 
 
-def choose(description: "Description") -> str:
-  """Returns the augmentation for a data set whose user named none.
+def choose_augmentation(description: "Description") -> str:
+  """Returns the augmentation for a data set if the user named none.
 
-  By the shorter side of the images as stored: `none` below 16 pixels; else
-  `light` for grey images; for colour `cifar10` below 64 pixels, `imagenet` from
-  there on.
-
-  Args:
-    description: Of the data set.
+  The shorter side of the images as stored decides: below 16 pixels `none`; else
+  `light` for grey images; for colour images `cifar10` below 64 pixels and
+  `imagenet` from 64 pixels on.
   """
   side = min(description.height, description.width)
   if side < SMALLEST_SIDE:

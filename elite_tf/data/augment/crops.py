@@ -1,4 +1,4 @@
-"""Crops and shifts: which part of a picture is seen."""
+"""Crops and shifts: which part of an image is seen."""
 
 import math
 
@@ -19,17 +19,17 @@ def random_box(
   resolution: int,
   rng: np.random.Generator,
 ) -> tuple[int, int, int, int]:
-  """Draws the part of a picture for a random resized crop.
+  """Draws the part of an image for a random resized crop.
 
-  Area and the logarithm of width to height are uniform. A draw that does not
-  fit into the picture is drawn again; after ten it is evaluation's crop.
+  The area and the logarithm of width / height are uniform. A draw that does not
+  fit into the image is repeated; after ten draws the part is that of evaluation.
 
   Args:
-    height: Of the picture, in pixels.
-    width: Likewise.
-    areas: Least and greatest share of the picture's area.
-    resolution: To which the part will be resized, in pixels.
-    rng: Source of chance.
+    height: Height of the image, in pixels.
+    width: Width of the image, in pixels.
+    areas: Least and greatest share of the image's area.
+    resolution: Side to which the part will be resized, in pixels.
+    rng: Random generator.
 
   Returns:
     (left, top, right, bottom), whole pixels.
@@ -48,20 +48,20 @@ def random_box(
 
 
 def draw_shift(side: int, rng: np.random.Generator) -> tuple[int, int]:
-  """Draws (down, right), each of -side // 8 to side // 8 whole pixels."""
+  """Draws (down, right): whole pixels, each from -(side // 8) to side // 8."""
   reach = side // 8
   down, right = rng.integers(-reach, reach + 1, 2)
   return int(down), int(right)
 
 
 def shift_black(picture: Image.Image, down: int, right: int) -> Image.Image:
-  """Moves a picture; what comes in at the edge is black."""
+  """Moves an image, both in pixels; new pixels at the edge are black."""
   width, height = picture.size
   return picture.crop((-right, -down, width - right, height - down))
 
 
 def shift_edge(image: np.ndarray, down: int, right: int) -> np.ndarray:
-  """Moves a picture; what comes in repeats the edge, so no edge is made.
+  """Moves an image; new pixels repeat the edge.
 
   Args:
     image: (height, width, channels).

@@ -1,9 +1,9 @@
-"""The fifteen operations of Fast AutoAugment's policies, on Pillow's images.
+"""The fifteen operations of Fast AutoAugment's policies, on Pillow images.
 
-Each takes a picture (mode RGB or L), a magnitude and a source of chance, and
-returns a picture of the same size and mode. Geometry samples the nearest pixel
-and is black beyond the edge. A magnitude is in the operation's own unit, which
-`data/fast_autoaugment.json` gives the range of.
+Each operation takes an image (mode RGB or L), a magnitude and a random generator,
+and returns an image of the same size and mode. Geometric operations sample the
+nearest pixel and are black beyond the edge. Each operation has its own unit of
+magnitude; `fast_autoaugment.json` holds the ranges.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from PIL import Image, ImageEnhance, ImageOps
 
 Operation = Callable[[Image.Image, float, np.random.Generator], Image.Image]
 
-# Grey of a cut-out square: the mean colour of ImageNet.
+# Colour of a cut-out square: the mean of ImageNet.
 CUTOUT_RGB = (125, 123, 114)
-CUTOUT_GREY = 123  # Its luma.
+CUTOUT_GREY = 123  # The luma of that colour.
 
 
 def _affine(picture: Image.Image, *matrix: float) -> Image.Image:
@@ -25,12 +25,12 @@ def _affine(picture: Image.Image, *matrix: float) -> Image.Image:
 
 
 def _shear_x(picture, magnitude, rng):
-  """Every row moves by `magnitude` times its distance from the top."""
+  """Moves each row by `magnitude` times its distance from the top."""
   return _affine(picture, 1, magnitude, 0, 0, 1, 0)
 
 
 def _shear_y(picture, magnitude, rng):
-  """Every column moves by `magnitude` times its distance from the left."""
+  """Moves each column by `magnitude` times its distance from the left."""
   return _affine(picture, 1, 0, 0, magnitude, 1, 0)
 
 
@@ -45,22 +45,22 @@ def _translate_y(picture, magnitude, rng):
 
 
 def _rotate(picture, magnitude, rng):
-  """Turns by `magnitude` degrees about the centre, counter-clockwise."""
+  """Rotates by `magnitude` degrees about the centre, counter-clockwise."""
   return picture.rotate(magnitude, Image.Resampling.NEAREST)
 
 
 def _auto_contrast(picture, magnitude, rng):
-  """Stretches every channel to 0 to 255."""
+  """Stretches each channel to the range 0 to 255."""
   return ImageOps.autocontrast(picture)
 
 
 def _invert(picture, magnitude, rng):
-  """Negative of the picture."""
+  """Inverts every pixel."""
   return ImageOps.invert(picture)
 
 
 def _equalize(picture, magnitude, rng):
-  """Makes every channel's histogram flat."""
+  """Equalizes the histogram of each channel."""
   return ImageOps.equalize(picture)
 
 
@@ -70,13 +70,13 @@ def _solarize(picture, magnitude, rng):
 
 
 def _posterize(picture, magnitude, rng):
-  """Keeps the upper `magnitude` bits of every pixel."""
+  """Keeps the upper `magnitude` bits of each pixel."""
   return ImageOps.posterize(picture, int(magnitude))
 
 
 def _contrast(picture, magnitude, rng):
-  """0 is the picture's mean grey, 1 the picture."""
-  # As ImageEnhance.Contrast, whose mean is summed up in Python.
+  """Blends: 0 is the mean grey of the image, 1 is the image."""
+  # Like ImageEnhance.Contrast, which computes the mean slowly in Python.
   mean = int(np.asarray(picture.convert("L")).mean() + 0.5)
   grey = Image.new(
     picture.mode, picture.size, (mean,) * len(picture.getbands())
@@ -85,26 +85,26 @@ def _contrast(picture, magnitude, rng):
 
 
 def _color(picture, magnitude, rng):
-  """0 is the picture in grey, 1 the picture."""
+  """Blends: 0 is the image in grey, 1 is the image."""
   if picture.mode == "L":
     return picture
   return ImageEnhance.Color(picture).enhance(magnitude)
 
 
 def _brightness(picture, magnitude, rng):
-  """0 is black, 1 the picture."""
+  """Blends: 0 is black, 1 is the image."""
   return ImageEnhance.Brightness(picture).enhance(magnitude)
 
 
 def _sharpness(picture, magnitude, rng):
-  """0 is a smoothed picture, 1 the picture."""
+  """Blends: 0 is the smoothed image, 1 is the image."""
   return ImageEnhance.Sharpness(picture).enhance(magnitude)
 
 
 def _cutout(picture, magnitude, rng):
-  """Covers a square with grey, of a side of `magnitude` of the shorter side.
+  """Covers a square with grey; its side is `magnitude` times the shorter side.
 
-  Its centre lies anywhere in the picture; what reaches beyond is cut.
+  The centre is drawn from the whole image; a part outside the image is cut off.
   """
   side = round(magnitude * min(picture.size))
   left = int(rng.random() * picture.width) - side // 2
@@ -135,5 +135,5 @@ OPERATIONS: dict[str, Operation] = {
   "Cutout": _cutout,
 }
 
-# To the left as often as to the right, up as often as down.
+# Operations whose magnitude gets a random sign.
 SIGNED = frozenset({"ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate"})

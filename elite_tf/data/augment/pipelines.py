@@ -1,4 +1,4 @@
-"""The augmentations by name: one picture in, one for the network out."""
+"""The augmentations by name: one stored image in, one image for the network out."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from elite_tf.data.preprocess import to_picture
 JITTER = 0.4
 JITTERED = ("Brightness", "Contrast", "Color")
 
-# Share of the picture's area that a random resized crop takes.
+# Least and greatest share of the area that a random resized crop takes.
 IMAGENET_AREAS = (0.1, 1.0)
 LIGHT_AREAS = (0.5, 1.0)
 
-# Pictures are shrunk by a whole factor before a policy's operations as long as
-# their shorter side stays this many times the network's: what operations cost
-# grows with the pixels, and a crop of the median area still has more of them
-# than the network sees.
+# Before the operations of a policy, an image is shrunk by a whole factor as long
+# as its shorter side stays this many times the network's resolution. The cost of
+# operations grows with the number of pixels, and a crop of median area still has
+# more pixels than the network sees.
 KEPT_SIDES = 1.5
 
 Apply = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
@@ -30,13 +30,14 @@ Apply = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-  """How training pictures are changed.
+  """How training images are changed.
 
   Attributes:
-    stored: Whether it takes pictures as they are stored, of any size, and cuts
-      out itself; otherwise it takes squares of the network's size.
-    apply: Function of (uint8 (height, width, channels), resolution, source of
-      chance) -> uint8 (resolution, resolution, channels); None changes nothing.
+    stored: Whether `apply` takes images as stored, of any size, and cuts out a
+      part itself; otherwise it takes squares of the network's resolution.
+    apply: (image, resolution, random generator) -> image: from uint8, (height,
+      width, channels), to uint8, (resolution, resolution, channels); None
+      changes nothing.
   """
 
   stored: bool
@@ -54,8 +55,7 @@ def _to_array(picture: Image.Image) -> np.ndarray:
 
 def _crop(picture, areas, resolution, rng):
   box = crops.random_box(picture.height, picture.width, areas, resolution, rng)
-  # In one call: the filter sees a pixel or two beyond the box, as it would in
-  # the resized whole.
+  # In one call, so that the filter sees the pixels just outside of the box.
   return picture.resize((resolution, resolution), Image.Resampling.BICUBIC, box)
 
 
@@ -65,7 +65,7 @@ def _shrunk(picture: Image.Image, resolution: int) -> Image.Image:
 
 
 def jitter(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-  """Changes brightness, contrast and saturation, in any order."""
+  """Changes brightness, contrast and saturation, in random order."""
   for position in rng.permutation(len(JITTERED)):
     factor = rng.uniform(1 - JITTER, 1 + JITTER)
     picture = OPERATIONS[JITTERED[position]](picture, factor, rng)
@@ -113,7 +113,8 @@ def get_augmentation(name: str, photographs: bool) -> Augmentation:
 
   Args:
     name: One of `elite_tf.data.augment.NAMES`.
-    photographs: Whether the pictures are photographs rather than thumbnails.
+    photographs: Whether the images are photographs, as in
+      `elite_tf.data.sources.Description`.
   """
   if name == "light" and photographs:
     return Augmentation(True, _light_photograph)

@@ -18,8 +18,8 @@ class Step(NamedTuple):
 
   Attributes:
     operation: Name in `OPERATIONS`.
-    probability: With which it is applied.
-    magnitude: As the operation takes it.
+    probability: Probability that the operation is applied, 0 to 1.
+    magnitude: Magnitude, in the unit of the operation.
   """
 
   operation: str
@@ -32,7 +32,7 @@ Policy = tuple[tuple[Step, ...], ...]
 
 @functools.cache
 def load_policy(name: str) -> Policy:
-  """Returns a policy: sub-policies of two steps each.
+  """Returns a policy: a tuple of sub-policies, each of two steps.
 
   Args:
     name: `imagenet`, `cifar10` or `svhn`.
@@ -58,12 +58,12 @@ def apply_policy(
   """Applies one sub-policy, drawn uniformly.
 
   Args:
-    picture: RGB or L.
+    picture: Image of mode RGB or L.
     policy: As `load_policy` returns it.
-    rng: Source of chance.
+    rng: Random generator.
 
   Returns:
-    A picture of the same size and mode; the same one if nothing was applied.
+    An image of the same size and mode; `picture` itself if nothing was applied.
   """
   for operation, probability, magnitude in policy[rng.integers(len(policy))]:
     if rng.random() >= probability:

@@ -1,21 +1,20 @@
-"""Data sets: the registry of sources, and the two doors to them.
+"""Data sets: the registry of sources, and the two functions that use it.
 
-A source is a module with `USAGE` (how it is written after `--data=`),
-`describe(argument, store)` and `load(argument, seed, store)`. To add one: one
-file that leaves the cut to `splits.divide`, and one line in `DATASETS`. What
-has to be decoded goes through `cache.decoded`.
+To add a source: one file that ends with `SOURCE`, a `DataSource`, and one line
+in `SOURCES`. A source leaves the cut into parts to `splits.divide`; a source
+whose images have to be decoded uses `cache.decoded`.
 
 Importing this package and describing a data set load no machine learning
-library: the answer of a dry run depends on it.
+library, because a dry run must answer in under a second.
 """
 
 from collections.abc import Iterable
-from types import ModuleType
 
 from elite_tf.data.sources import digits, folder, idx, npz, pictures, tfds
 from elite_tf.data.sources.types import (
   RESIZED_BYTES,
   Dataset,
+  DataSource,
   Description,
   Split,
   Store,
@@ -23,7 +22,8 @@ from elite_tf.data.sources.types import (
 from elite_tf.errors import ConfigError
 
 __all__ = (
-  "DATASETS",
+  "SOURCES",
+  "DataSource",
   "Dataset",
   "Description",
   "Split",
@@ -34,13 +34,16 @@ __all__ = (
   "load",
 )
 
-# Scheme, which is what stands before the colon -> source.
-DATASETS: dict[str, ModuleType] = {
-  "digits": digits,
-  "idx": idx,
-  "npz": npz,
-  "folder": folder,
-  "tfds": tfds,
+# By scheme: what stands before the colon in `--data=scheme:argument`.
+SOURCES: dict[str, DataSource] = {
+  source.scheme: source
+  for source in (
+    digits.SOURCE,
+    idx.SOURCE,
+    npz.SOURCE,
+    folder.SOURCE,
+    tfds.SOURCE,
+  )
 }
 
 
@@ -84,7 +87,7 @@ def is_decoded(spec: str) -> bool:
 
   Others are arrays that whoever loads them has in memory.
   """
-  return _parse(spec)[0] in (folder, tfds)
+  return _parse(spec)[0].decoded
 
 
 def cache_bytes(
@@ -109,19 +112,19 @@ def cache_bytes(
   return kept + (decoded if is_decoded(spec) else 0)
 
 
-def _parse(spec: str) -> tuple[ModuleType, str]:
+def _parse(spec: str) -> tuple[DataSource, str]:
   """Splits a specification into its source and the argument for it."""
   if not isinstance(spec, str):
     raise ConfigError(
       f"--data must be a string. Received: {type(spec).__name__}"
     )
   scheme, _, argument = spec.partition(":")
-  if scheme not in DATASETS:
-    known = ", ".join(source.USAGE for source in DATASETS.values())
+  if scheme not in SOURCES:
+    known = ", ".join(source.usage for source in SOURCES.values())
     raise ConfigError(f"--data must be one of {known}. Received: {spec!r}")
-  source = DATASETS[scheme]
-  if (":" in source.USAGE) != bool(argument):
+  source = SOURCES[scheme]
+  if (":" in source.usage) != bool(argument):
     raise ConfigError(
-      f"--data must be written {source.USAGE}. Received: {spec!r}"
+      f"--data must be written {source.usage}. Received: {spec!r}"
     )
   return source, argument

@@ -1,62 +1,50 @@
-"""Folders that are made once, by one process, and are whole or not there."""
+"""Folders of the cache: built once, by one process, and never seen half built."""
 
 import contextlib
 import errno
-import fcntl
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from elite_tf.errors import ConfigError
 from elite_tf.system import lock
+from elite_tf.system.atomic_files import replace_folder
+from elite_tf.system.text import one_line
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def keep(
+def build_once(
   root: Path,
   key: str,
   build: Callable[[Path], None],
   valid: Callable[[Path], bool],
 ) -> Path:
-  """Returns the folder `root`/`key`, built now if it is not there.
+  """Returns the folder `root`/`key`; builds it if it is not there.
 
-  Of several processes that ask at once, one builds and the others wait. It is
-  built in a folder beside, written through to the disk and renamed; what a
-  process that was killed has left half built is removed by the next one.
+  Of several processes that ask at once, one builds and the others wait. What a
+  killed process has left half built is removed by the next one.
 
   Args:
-    root: Folder of the cache; made if need be.
-    key: Of what decides the content.
+    root: Folder of the cache; made if it is missing.
+    key: Stands for everything that decides the content.
     build: Writes the content into the empty folder that it is given.
-    valid: Whether a folder holds what `build` writes; one that does not is
+    valid: Whether a folder holds what `build` writes; an invalid folder is
       built again.
 
   Raises:
-    ConfigError: The disk is full or the folder cannot be used; and whatever
-      `build` raises. Nothing half built is left.
+    ConfigError: The disk is full or the folder cannot be used. Whatever `build`
+      raises is raised too; nothing half built is left.
   """
   folder = root / key
   if valid(folder):
     return folder
   with _explained(root):
     root.mkdir(parents=True, exist_ok=True)
-    with _locked(root / f".{key}.lock"):
-      if valid(folder):
-        return folder
-      beside = root / f".{key}.half"
-      for remains in (beside, folder):
-        shutil.rmtree(remains, ignore_errors=True)
-      try:
-        beside.mkdir()
-        build(beside)
-        for path in (*beside.iterdir(), beside):
-          _sync(path)
-        os.replace(beside, folder)
-        _sync(root)
-      finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with lock.hold(root / f".{key}.lock", "--cache_dir", wait=True):
+      if not valid(folder):
+        with replace_folder(folder, beside=root / f".{key}.half") as beside:
+          build(beside)
   return folder
 
 
@@ -64,12 +52,12 @@ def check_room(folder: Path, needed: int, what: str) -> None:
   """Checks that a disk has room before anything is written to it.
 
   Args:
-    folder: On the disk.
-    needed: Bytes, an estimate.
-    what: What takes them, for the message.
+    folder: Any folder on the disk.
+    needed: Estimated size, in bytes.
+    what: Plural noun for what will be written, for the message.
 
   Raises:
-    ConfigError: It has not.
+    ConfigError: The disk has less room.
   """
   free = shutil.disk_usage(folder).free
   if free < needed:
@@ -90,31 +78,6 @@ def _explained(root: Path) -> Iterator[None]:
         f" Received: {str(root)!r}"
       ) from error
     raise ConfigError(
-      f"--cache_dir: this folder cannot be used ({error.strerror or error})."
+      f"--cache_dir: this folder cannot be used ({one_line(error)})."
       f" Received: {str(root)!r}"
     ) from error
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-  """Holds a lock that ends with the process; its file goes with it."""
-  while True:
-    with open(path, "wb") as file:
-      fcntl.flock(file, fcntl.LOCK_EX)
-      # Whoever held the lock before has removed the file: then it is another,
-      # or none, that processes which come now lock.
-      if not lock.is_still(file.fileno(), path):
-        continue
-      try:
-        yield
-      finally:
-        path.unlink(missing_ok=True)
-      return
-
-
-def _sync(path: Path) -> None:
-  descriptor = os.open(path, os.O_RDONLY)
-  try:
-    os.fsync(descriptor)
-  finally:
-    os.close(descriptor)

@@ -139,11 +139,11 @@ def decoded(
     temporary = Path(tempfile.mkdtemp(prefix="elite_tf-pictures-"))
     try:
       # Mapped files live on until the process ends, without a name.
-      folder = build_once.keep(temporary, key, build, _whole)
+      folder = build_once.build_once(temporary, key, build, _whole)
       return _load(folder, description)
     finally:
       shutil.rmtree(temporary, ignore_errors=True)
-  folder = build_once.keep(
+  folder = build_once.build_once(
     store.root,
     key,
     build,

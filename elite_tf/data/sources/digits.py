@@ -2,10 +2,14 @@
 
 import fractions
 
-from elite_tf.data.sources.types import Dataset, Description, Split, Store
+from elite_tf.data.sources.types import (
+  Dataset,
+  DataSource,
+  Description,
+  Split,
+  Store,
+)
 from elite_tf.errors import ConfigError
-
-USAGE = "digits"
 
 # A tenth would leave 14 images a class to decide the tournament with.
 VALIDATION_SHARE = fractions.Fraction(3, 20)
@@ -64,3 +68,6 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
   pixels = np.rint(pixels * 255 / 16).astype(np.uint8)
   rest = Split(pixels.reshape(-1, 8, 8, 1), labels.astype(np.int32))
   return splits.divide(describe(argument), rest, None, seed, VALIDATION_SHARE)
+
+
+SOURCE = DataSource("digits", describe, load)

@@ -25,12 +25,11 @@ from elite_tf.data.sources.folder_layout import Layout
 from elite_tf.data.sources.types import (
   PHOTOGRAPH_SIDE,
   Dataset,
+  DataSource,
   Description,
   Store,
 )
 from elite_tf.errors import ConfigError
-
-USAGE = "folder:DIR"
 
 # Headers read to describe the data.
 _SAMPLE = 50
@@ -177,3 +176,6 @@ def _key(scan: Layout, description: Description, side: int, form: int) -> str:
     entry = f"{part} {label} {state} ".encode() + os.fsencode(path) + b"\0"
     digest.update(entry)
   return f"{description.name}-s{side}-{digest.hexdigest()[:16]}"
+
+
+SOURCE = DataSource("folder:DIR", describe, load, decoded=True)

@@ -21,10 +21,14 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from elite_tf.data.sources import checks, paths
-from elite_tf.data.sources.types import Dataset, Description, Split, Store
+from elite_tf.data.sources.types import (
+  Dataset,
+  DataSource,
+  Description,
+  Split,
+  Store,
+)
 from elite_tf.errors import ConfigError
-
-USAGE = "idx:DIR"
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _UNSIGNED_BYTE = 8
@@ -238,3 +242,6 @@ def _read(
       f" Received: {received}"
     )
   return shape, data
+
+
+SOURCE = DataSource("idx:DIR", describe, load)

@@ -16,13 +16,18 @@ import zlib
 from collections.abc import Iterator
 
 from elite_tf.data.sources import checks, paths
-from elite_tf.data.sources.types import Dataset, Description, Split, Store
+from elite_tf.data.sources.types import (
+  Dataset,
+  DataSource,
+  Description,
+  Split,
+  Store,
+)
 from elite_tf.errors import ConfigError
+from elite_tf.system.text import one_line
 
 if typing.TYPE_CHECKING:
   import numpy as np
-
-USAGE = "npz:FILE"
 
 _WITH_TEST = ("x_train", "y_train", "x_test", "y_test")
 _WITHOUT_TEST = ("x", "y")
@@ -176,7 +181,7 @@ def _archive(path: str) -> Iterator[zipfile.ZipFile]:
   ) as error:
     raise ConfigError(
       "--data: the file must be a sound .npz archive"
-      f" ({' '.join(str(error).split())}). Received: {path!r}"
+      f" ({one_line(error)}). Received: {path!r}"
     ) from error
 
 
@@ -244,3 +249,6 @@ def _pixels(archive: zipfile.ZipFile, part: _Part, path: str) -> "np.ndarray":
       f" Received: {pixels.dtype} of {low} to {high}"
     )
   return pixels.astype("uint8", copy=False)
+
+
+SOURCE = DataSource("npz:FILE", describe, load)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from elite_tf.errors import ConfigError
+from elite_tf.system.text import one_line
 
 
 def name_of(path: str) -> str:
@@ -34,8 +35,7 @@ def unreadable(path: str, error: OSError) -> ConfigError:
     The error to raise.
   """
   return ConfigError(
-    f"--data: cannot read this path: {error.strerror or error}."
-    f" Received: {path!r}"
+    f"--data: cannot read this path: {one_line(error)}. Received: {path!r}"
   )
 
 

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 
 from elite_tf.data.sources.types import Description
+from elite_tf.system.text import one_line
 
 if typing.TYPE_CHECKING:
   import numpy as np
@@ -115,7 +116,7 @@ def typical_bytes(description: Description, side: int) -> int:
 @contextlib.contextmanager
 def _opened(source: str | bytes) -> "Iterator[Image.Image]":
   """Opens a picture; whatever is wrong with it, now or later, is `Broken`."""
-  from PIL import Image
+  from PIL import Image, UnidentifiedImageError
 
   try:
     file = io.BytesIO(source) if isinstance(source, bytes) else source
@@ -126,21 +127,13 @@ def _opened(source: str | bytes) -> "Iterator[Image.Image]":
   except Broken:
     raise
   except OSError as error:
-    # Of the system, or of Pillow, whose text would name an object in memory.
-    reason = error.strerror or str(error).partition(" <_io")[0]
-    if isinstance(error, _unidentified()):
-      reason = "no JPEG, PNG or BMP"
-    raise Broken(" ".join(reason.split()) or "cannot be read") from error
+    if isinstance(error, UnidentifiedImageError):
+      raise Broken("no JPEG, PNG or BMP") from error
+    # Pillow names an object in memory at the end of some texts.
+    raise Broken(one_line(error).partition(" <_io")[0]) from error
   except Exception as error:
     # What damaged bytes make Pillow raise is of many types.
-    reason = " ".join(str(error).split())[:100]
-    raise Broken(reason or type(error).__name__) from error
-
-
-def _unidentified() -> type[OSError]:
-  from PIL import UnidentifiedImageError
-
-  return UnidentifiedImageError
+    raise Broken(one_line(error)) from error
 
 
 def _is_grey(mode: str) -> bool:

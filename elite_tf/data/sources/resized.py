@@ -108,7 +108,7 @@ def resized(
 
   kind = "crop" if crop else "r"
   key = f"{part}-{kind}{resolution}-{_digest(images)}"
-  return Images(build_once.keep(root, key, build, valid) / _NAME)
+  return Images(build_once.build_once(root, key, build, valid) / _NAME)
 
 
 def _digest(images: np.ndarray | Ragged) -> str:

@@ -15,9 +15,12 @@ import os
 from pathlib import Path
 
 from elite_tf.data.sources import paths
-from elite_tf.data.sources.types import Dataset, Description, Store
-
-USAGE = "tfds:NAME"
+from elite_tf.data.sources.types import (
+  Dataset,
+  DataSource,
+  Description,
+  Store,
+)
 
 
 def describe(argument: str, store: Store = Store()) -> Description:
@@ -121,3 +124,6 @@ def _fingerprint(name: str, store: Store) -> str:
   if not found:
     return ""
   return hashlib.sha256("\0".join(found).encode()).hexdigest()
+
+
+SOURCE = DataSource("tfds:NAME", describe, load, decoded=True)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from elite_tf.data.sources import pictures
 from elite_tf.errors import ConfigError
 from elite_tf.system.processes import connection_to_parent
+from elite_tf.system.text import one_line
 
 _SAMPLE = 50
 
@@ -221,11 +222,10 @@ def main(arguments: list[str]) -> None:
       connection.send(error)
     except Exception as error:
       # Of the package, of the data set's own code, or of the network.
-      reason = " ".join(str(error).split())[:200]
       connection.send(
         ConfigError(
           f"--data=tfds:{request.name} cannot be read"
-          f" ({type(error).__name__}: {reason})"
+          f" ({one_line(error, with_type=True)})"
         )
       )
 

@@ -1,7 +1,8 @@
-"""What a data set is: its description, and its images in three parts."""
+"""What a data set is (description, three parts) and what a source of data is."""
 
 import dataclasses
 import typing
+from collections.abc import Callable
 from pathlib import Path
 
 if typing.TYPE_CHECKING:
@@ -99,3 +100,31 @@ class Dataset:
   val: Split
   test: Split
   notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSource:
+  """A kind of data that `--data` can name.
+
+  Attributes:
+    usage: How it is written after `--data=`: the scheme alone, or the scheme, a
+      colon and what the argument stands for.
+    describe: (argument, store) -> the description, without reading the images
+      and without loading a machine learning library. Raises ConfigError where
+      the argument or the data are wrong.
+    load: (argument, seed, store) -> the data set. The seed moves images between
+      training and validation, never to or from test. Raises ConfigError as
+      `describe` does.
+    decoded: Whether the images lie decoded in the cache; otherwise they are
+      arrays in the memory of every process that loads them.
+  """
+
+  usage: str
+  describe: Callable[[str, Store], Description]
+  load: Callable[[str, int, Store], Dataset]
+  decoded: bool = False
+
+  @property
+  def scheme(self) -> str:
+    """What stands before the colon."""
+    return self.usage.partition(":")[0]

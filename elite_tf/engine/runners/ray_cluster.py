@@ -9,6 +9,7 @@ import ray
 from ray.exceptions import RayError
 
 from elite_tf.errors import ConfigError
+from elite_tf.system.text import one_line
 
 # For a cluster started here. Only messages go through the object store of Ray,
 # which gets the smallest size that Ray allows.
@@ -42,10 +43,9 @@ def connect(address: str) -> contextlib.ExitStack:
       **options,
     )
   except (ConnectionError, ValueError, RuntimeError, RayError) as error:
-    reason = " ".join(str(error).split())
     raise ConfigError(
       f"--ray_address must be a cluster that can be reached. Received:"
-      f" {address!r} ({reason})"
+      f" {address!r} ({one_line(error)})"
     ) from error
   finally:
     # Ray handles SIGTERM itself; the command leaves the run folder resumable.

@@ -34,6 +34,7 @@ from elite_tf.engine.runners.worker import Worker
 from elite_tf.errors import ConfigError, EliteError, SearchFailed
 from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.settings import Settings
+from elite_tf.system.text import one_line
 from elite_tf.types import Epoch
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class Slot:
     except (EliteError, OSError) as error:
       return None, Stopped(error)
     except Exception as error:
-      reason = " ".join(f"{type(error).__name__}: {error}".split())
+      reason = one_line(error, with_type=True)
       failed = SearchFailed(f"a worker cannot start on node {node}: {reason}")
       return None, Stopped(failed)
 

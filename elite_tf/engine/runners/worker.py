@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 
 from elite_tf.data import sources
-from elite_tf.data.batches import prepare
+from elite_tf.data.batches import make_inputs
 from elite_tf.engine.runners.messages import (
   Answer,
   EpochDone,
@@ -33,6 +33,7 @@ from elite_tf.errors import CandidateFailed, ConfigError, EliteError
 from elite_tf.runs.folder import store_of
 from elite_tf.system import backend
 from elite_tf.system.processes import connection_to_parent
+from elite_tf.system.text import one_line
 from elite_tf.types import Candidate, Epoch, Job, Outcome
 
 logger = logging.getLogger(__name__)
@@ -57,14 +58,14 @@ class Worker:
     self._folder = setup.folder
     if setup.gpu:
       os.environ["CUDA_VISIBLE_DEVICES"] = setup.gpu
-    backend.prepare(setup.threads)
+    backend.load_keras(setup.threads)
     # TensorFlow warns of many tracings: every candidate needs one.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     store = store_of(setup.settings)
     self._data = sources.load(setup.settings.data, setup.settings.seed, store)
     # All candidates of one resolution share their inputs.
     self._inputs = functools.cache(
-      lambda resolution: prepare(
+      lambda resolution: make_inputs(
         self._data,
         resolution,
         setup.settings.augment,
@@ -87,7 +88,7 @@ class Worker:
     except Exception as error:
       if not _is_memory(error):
         raise
-      return Exhausted(_reason(error))
+      return Exhausted(one_line(error, with_type=True))
 
   def train(self, job: Job) -> Outcome:
     """Trains a candidate; an error in its training is a failed outcome.
@@ -117,7 +118,7 @@ class Worker:
     except Exception as failure:
       if _is_memory(failure):
         raise
-      error = _reason(failure)
+      error = one_line(failure, with_type=True)
     return Outcome(name, job.start, job.stop, epochs, error, first_step_seconds)
 
   def export(self, request: Export) -> Exported:
@@ -157,7 +158,7 @@ class Worker:
     except Exception as error:
       if _is_memory(error):
         raise
-      return Exported(name, None, _reason(error))
+      return Exported(name, None, one_line(error, with_type=True))
     return Exported(name, metrics)
 
   def release(self, name: str) -> None:
@@ -193,11 +194,6 @@ def _is_memory(error: Exception) -> bool:
     "ResourceExhausted" in type(error).__name__
     or "RESOURCE_EXHAUSTED" in str(error)
   )
-
-
-def _reason(error: Exception) -> str:
-  text = " ".join(str(error).split())
-  return f"{type(error).__name__}: {text or 'no reason given'}"
 
 
 def main(arguments: list[str]) -> None:

@@ -15,6 +15,7 @@ from elite_tf.firmware import sources
 from elite_tf.firmware.targets import program
 from elite_tf.firmware.targets.base import Figures, Project, Target, require_fit
 from elite_tf.hardware.boards import Board
+from elite_tf.system.text import one_line
 
 # Seconds that a compilation may take.
 BUILD_SECONDS = 300
@@ -226,7 +227,7 @@ def _make(build: Path, programs: list[str]) -> None:
       f" {int(over[2]):,} bytes more"
     )
   raise VerificationFailed(
-    "the sources cannot be compiled: " + " ".join(done.stderr.split())[:400]
+    "the sources cannot be compiled: " + one_line(done.stderr)
   )
 
 

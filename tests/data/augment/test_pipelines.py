@@ -33,7 +33,10 @@ def _description(height, width, channels):
   ],
 )
 def test_choice_by_the_data(height, width, channels, expected):
-  assert augment.choose(_description(height, width, channels)) == expected
+  assert (
+    augment.choose_augmentation(_description(height, width, channels))
+    == expected
+  )
 
 
 def test_names_are_those_of_the_registry():

@@ -39,7 +39,7 @@ def test_it_is_built_once(tmp_path):
 
   root = tmp_path / "a" / "cache"
   for _ in range(3):
-    folder = build_once.keep(root, "key", build, _valid)
+    folder = build_once.build_once(root, "key", build, _valid)
     assert folder == root / "key"
     assert (folder / "content").read_text() == "all of it"
   assert len(built) == 1 and built[0] != folder
@@ -49,24 +49,26 @@ def test_it_is_built_once(tmp_path):
 def test_what_is_not_valid_is_built_again(tmp_path):
   (tmp_path / "key").mkdir()
   (tmp_path / "key" / "old").touch()
-  build_once.keep(tmp_path, "key", _build, _valid)
+  build_once.build_once(tmp_path, "key", _build, _valid)
   assert os.listdir(tmp_path / "key") == ["content"]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_full_disk_is_one_line_and_leaves_nothing(tmp_path, complaint, number):
   error = OSError(number, os.strerror(number))
-  line = complaint(build_once.keep, tmp_path, "key", _fails(error), _valid)
+  line = complaint(
+    build_once.build_once, tmp_path, "key", _fails(error), _valid
+  )
   assert line.startswith("--cache_dir: the disk is full;")
   assert line.endswith(f"Received: {str(tmp_path)!r}")
   assert not os.listdir(tmp_path)
-  assert _valid(build_once.keep(tmp_path, "key", _build, _valid))
+  assert _valid(build_once.build_once(tmp_path, "key", _build, _valid))
 
 
 def test_what_building_raises_is_passed_on_and_leaves_nothing(tmp_path):
   for error in (ConfigError("--data: broken"), KeyboardInterrupt()):
     with pytest.raises(type(error)) as caught:
-      build_once.keep(tmp_path, "key", _fails(error), _valid)
+      build_once.build_once(tmp_path, "key", _fails(error), _valid)
     assert caught.value is error
     assert not os.listdir(tmp_path)
 
@@ -74,7 +76,7 @@ def test_what_building_raises_is_passed_on_and_leaves_nothing(tmp_path):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path, complaint):
   file = tmp_path / "file"
   file.touch()
-  line = complaint(build_once.keep, file / "cache", "key", _build, _valid)
+  line = complaint(build_once.build_once, file / "cache", "key", _build, _valid)
   assert line.startswith("--cache_dir: this folder cannot be used (Not a dir")
 
 
@@ -92,7 +94,7 @@ def test_too_little_room_is_found_before_anything_is_written(
 SLOW = """
 import sys, time
 from pathlib import Path
-from elite_tf.data.sources import keep
+from elite_tf.data.sources import build_once
 
 def build(folder):
   (folder / "half").touch()
@@ -100,7 +102,7 @@ def build(folder):
   time.sleep(float(sys.argv[2]))
   (folder / "content").write_text("all of it")
 
-folder = keep.keep(
+folder = build_once.build_once(
     Path(sys.argv[1]), "key", build, lambda f: (f / "content").is_file()
 )
 print((folder / "content").read_text())

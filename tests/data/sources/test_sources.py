@@ -58,7 +58,7 @@ def written(tmp_path_factory, digits, write_idx, write_folder, write_tfds):
   return write
 
 
-@pytest.fixture(params=sorted(sources.DATASETS))
+@pytest.fixture(params=sorted(sources.SOURCES))
 def source(request, written):
   """A real data set, through each source."""
   if request.param not in WRITTEN:
@@ -77,10 +77,17 @@ def _pixels(split):
 
 
 def test_every_source_has_its_parts():
-  for scheme, source in sources.DATASETS.items():
-    assert source.USAGE.partition(":")[0] == scheme
-    assert source.__doc__ and callable(source.describe)
-  assert {"digits", *WRITTEN} == set(sources.DATASETS)
+  for scheme, source in sources.SOURCES.items():
+    assert isinstance(source, sources.DataSource)
+    assert source.usage.partition(":")[0] == scheme
+    assert source.describe.__doc__ and source.load.__doc__
+  assert {"digits", *WRITTEN} == set(sources.SOURCES)
+
+
+@pytest.mark.parametrize("scheme", sorted(sources.SOURCES))
+def test_only_sources_with_picture_files_are_decoded(scheme):
+  spec = scheme if scheme == "digits" else f"{scheme}:x"
+  assert sources.is_decoded(spec) == (scheme in ("folder", "tfds"))
 
 
 def test_description_says_what_is_loaded(source):
@@ -145,11 +152,11 @@ def test_seed_must_be_a_seed(source, complaint, seed):
 def test_describing_loads_no_library_for_learning(source):
   """A dry run describes the data and has a second for everything."""
   code = (
-    "import sys; from elite_tf import datasets;"
+    "import sys; from elite_tf.data import sources;"
     "assert {'numpy', 'PIL'}.isdisjoint(sys.modules);"
     "from pathlib import Path;"
-    "store = datasets.Store(Path(sys.argv[2]), tfds_dir=sys.argv[3]);"
-    "datasets.describe(sys.argv[1], store);"
+    "store = sources.Store(Path(sys.argv[2]), tfds_dir=sys.argv[3]);"
+    "sources.describe(sys.argv[1], store);"
     "print(*sorted({'sklearn', 'tensorflow', 'keras', 'scipy'}"
     " & set(sys.modules)))"
   )

@@ -66,12 +66,12 @@ def test_cache_needs_no_tensorflow(cached):
   """A machine with neither the package nor the data trains from the cache."""
   store, data = cached
   code = (
-    "import sys; from pathlib import Path; from elite_tf import datasets;"
+    "import sys; from pathlib import Path; from elite_tf.data import sources;"
     "sys.modules.update(tensorflow=None, tensorflow_datasets=None);"
-    "datasets.tfds.tfds_child = None;"
-    "store = datasets.Store(Path(sys.argv[1]), tfds_dir='/nowhere');"
-    "description = datasets.describe('tfds:pieces', store);"
-    "data = datasets.load('tfds:pieces', 0, store);"
+    "sources.tfds.tfds_client = None;"
+    "store = sources.Store(Path(sys.argv[1]), tfds_dir='/nowhere');"
+    "description = sources.describe('tfds:pieces', store);"
+    "data = sources.load('tfds:pieces', 0, store);"
     "assert data.description == description;"
     "print(sum(int(image.sum()) for image in data.train.images))"
   )

@@ -52,7 +52,7 @@ def make(tmp_path, monkeypatch, wire):
     train=Split(data.train.images[:60], data.train.labels[:60]),
     val=Split(data.val.images[:30], data.val.labels[:30]),
   )
-  monkeypatch.setattr(worker.backend, "prepare", lambda threads: None)
+  monkeypatch.setattr(worker.backend, "load_keras", lambda threads: None)
   monkeypatch.setattr(worker.sources, "load", lambda spec, seed, store: few)
 
   def make(**settings):
@@ -134,10 +134,10 @@ def test_disk_that_is_full_stops_the_search(make, monkeypatch):
 def test_cache_that_cannot_be_written_stops_the_search(make, monkeypatch):
   full = ConfigError("--cache_dir: the disk is full")
 
-  def prepare(*_):
+  def full_disk(*_):
     raise full
 
-  monkeypatch.setattr(worker, "prepare", prepare)
+  monkeypatch.setattr(worker, "make_inputs", full_disk)
   assert make().answer(Job(CANDIDATE, 1, 1, 0, 3)) == Stopped(full)
 
 

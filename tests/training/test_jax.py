@@ -16,7 +16,7 @@ from elite_tf.training import first_weights
 from elite_tf.training.functional import FunctionalModel
 from elite_tf.training.steps import initial_state
 
-HOME = Path(__file__).parents[3]
+HOME = Path(__file__).parents[2]
 
 # On the path of every process as `sitecustomize`, that of workers too.
 BLOCK = """
@@ -69,9 +69,9 @@ def test_tensorflow_is_blocked(without_tensorflow):
 STEPS = """
 import sys
 import numpy as np
-from elite_tf import device
+from elite_tf.system import backend
 
-keras = device.prepare(1)
+keras = backend.load_keras(1)
 from elite_tf.training.batch_norm import BatchStatistics
 sys.path.insert(0, sys.argv[1])
 import steps_of_a_test as steps
@@ -202,7 +202,7 @@ def test_search_trains_without_tensorflow_and_convert_finishes_it(
   candidates = make_pool("lite", 10, 1, 32, levels=6)
   (candidate,) = [c for c in candidates if c.name == row["name"]]
   model = keras.saving.load_model(folder / "model.keras", compile=False)
-  ours = first_weights.build(candidate)
+  ours = first_weights.build_network(candidate)
   assert model.count_params() == ours.count_params() == row["params"]
   assert model.to_json() == ours.to_json()
 

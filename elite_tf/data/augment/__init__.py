@@ -19,8 +19,6 @@ Importing this package loads neither NumPy nor Pillow: a plan knows the names.
 
 import typing
 
-from elite_tf.errors import ConfigError
-
 if typing.TYPE_CHECKING:
   from elite_tf.data.sources.types import Description
 
@@ -31,18 +29,6 @@ SMALLEST_SIDE = 16
 
 # Colour images of a smaller side, in pixels, are of CIFAR-10's kind.
 LARGE_SIDE = 64
-
-
-def check_augment(name: str) -> None:
-  """Refuses what is neither the name of an augmentation nor empty.
-
-  Raises:
-    ConfigError: There is no such augmentation; names those there are.
-  """
-  if name and name not in NAMES:
-    raise ConfigError(
-      f"--augment must be one of {', '.join(NAMES)}. Received: {name!r}"
-    )
 
 
 def choose(description: "Description") -> str:

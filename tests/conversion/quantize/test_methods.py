@@ -74,16 +74,6 @@ def test_an_unknown_method_is_refused():
     check_method("int2")
 
 
-@pytest.mark.parametrize(
-    "options, named",
-    [({"max_drop": -1.0}, "--max_drop"), ({"max_drop": 101.0}, "--max_drop"),
-     ({"max_drop": float("nan")}, "--max_drop"), ({"qat_epochs": 0}, "--qat")],
-)  # fmt: skip
-def test_options_out_of_range_are_refused(options, named):
-  with pytest.raises(ConfigError, match=f"{named}.*Received"):
-    Options(**options)
-
-
 def test_one_calibration_image_is_enough(network, material):
   one = Material(material.calibration[:1], material.val, material.train)
   assert METHODS["int8"](network, one).kind == "int8"

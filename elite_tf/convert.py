@@ -18,7 +18,7 @@ from absl import flags
 
 from elite_tf.conversion.convert_file import Converted, convert_file
 from elite_tf.conversion.model_file import load_for
-from elite_tf.conversion.quantize import check_method, report
+from elite_tf.conversion.quantize import report
 from elite_tf.conversion.tflite.inspect import dense_note, inspect
 from elite_tf.errors import ConfigError
 from elite_tf.runs.find_champion import data_settings, find_champion
@@ -109,7 +109,6 @@ def main() -> int:
     return _finish(values)
   out = check_new_file(values.out, values.overwrite)
   settings = resolve(given_flags(CONVERSION))
-  check_method(settings.quantize)
   path, settings = find_model(
     values.model, values.run_dir, values.champion, values.data, settings
   )
@@ -144,7 +143,6 @@ def _finish(values) -> int:
   config = json.loads(folder.config.read_text())
   given = given_flags(("run_dir", "data", *CONVERSION))
   settings = resolve({**config["settings"], **given})
-  check_method(settings.quantize)
   backend.prepare()
   from elite_tf.conversion import finish_run
   from elite_tf.report import ending

@@ -6,7 +6,6 @@ Loads neither TensorFlow nor Keras: a dry run needs nothing else.
 import dataclasses
 from collections.abc import Callable
 
-from elite_tf.conversion.quantize import check_method
 from elite_tf.data import augment
 from elite_tf.data.sources import Description
 from elite_tf.engine.runners import check_runner
@@ -45,7 +44,6 @@ def prepare_search(
     ConfigError: A setting or the data set is wrong, or a package is missing.
   """
   backend.backend()
-  check_method(settings.quantize)
   check_runner(settings.runner)
   check_tensorboard(settings)
   plan, description = plan_for_data(settings, say)

@@ -8,7 +8,7 @@ import dataclasses
 import numbers
 import os
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Collection
 
 from elite_tf.errors import ConfigError
 
@@ -23,7 +23,7 @@ class Facts:
     help: The meaning, in whole sentences; help text of the flag.
     at_least: Smallest number allowed; None for no bound.
     at_most: Largest number allowed; None for no bound.
-    choices: Returns the names allowed beside the default; None for any text.
+    choices: Names allowed beside the default; empty for any text.
     free: Whether a search may be continued with another value.
     conversion: Whether it is a setting of `elite_tf.convert`, too.
     many: Whether a list of strings may be given for the comma-separated text.
@@ -32,7 +32,7 @@ class Facts:
   help: str
   at_least: float | None = None
   at_most: float | None = None
-  choices: Callable[[], Iterable[str]] | None = None
+  choices: Collection[str] = ()
   free: bool = False
   conversion: bool = False
   many: bool = False
@@ -41,7 +41,7 @@ class Facts:
   def bounds(self) -> str:
     """The values allowed, as `1 or more` or `a, b, c`; empty for any value."""
     if self.choices:
-      return ", ".join(self.choices())
+      return ", ".join(self.choices)
     if self.at_least is None:
       return ""
     if self.at_most is None:
@@ -107,7 +107,7 @@ def checked(field: dataclasses.Field, value: object) -> typing.Any:
     raise ConfigError(
       f"--{field.name} must be at most {facts.at_most}. Received: {value}"
     )
-  if facts.choices and plain not in (field.default, *facts.choices()):
+  if facts.choices and plain not in (field.default, *facts.choices):
     raise ConfigError(
       f"--{field.name} must be one of {facts.bounds}. Received: {value!r}"
     )

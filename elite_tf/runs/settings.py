@@ -76,7 +76,7 @@ class Settings:
     "",
     "Activation of stem, blocks and head: swish, hard_swish or relu6. Empty:"
     " the activation of the family.",
-    choices=lambda: ACTIVATIONS,
+    choices=ACTIVATIONS,
   )
   stem_stride: int = setting(
     0,
@@ -116,20 +116,20 @@ class Settings:
     " epoch), current (of the last epoch), exponential (average with more"
     " weight on late epochs), last_half (average of the later half) or median"
     " (best, minus the median of the averages of the other candidates).",
-    choices=lambda: CRITERIA,
+    choices=CRITERIA,
   )
   batch_size: int = setting(100, "Images per training step.", at_least=2)
   augment: str = setting(
     "",
     "Augmentation of the training images: none, light, cifar10, svhn or"
     " imagenet (as in the paper). Empty: chosen by the images.",
-    choices=lambda: augmentations.NAMES,
+    choices=augmentations.NAMES,
   )
   class_weights: str = setting(
     "none",
     "Weight of each image in the training loss: none (all images count the"
     " same) or balanced (all classes count the same).",
-    choices=lambda: CLASS_WEIGHTS,
+    choices=CLASS_WEIGHTS,
   )
   slices: bool = setting(
     False,
@@ -141,6 +141,7 @@ class Settings:
     "Quantization: int8 (after training), qat (quantization-aware training),"
     " int16x8 (16-bit activations), auto (the first of these that loses no"
     " more accuracy than --max_drop) or none (floating point).",
+    choices=("int8", "qat", "int16x8", "auto", "none"),
     conversion=True,
   )
   calibration_images: int = setting(
@@ -172,6 +173,7 @@ class Settings:
     "local",
     "Where candidates train: local (processes on this machine) or ray (a Ray"
     " cluster).",
+    choices=("local", "ray"),
     free=True,
   )
   workers: int = setting(

@@ -54,6 +54,8 @@ CHOICES = [
     ("activation", ("", "swish", "hard_swish", "relu6")),
     ("augment", ("", "none", "light", "cifar10", "svhn", "imagenet")),
     ("class_weights", ("none", "balanced")),
+    ("quantize", ("int8", "qat", "int16x8", "auto", "none")),
+    ("runner", ("local", "ray")),
 ]  # fmt: skip
 
 
@@ -232,6 +234,13 @@ NAMED = {
 def test_help_names_every_choice(name):
   words = set(re.findall(r"\w+", flag_help(FIELDS[name])))
   assert set(NAMED[name]) <= words
+
+
+@pytest.mark.parametrize(
+  "name", [n for n in NAMED if facts_of(FIELDS[n]).choices]
+)
+def test_choices_are_what_the_registry_has(name):
+  assert set(facts_of(FIELDS[name]).choices) == set(NAMED[name])
 
 
 @pytest.mark.parametrize("field", FIELDS.values(), ids=lambda f: f.name)

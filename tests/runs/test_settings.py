@@ -256,10 +256,12 @@ def test_help_is_whole_sentences_and_names_the_bounds(field):
 
 
 def test_conversion_has_the_settings_that_decide_a_conversion():
-  assert set(CONVERSION) == {
+  assert set(CONVERSION) >= {
       "cache_dir", "tfds_dir", "download", "quantize", "calibration_images",
       "calibration_balance", "max_drop", "qat_epochs", "seed",
   }  # fmt: skip
+  # These flags of convert mean something else than those of the search.
+  assert not {"data", "run_dir"} & set(CONVERSION)
 
 
 @pytest.mark.parametrize("preset", ["fast", "Quick", "quick\nly", ["quick"]])

@@ -12,8 +12,12 @@ TensorFlow nor Keras nor NumPy.
 """
 
 import importlib
+import logging
 
 __version__ = "0.2.0"
+
+# A library is silent; the commands, and `run_search`, show what it logs.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 # Public name -> module that defines it.
 _HOMES = {

@@ -11,6 +11,7 @@ The last command completes a search that ran without TensorFlow: it adds the
 import dataclasses
 import functools
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -26,8 +27,16 @@ from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.setting_field import flag_help
 from elite_tf.runs.settings import CONVERSION, FIELDS, Settings, resolve
 from elite_tf.system import backend
-from elite_tf.system.cli import define_flag, define_format, given_flags, run
+from elite_tf.system.cli import (
+  define_flag,
+  define_format,
+  given_flags,
+  run,
+  show_log,
+)
 from elite_tf.system.output_path import check_new_file
+
+logger = logging.getLogger(__name__)
 
 
 def define_flags() -> None:
@@ -93,10 +102,6 @@ def find_model(
   return path, dataclasses.replace(settings, data=data)
 
 
-def _say(line: str) -> None:
-  print(line, file=sys.stderr)
-
-
 def main() -> int:
   """Runs the command with the flags given; returns the exit code."""
   values = flags.FLAGS
@@ -112,7 +117,7 @@ def main() -> int:
   path, settings = find_model(
     values.model, values.run_dir, values.champion, values.data, settings
   )
-  converted = convert_file(path, out, settings, _say)
+  converted = convert_file(path, out, settings)
   if values.format == "json":
     print(json.dumps({"out": str(out), **converted.metrics}))
   else:
@@ -149,11 +154,11 @@ def _finish(values) -> int:
 
   names = finish_run.unfinished(folder, values.champion)
   load = functools.partial(load_for, settings=settings)
-  finish_run.finish(folder, names, settings, load, _say)
+  finish_run.finish(folder, names, settings, load)
   if names:
-    ending.write_or_say(folder, _say)
+    ending.write_or_warn(folder)
   else:
-    _say(
+    logger.info(
       f"{folder.path}: every champion has its .tflite files already; with"
       " --out, one champion is converted again"
     )
@@ -165,7 +170,8 @@ def _finish(values) -> int:
 def console() -> None:
   """Entry point."""
   define_flags()
-  run(main)
+  with show_log():
+    run(main)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ python -m elite_tf.deploy --run_dir=runs/digits-elite --target=c-mps2-an386 \
 """
 
 import contextlib
+import logging
 import sys
 from collections.abc import Callable, Iterator
 
@@ -26,8 +27,10 @@ from elite_tf.firmware.targets import (
 )
 from elite_tf.hardware.board_list import describe_boards
 from elite_tf.hardware.boards import Board, get_board
-from elite_tf.system.cli import define_flag, define_format, run
+from elite_tf.system.cli import define_flag, define_format, run, show_log
 from elite_tf.system.output_path import check_new_folder
+
+logger = logging.getLogger(__name__)
 
 
 def define_flags() -> None:
@@ -156,7 +159,7 @@ def main() -> int:
   target.check(project)
   note = target.name.startswith("tflm") and dense_note(inspect(project.model))
   if note:
-    print(note, file=sys.stderr)
+    logger.warning(note)
   files = target.files(project)
   if board:
     require_fit(
@@ -183,7 +186,8 @@ def main() -> int:
 def console() -> None:
   """Entry point."""
   define_flags()
-  run(main, lambda: "interrupted; no folder is left half-written")
+  with show_log():
+    run(main, lambda: "interrupted; no folder is left half-written")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ python -m elite_tf.search --data=digits --preset=quick
 """
 
 import json
+import logging
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,8 +22,11 @@ from elite_tf.system.cli import (
   define_format,
   given_flags,
   run,
+  show_log,
   versions,
 )
+
+logger = logging.getLogger(__name__)
 
 
 def define_flags() -> None:
@@ -38,10 +41,6 @@ def define_flags() -> None:
   )
   define_flag("dry_run", False, "Print the plan and stop.")
   define_format("the plan or the result")
-
-
-def _say(line: str) -> None:
-  print(line, file=sys.stderr)
 
 
 def run_search(preset: str = "", progress: bool = True, **settings):
@@ -69,13 +68,13 @@ def run_search(preset: str = "", progress: bool = True, **settings):
     SearchFailed: Every candidate of a group failed, or a champion computes
       something else on a microcontroller.
   """
-  search = prepare_search(resolve(settings, preset))
-  console = None
-  if progress:
-    from rich.console import Console
+  if not progress:
+    return _play(prepare_search(resolve(settings, preset)), None)
+  from rich.console import Console
 
-    console = Console(stderr=True)
-  return _play(search, console)
+  console = Console(stderr=True)
+  with show_log(console):
+    return _play(prepare_search(resolve(settings, preset)), console)
 
 
 def _play(search: PreparedSearch, console):
@@ -97,28 +96,39 @@ def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
   if values.board == "list":
     print(describe_boards())
     return 0
-  search = prepare_search(resolve(given_flags(FIELDS), values.preset), _say)
+  settings = resolve(given_flags(FIELDS), values.preset)
   as_json = values.format == "json"
-  if values.dry_run and as_json:
-    print(json.dumps(plan_to_json(search.plan)))
-    for note in (*search.description.notes, *search.plan.notes):
-      _say(note)
+  if values.dry_run:
+    with show_log():
+      _print_plan(prepare_search(settings), as_json)
     return 0
   from rich.console import Console
 
   from elite_tf.engine import tables
 
   console = Console(stderr=as_json)
-  if values.dry_run:
-    tables.print_plan(console, search.plan, search.description)
-    return 0
-  on_begin(RunFolder(Path(search.settings.run_dir)))
-  result = _play(search, console)
+  with show_log(console):
+    search = prepare_search(settings)
+    on_begin(RunFolder(Path(search.settings.run_dir)))
+    result = _play(search, console)
   if as_json:
     print(json.dumps(result))
   else:
     tables.print_result(console, result, search.settings.run_dir)
   return 0
+
+
+def _print_plan(search: PreparedSearch, as_json: bool) -> None:
+  if as_json:
+    print(json.dumps(plan_to_json(search.plan)))
+    for note in (*search.description.notes, *search.plan.notes):
+      logger.info(note)
+    return
+  from rich.console import Console
+
+  from elite_tf.engine import tables
+
+  tables.print_plan(Console(), search.plan, search.description)
 
 
 def how_to_continue(folder: RunFolder | None) -> str:

@@ -164,7 +164,13 @@ def test_commands_are_at_the_top():
 
 
 @pytest.mark.parametrize(
-  "package", ["networks.families", "data.sources", "conversion.quantize"]
+  "package",
+  [
+    "networks.families",
+    "data.sources",
+    "conversion.quantize",
+    "engine.runners",
+  ],
 )
 def test_registry_imports_its_members_and_never_the_reverse(package):
   registry = f"elite_tf.{package}"

@@ -26,7 +26,8 @@ for folder in (ROOT, ROOT / "tools"):
 
 import resnet8  # noqa: E402
 
-from elite_tf.engine.runners.worker import Setup, Worker  # noqa: E402
+from elite_tf.engine.runners.messages import Setup  # noqa: E402
+from elite_tf.engine.runners.worker import Worker  # noqa: E402
 from elite_tf.runs.folder import RunFolder  # noqa: E402
 from elite_tf.runs.plan import plan_for_data  # noqa: E402
 from elite_tf.runs.settings import Settings  # noqa: E402

@@ -1,8 +1,8 @@
 """From a .keras file to a verified .tflite file."""
 
 import dataclasses
+import logging
 import typing
-from collections.abc import Callable
 from pathlib import Path
 
 from elite_tf.conversion.model_file import load_for
@@ -15,6 +15,8 @@ from elite_tf.system.atomic_files import write_file
 
 if typing.TYPE_CHECKING:  # Loads Keras.
   from elite_tf.conversion.champion import Conversion
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,19 +32,13 @@ class Converted:
   metrics: dict
 
 
-def convert_file(
-  path: Path,
-  out: Path,
-  settings: Settings,
-  say: Callable[[str], None] = lambda line: None,
-) -> Converted:
+def convert_file(path: Path, out: Path, settings: Settings) -> Converted:
   """Converts a trained network, verifies it and writes the .tflite file.
 
   Args:
     path: The .keras file.
     out: The .tflite file; replaced if it is there.
     settings: Data set and its place, family, quantization and seed.
-    say: Told in one line of what takes long.
 
   Raises:
     ConfigError: The data set or the network is wrong.
@@ -60,10 +56,9 @@ def convert_file(
     settings = dataclasses.replace(
       settings, base_resolution=model.input_shape[1]
     )
-  store = dataclasses.replace(store_of(settings), say=say)
-  data = sources.load(settings.data, settings.seed, store)
+  data = sources.load(settings.data, settings.seed, store_of(settings))
   for note in data.notes:
-    say(note)
+    logger.info(note)
   conversions = champion.convert(
     model,
     data,

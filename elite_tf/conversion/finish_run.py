@@ -1,6 +1,7 @@
 """Finishes the folder of a search whose machine could not convert."""
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from elite_tf.runs import plan as planning
 from elite_tf.runs.folder import RunFolder, store_of
 from elite_tf.runs.settings import Settings, limits_of
 from elite_tf.system.atomic_files import write_file
+
+logger = logging.getLogger(__name__)
 
 
 def unfinished(folder: RunFolder, champion: str) -> list[str]:
@@ -37,19 +40,17 @@ def finish(
   names: list[str],
   settings: Settings,
   load: Callable[[Path, Description], keras.Model],
-  say: Callable[[str], None],
 ) -> None:
   """Converts, verifies and writes champions that a search left as they were.
 
   Each is complete, in its folder and in result.json, before the next begins;
-  says in one line what became of it.
+  logs in one line what became of it.
 
   Args:
     folder: Of a search that has ended.
     names: Of the champions.
     settings: Of the search.
     load: Model file and description of the data -> the model, which suits them.
-    say: Told in one line what became of each.
 
   Raises:
     ConfigError: A model cannot be loaded, or does not suit the data.
@@ -78,7 +79,7 @@ def finish(
     row["files"] = folder.champion_files(name)
     result["convert_seconds"] += metrics["seconds"]
     write_file(folder.result, json.dumps(result, indent=2) + "\n")
-    say(
+    logger.info(
       f"{path.parent}: {row['tflite_bytes']:,} bytes, arena"
       f" {row['arena_bytes']:,} bytes, equal to TensorFlow Lite Micro"
     )
@@ -91,7 +92,7 @@ def finish(
         row["arena_bytes"],
       )
       if missing != (0, 0):
-        say(
+        logger.warning(
           f"{name} does not fit: {missing.flash_bytes} bytes of flash and"
           f" {missing.sram_bytes} of memory are missing, as measured"
         )

@@ -1,62 +1,63 @@
-"""What a search keeps on the disk while it is played, and what it removes."""
+"""What a search keeps on the disk while it runs, and what it removes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from elite_tf.engine.runners.replay import RecordedRunner
 from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.journal import Journal
 from elite_tf.tournament.bracket import Bracket, Observer
 
 
 class Housekeeping(Observer):
-  """Writes histories as they grow and removes what is no longer needed.
+  """Writes histories as they grow and removes checkpoints no longer needed.
 
-  What comes out of the journal was written and removed before, but for its last
-  outcome, at which the search may have been killed.
+  For outcomes out of the journal this was done before, except for the last one:
+  the search may have been killed right after it.
   """
 
   def __init__(
     self,
     folder: RunFolder,
     brackets: Sequence[Bracket],
-    is_new: Callable[[], bool],
+    runner: RecordedRunner,
     journal: Journal,
     keep_checkpoints: bool = False,
   ):
-    """Takes over the folder.
+    """Begins with what the journal holds.
 
     Args:
       folder: Of the run.
       brackets: All groups.
-      is_new: Whether what is told was not in the journal before.
-      journal: Of the search; what it holds by now has been told before.
-      keep_checkpoints: Whether those of eliminated candidates stay.
+      runner: Knows whether an outcome is new or comes out of the journal.
+      journal: Of the search.
+      keep_checkpoints: Whether eliminated candidates keep their checkpoints.
     """
     self._folder = folder
     self._brackets = brackets
-    self._is_new = is_new
+    self._runner = runner
     self._keep_checkpoints = keep_checkpoints
     self._journal = journal
     self._last = journal.last
 
   def on_outcome(self, bracket, outcome):
-    """Writes the candidate's table."""
-    if self._is_new():
+    """Writes the history of the candidate."""
+    if self._runner.fresh:
       self._write_history(outcome.name)
 
   def on_round_end(self, bracket):
-    """Removes the checkpoints of those eliminated.
+    """Removes the checkpoints of the candidates eliminated.
 
-    One that has to take a failed champion's place is trained again, to the same
-    weights.
+    A candidate that takes the place of a failed champion is trained again, to
+    the same weights.
     """
-    if self._is_new() and not self._keep_checkpoints:
+    if self._runner.fresh and not self._keep_checkpoints:
       for name in bracket.rounds[-1].eliminated:
         self._folder.remove_checkpoints(name)
 
   def catch_up(self) -> None:
-    """Does what was left undone when the search was killed.
+    """Does what the search left undone when it was killed.
 
-    To be called when the journal has been played, before anything is added.
+    Call it after the outcomes in the journal, before a new one.
     """
     if self._last is None:
       return
@@ -73,7 +74,7 @@ class Housekeeping(Observer):
 
 
 class Observers(Observer):
-  """Passes what happens on to several observers, in order."""
+  """Calls several observers, in order."""
 
   def __init__(self, *observers: Observer):
     self._observers = observers

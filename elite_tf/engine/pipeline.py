@@ -1,10 +1,9 @@
-"""A search from its plan to its result: the steps in their order."""
+"""A search from its plan to its result, step by step."""
 
 import contextlib
 import dataclasses
-import functools
-import io
 import json
+import logging
 import shutil
 
 from rich.console import Console
@@ -14,10 +13,11 @@ from elite_tf.data import sources
 from elite_tf.data.sources import Description
 from elite_tf.engine.cleanup import Housekeeping, Observers
 from elite_tf.engine.progress import Progress
-from elite_tf.engine.runners import get_runner
+from elite_tf.engine.runners import check_runner
+from elite_tf.engine.runners.messages import Export
 from elite_tf.engine.runners.replay import RecordedRunner
-from elite_tf.engine.runners.worker import Export
-from elite_tf.engine.tensorboard import open_board
+from elite_tf.engine.runners.scheduling import Workers
+from elite_tf.engine.tensorboard import open_tensorboard
 from elite_tf.errors import SearchFailed
 from elite_tf.hardware.boards import Limits
 from elite_tf.hardware.fit import measured_shortfall
@@ -35,8 +35,10 @@ from elite_tf.runs.plan import Plan
 from elite_tf.runs.settings import Settings, limits_of
 from elite_tf.system import backend, lock
 from elite_tf.system.atomic_files import write_file
-from elite_tf.tournament.bracket import Bracket, Rules, Runner, play
+from elite_tf.tournament.bracket import Bracket, Rules, play
 from elite_tf.types import Epoch, Job
+
+logger = logging.getLogger(__name__)
 
 
 def run_search(
@@ -49,11 +51,12 @@ def run_search(
   """Runs a search, resumes it, or reads the result if it has ended.
 
   Args:
-    settings: As resolved, with a run folder.
-    plan: Made from them.
+    settings: Complete, with a run folder.
+    plan: Made from the settings.
     description: Of the data set.
-    versions: Of the packages, recorded in the folder.
-    console: Shows the progress; None shows none.
+    versions: Of the packages, recorded in a new run folder.
+    console: Shows a table of the rounds, if it is a terminal; None shows none.
+      Lines go to the log.
 
   Returns:
     What result.json holds.
@@ -61,26 +64,18 @@ def run_search(
   Raises:
     ConfigError: The run folder cannot be used.
     SearchFailed: Every candidate of a group failed, or a champion does not
-      compute the same on a board; result.json is there all the same.
-    OSError: Something cannot be written.
+      compute the same on a board. result.json is written before.
+    OSError: A file cannot be written.
   """
-  console = console or Console(file=io.StringIO())
-  say = functools.partial(
-    console.print, markup=False, highlight=False, soft_wrap=True
-  )
-  store = dataclasses.replace(store_of(settings), say=say)
   folder = check_run(settings, plan.disk_bytes)
   if not folder.config.exists():
-    # What is wrong with the data is found before anything is written.
-    with no_cache_on_error(folder):
-      data = sources.load(settings.data, settings.seed, store)
-    description = dataclasses.replace(data.description, notes=data.notes)
+    description = _load_once(settings, folder)
   result = folder.read_result()
   if result is not None:
-    say(f"{folder.path}: this search has ended already")
+    logger.info(f"{folder.path}: this search has ended already")
     return _checked(result, folder)
   with lock.hold(folder.lock):
-    open_run(settings, versions, 0)  # Part of the room is taken by now.
+    open_run(settings, versions, 0)  # A part of the disk space is used by now.
     if plan.prices is not None:
       write_file(folder.prices, plan.prices.to_json())
     write_file(folder.plan, plan_json.plan_of_run(plan, description))
@@ -89,12 +84,23 @@ def run_search(
       result = _play_to_the_end(settings, plan, description, folder, console)
       write_file(folder.result, json.dumps(result, indent=2) + "\n")
     except Exception as error:
-      ending.write_or_say(folder, say, str(error))
+      ending.write_or_warn(folder, str(error))
       raise
     finally:
-      folder.tidy()  # Workers are killed in the midst of what they write.
-    ending.write_or_say(folder, say)
+      folder.tidy()  # Killed workers leave files half written.
+    ending.write_or_warn(folder)
   return _checked(result, folder)
+
+
+def _load_once(settings: Settings, folder: RunFolder) -> Description:
+  """Loads the data, to find what is wrong with them before the search begins.
+
+  Returns:
+    Their description, complete with notes.
+  """
+  with no_cache_on_error(folder):
+    data = sources.load(settings.data, settings.seed, store_of(settings))
+  return dataclasses.replace(data.description, notes=data.notes)
 
 
 def _play_to_the_end(
@@ -102,77 +108,65 @@ def _play_to_the_end(
   plan: Plan,
   description: Description,
   folder: RunFolder,
-  console: Console,
+  console: Console | None,
 ) -> dict:
-  """Returns the result of a search that is begun or taken up again."""
+  """Returns the result of a search that begins or is resumed."""
   rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
   brackets = [
     Bracket(number, group, rules)
     for number, group in enumerate(plan.groups(), start=1)
   ]
-  with (
-    Progress(console, plan, brackets, rules) as progress,
-    contextlib.closing(Journal(folder.journal, progress.say)) as journal,
-  ):
-    _announce(progress, plan, description, settings, journal)
+  with contextlib.ExitStack() as stack:
+    progress = stack.enter_context(Progress(console, plan, brackets, rules))
+    journal = stack.enter_context(contextlib.closing(Journal(folder.journal)))
+    _log_beginning(plan, description, settings, journal)
     journal.append({"event": "start"})
+    writer = stack.enter_context(open_tensorboard(settings, folder, plan))
 
     def on_epoch(name: str, epoch: Epoch) -> None:
       journal.append(epoch_to_event(name, epoch))
       progress.on_epoch(name, epoch)
-      board.on_epoch(name, epoch)
+      writer.on_epoch(name, epoch)
 
-    with (
-      open_board(settings, folder, plan) as board,
-      get_runner(settings.runner).open_runner(
-        settings,
-        folder,
-        plan,
-        description,
-        progress.on_start,
-        on_epoch,
-        progress.say,
-      ) as runner,
-    ):
-      workers = runner.workers
-      progress.on_workers(workers)
-      recorded = RecordedRunner(
-        runner, journal, lambda: housekeeping.catch_up()
+    workers = stack.enter_context(
+      check_runner(settings.runner).open(
+        settings, folder, plan, description, progress.on_start, on_epoch
       )
-      housekeeping = Housekeeping(
-        folder,
-        brackets,
-        lambda: recorded.fresh,
-        journal,
-        settings.keep_checkpoints,
+    )
+    progress.on_workers(len(workers))
+    recorded = RecordedRunner(workers, journal)
+    housekeeping = Housekeeping(
+      folder, brackets, recorded, journal, settings.keep_checkpoints
+    )
+    recorded.on_new = housekeeping.catch_up
+    observers = Observers(progress, housekeeping, writer)
+
+    jobs = None  # The first ones are those of the brackets.
+    while True:
+      play(brackets, recorded, observers, jobs)
+      champions, unverified = _write_champions(
+        brackets, plan, settings, folder, journal, workers
       )
-      observer = Observers(progress, housekeeping, board)
-      play(brackets, recorded, observer)
-      while True:
-        champions, unverified = _write_champions(
-          brackets, plan, settings, folder, journal, runner
-        )
-        jobs = _replace_misfits(champions, brackets, plan, settings, folder)
-        if jobs is None:
-          break
-        play(brackets, recorded, observer, jobs)
-      housekeeping.catch_up()
+      jobs = _replace_misfits(champions, brackets, plan, settings, folder)
+      if jobs is None:
+        break
+    housekeeping.catch_up()
     journal.append({"event": "end"})
     return _result(
       brackets,
       champions,
       unverified,
       journal,
-      workers,
+      len(workers),
       recorded.first_step_seconds,
     )
 
 
 def _checked(result: dict, folder: RunFolder) -> dict:
-  """Returns the result of a search that has all of its champions.
+  """Returns a result in which every group has its champion.
 
   Raises:
-    SearchFailed: It has not.
+    SearchFailed: A group has none, or its champion cannot be deployed.
   """
   failed = [g["group"] for g in result["groups"] if g["champion"] is None]
   if failed:
@@ -185,28 +179,29 @@ def _checked(result: dict, folder: RunFolder) -> dict:
   return result
 
 
-def _announce(
-  progress: Progress,
+def _log_beginning(
   plan: Plan,
   description: Description,
   settings: Settings,
   journal: Journal,
 ) -> None:
   if journal.epochs:
-    progress.say(f"resumes after {journal.epochs} epochs")
-  progress.say(
+    logger.info(f"resumes after {journal.epochs} epochs")
+  groups = len(plan.grouping.groups)
+  logger.info(
     f"{description.name}: {description.images} images,"
     f" {description.classes} classes; {len(plan.candidates)} candidates in"
-    f" {len(plan.grouping.groups)} groups, {plan.candidate_epochs} epochs"
+    f" {groups} group{'s' if groups > 1 else ''}, {plan.candidate_epochs}"
+    " epochs"
   )
   for note in (*description.notes, *plan.notes):
-    progress.say(note)
-  progress.say(f"augmentation of the training images: {settings.augment}")
+    logger.info(note)
+  logger.info(f"augmentation of the training images: {settings.augment}")
   if not backend.converts():
-    progress.say(
-      "without TensorFlow no .tflite file is written or verified; on a"
-      " machine that has it, `python -m elite_tf.convert"
-      f" --run_dir={settings.run_dir}` does that"
+    logger.info(
+      "without TensorFlow, .tflite files are not written and verified; to do"
+      " so on a machine that has TensorFlow: python -m elite_tf.convert"
+      f" --run_dir={settings.run_dir}"
     )
 
 
@@ -216,7 +211,7 @@ def _write_champions(
   settings: Settings,
   folder: RunFolder,
   journal: Journal,
-  runner: Runner,
+  workers: Workers,
 ) -> tuple[list[dict], dict[str, str]]:
   """Returns the champions' rows and the reasons why others have none."""
   known = {
@@ -227,10 +222,10 @@ def _write_champions(
   missing = [name for name in champions if name not in known]
   for name in missing:
     bracket = champions[name]
-    runner.submit(Export(bracket.candidates[name], bracket.group))
+    workers.submit(Export(bracket.candidates[name], bracket.group))
   unverified = {}
   for _ in missing:
-    exported = runner.wait()
+    exported = workers.wait()
     if exported.error is not None:
       unverified[exported.name] = exported.error
       continue

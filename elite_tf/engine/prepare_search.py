@@ -4,7 +4,6 @@ Loads neither TensorFlow nor Keras: a dry run needs nothing else.
 """
 
 import dataclasses
-from collections.abc import Callable
 
 from elite_tf.data import augment
 from elite_tf.data.sources import Description
@@ -31,14 +30,11 @@ class PreparedSearch:
   description: Description
 
 
-def prepare_search(
-  settings: Settings, say: Callable[[str], None] = lambda line: None
-) -> PreparedSearch:
+def prepare_search(settings: Settings) -> PreparedSearch:
   """Returns a search that can begin; writes nothing.
 
   Args:
     settings: As `elite_tf.runs.settings.resolve` returns them.
-    say: Told in one line of what takes long.
 
   Raises:
     ConfigError: A setting or the data set is wrong, or a package is missing.
@@ -46,7 +42,7 @@ def prepare_search(
   backend.backend()
   check_runner(settings.runner)
   check_tensorboard(settings)
-  plan, description = plan_for_data(settings, say)
+  plan, description = plan_for_data(settings)
   settings = dataclasses.replace(
     settings,
     run_dir=settings.run_dir

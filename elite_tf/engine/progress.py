@@ -1,5 +1,6 @@
-"""What a person sees while a search runs."""
+"""What the user sees while a search runs."""
 
+import logging
 import time
 from collections.abc import Sequence
 
@@ -7,13 +8,15 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from elite_tf.engine.runners.worker import Export
+from elite_tf.engine.runners.messages import Export
 from elite_tf.runs.plan import Plan
 from elite_tf.system import backend
 from elite_tf.system.text import duration
 from elite_tf.tournament.bracket import Bracket, Observer, Rules
 from elite_tf.tournament.criteria import candidate_epochs, rounds_needed
 from elite_tf.types import Epoch, Job, Outcome
+
+logger = logging.getLogger(__name__)
 
 
 def percent(value: float | None) -> str:
@@ -32,14 +35,14 @@ class Clock:
     self._latest: dict[str, float] = {}
 
   def note(self, name: str, epoch: Epoch) -> None:
-    """Takes in an epoch; a candidate's first one holds its tracing."""
+    """Adds an epoch; the first one of a candidate includes its tracing."""
     if epoch.epoch == 1:
       self._first[name] = epoch.seconds
     else:
       self._latest[name] = epoch.seconds
 
   def left(self, brackets: Sequence[Bracket]) -> float | None:
-    """Returns the seconds left, None before anything was measured."""
+    """Returns the seconds left; None while too little was measured."""
     if not self._latest:
       return None
     per_mac = sum(self._latest.values()) / sum(
@@ -67,106 +70,102 @@ class Clock:
       totals.append(
         max(planned - done, 0) * sum(alive) / len(alive) + untraced * tracing
       )
-    # The last champions train alone: no more workers than groups count.
+    # The last champions train alone: at most one worker per group has work.
     return sum(totals) / max(1, min(self.workers, len(totals)))
 
 
 class Progress(Observer):
-  """Shows the rounds as they are played.
+  """Shows the rounds while they are played.
 
-  In a terminal a table that is drawn anew; elsewhere (a file, a pipe, a log)
-  one plain line for every candidate and round.
+  Rounds and champions are logged. On a terminal a table below the log shows the
+  candidates; elsewhere (a file, a pipe) each candidate has a line per round.
   """
 
   def __init__(
     self,
-    console: Console,
+    console: Console | None,
     plan: Plan,
     brackets: Sequence[Bracket],
     rules: Rules,
     workers: int = 1,
   ):
-    self._console = console
     self._brackets = brackets
     self._home = {n: b for b in brackets for n in b.candidates}
     self._rules = rules
     self._clock = Clock(plan, rules, workers)
     self._running: set[str] = set()
     self._started = time.monotonic()
-    self._live = Live(
-      get_renderable=self._table,
-      console=console,
-      refresh_per_second=2,
-      transient=True,
-    )
+    self._live = None
+    if console is not None and console.is_terminal:
+      self._live = Live(
+        get_renderable=self._table,
+        console=console,
+        refresh_per_second=2,
+        transient=True,
+      )
 
   def __enter__(self):
-    if self._console.is_terminal:
+    if self._live:
       self._live.start()
     return self
 
   def __exit__(self, *exception):
-    if self._console.is_terminal:
+    if self._live:
       self._live.stop()
 
   def on_workers(self, workers: int) -> None:
-    """The runner has so many workers."""
+    """The workers have been started."""
     self._clock.workers = workers
 
   def on_start(self, request: Job | Export) -> None:
     """A worker begins with a request."""
     self._running.add(request.candidate.name)
     if isinstance(request, Export):
-      self.say(
+      logger.info(
         f"group {request.group}: {request.candidate.name} is being"
         f" {'converted and verified' if backend.converts() else 'written'}"
       )
 
   def on_epoch(self, name: str, epoch: Epoch) -> None:
-    """A candidate's epoch ended."""
+    """An epoch of a candidate ended."""
     self._clock.note(name, epoch)
     self._home[name].note(name, epoch)
 
   def on_outcome(self, bracket: Bracket, outcome: Outcome) -> None:
-    """A candidate's round ended, here or before the search was resumed."""
+    """The round of a candidate ended, now or before the search was resumed."""
     for epoch in outcome.epochs:
       self._clock.note(outcome.name, epoch)
     if outcome.error is not None:
-      self.say(f"group {bracket.group}: {outcome.name} failed: {outcome.error}")
-    elif outcome.name in self._running and not self._console.is_terminal:
-      self.say(
+      logger.warning(
+        f"group {bracket.group}: {outcome.name} failed: {outcome.error}"
+      )
+    elif outcome.name in self._running and not self._live:
+      logger.info(
         f"group {bracket.group}: {outcome.name} at epoch {outcome.stop},"
         f" score {percent(bracket.score(outcome.name))}; {self._left()}"
       )
     self._running.discard(outcome.name)
 
   def on_round_end(self, bracket: Bracket) -> None:
-    """A group's round ended."""
+    """A round of a group ended."""
     played = bracket.rounds[-1]
     kept = ", ".join(
       f"{name} {percent(played.scores[name])}" for name in bracket.alive
     )
-    self.say(
+    logger.info(
       f"group {bracket.group}: round {played.round} leaves"
-      f" {len(bracket.alive)} of {len(played.scores)}: {kept or 'nobody'}"
+      f" {len(bracket.alive)} of {len(played.scores)}: {kept or 'none'}"
     )
 
   def on_group_end(self, bracket: Bracket) -> None:
-    """A group has its champion."""
+    """A group has its champion, or every candidate failed."""
     if bracket.champion is None:
-      self.say(f"group {bracket.group}: every candidate failed")
+      logger.warning(f"group {bracket.group}: every candidate failed")
       return
     accuracies = bracket.histories[bracket.champion].val_accuracy
-    self.say(
+    logger.info(
       f"group {bracket.group}: champion {bracket.champion}, validation"
       f" accuracy {percent(accuracies[-1])}"
-    )
-
-  def say(self, line: str) -> None:
-    """Prints a line above whatever is shown."""
-    spent = duration(time.monotonic() - self._started)
-    self._console.print(
-      f"[{spent:>7}] {line}", markup=False, highlight=False, soft_wrap=True
     )
 
   def _left(self) -> str:

@@ -4,8 +4,8 @@
     RUN/tensorboard/NAME/      a candidate: loss, accuracy, val_loss,
                                val_accuracy and, round by round, score
 
-Written by the search itself with the event format, scalars and HParams of the
-package `tensorboard`, which needs no TensorFlow for it.
+The search writes these files with the package `tensorboard`, which needs no
+TensorFlow for its event format, scalars and HParams.
 """
 
 import contextlib
@@ -27,8 +27,8 @@ from elite_tf.types import Epoch
 
 FOLDER = "tensorboard"
 
-# TensorBoard reads files with `tfevents` in their name; these are written anew
-# by a search that is resumed, under the same name.
+# TensorBoard reads files with `tfevents` in their name. A search that is resumed
+# writes them anew, under the same name.
 FILE = "events.out.tfevents.0.elite_tf"
 
 SCALARS = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -37,7 +37,7 @@ COEFFICIENTS = ("w", "d", "r", "width", "depth", "resolution")
 
 
 def check_tensorboard(settings: Settings) -> None:
-  """Checks that what was asked for can be written.
+  """Checks that the package for `--tensorboard` is there, if it is set.
 
   Raises:
     ConfigError: The package is not installed.
@@ -50,17 +50,17 @@ def check_tensorboard(settings: Settings) -> None:
 
 
 class Silent(Observer):
-  """Stands in where TensorBoard was not asked for."""
+  """Writes nothing: `--tensorboard` is not set."""
 
   def on_epoch(self, name: str, epoch: Epoch) -> None:
-    """A candidate's epoch ended."""
+    """An epoch of a candidate ended."""
 
 
 @contextlib.contextmanager
-def open_board(
+def open_tensorboard(
   settings: Settings, folder: RunFolder, plan: Plan
-) -> "Iterator[Board | Silent]":
-  """Opens what TensorBoard reads, for as long as the context lasts.
+) -> "Iterator[SearchWriter | Silent]":
+  """Opens the files for TensorBoard, for as long as the context lasts.
 
   Args:
     settings: Of the search.
@@ -68,23 +68,23 @@ def open_board(
     plan: Its plan.
 
   Raises:
-    OSError: It cannot be written.
+    OSError: A file cannot be written.
   """
   if not settings.tensorboard:
     yield Silent()
     return
-  with contextlib.closing(Board(folder, settings, plan)) as board:
-    yield board
+  with contextlib.closing(SearchWriter(folder, settings, plan)) as writer:
+    yield writer
 
 
-class Board(Observer):
-  """Writes a search for TensorBoard as it is played."""
+class SearchWriter(Observer):
+  """Writes a search for TensorBoard while it runs."""
 
   def __init__(self, folder: RunFolder, settings: Settings, plan: Plan):
-    """Writes anew what the journal tells.
+    """Writes the epochs in the journal anew.
 
-    So nothing stands there twice or is missing, however the search was
-    interrupted; rounds come from the tournament, which is played again.
+    So no epoch is missing or written twice, however the search was interrupted.
+    Rounds come from the tournament, which is played again.
 
     Args:
       folder: Of the search, whose journal has begun.
@@ -92,26 +92,26 @@ class Board(Observer):
       plan: Its plan.
 
     Raises:
-      OSError: It cannot be written.
+      OSError: A file cannot be written.
     """
     self._root = folder.path / FOLDER
     self._round_epochs = settings.round_epochs
     self._hparams = _hparams(plan)
-    self._writers: dict[str, _Writer] = {}
-    self._told: Counter[str] = Counter()
-    self._time = 0.0  # Of the event last told, in seconds since 1970.
+    self._writers: dict[str, _EventFile] = {}
+    self._written: Counter[str] = Counter()
+    self._time = 0.0  # Of the last event, in seconds since 1970.
     shutil.rmtree(self._root, ignore_errors=True)
     for event in journal.read(folder.journal):
       self._time = event["time"]
       if not self._writers:
         experiment = _experiment(self._time)
-        self._writers[""] = _Writer(self._root, self._time, experiment)
+        self._writers[""] = _EventFile(self._root, self._time, experiment)
       if event["event"] == "epoch":
-        self._tell(event["name"], event)
+        self._write_epoch(event["name"], event)
       elif event["event"] == "trained":
         outcome = journal.event_to_outcome(event)
         for epoch in outcome.epochs:
-          self._tell(outcome.name, dataclasses.asdict(epoch))
+          self._write_epoch(outcome.name, dataclasses.asdict(epoch))
 
   def close(self) -> None:
     """Closes the files."""
@@ -119,19 +119,19 @@ class Board(Observer):
       writer.close()
 
   def on_epoch(self, name: str, epoch: Epoch) -> None:
-    """A candidate's epoch ended."""
+    """An epoch of a candidate ended."""
     self._time = time.time()
-    self._tell(name, dataclasses.asdict(epoch))
+    self._write_epoch(name, dataclasses.asdict(epoch))
 
   def on_outcome(self, bracket, outcome):
-    """A candidate's round ended; one that failed ends with it."""
+    """The round of a candidate ended; a failed candidate ends with it."""
     for epoch in outcome.epochs:
-      self._tell(outcome.name, dataclasses.asdict(epoch))
+      self._write_epoch(outcome.name, dataclasses.asdict(epoch))
     if outcome.name in bracket.failures:
       self._writer(outcome.name).end(self._time, failed=True)
 
   def on_round_end(self, bracket):
-    """A group's round ended: everyone who played has a score."""
+    """A round of a group ended: its candidates have scores."""
     played = bracket.rounds[-1]
     step = played.round * self._round_epochs
     for name, score in played.scores.items():
@@ -141,27 +141,27 @@ class Board(Observer):
         self._writer(name).end(self._time)
 
   def on_group_end(self, bracket):
-    """A group has its champion, or none is left."""
+    """A group has its champion, or every candidate failed."""
     if bracket.champion is not None:
       self._writer(bracket.champion).end(self._time)
 
-  def _tell(self, name: str, epoch: dict) -> None:
-    """Writes an epoch, unless it stands there: some are trained again."""
-    if epoch["epoch"] <= self._told[name]:
+  def _write_epoch(self, name: str, epoch: dict) -> None:
+    """Writes an epoch once; some epochs are trained a second time."""
+    if epoch["epoch"] <= self._written[name]:
       return
-    self._told[name] = epoch["epoch"]
+    self._written[name] = epoch["epoch"]
     values = {tag: epoch[tag] for tag in SCALARS}
     self._writer(name).scalars(self._time, epoch["epoch"], values)
 
-  def _writer(self, name: str) -> "_Writer":
+  def _writer(self, name: str) -> "_EventFile":
     if name not in self._writers:
       session = _session(name, self._hparams[name], self._time)
-      self._writers[name] = _Writer(self._root / name, self._time, session)
+      self._writers[name] = _EventFile(self._root / name, self._time, session)
     return self._writers[name]
 
 
-class _Writer:
-  """Writes the events of one folder; each is there when this returns."""
+class _EventFile:
+  """Writes the events of one folder, each flushed at once."""
 
   def __init__(self, folder: Path, at: float, first):
     from tensorboard.compat.proto import event_pb2
@@ -183,7 +183,7 @@ class _Writer:
       self._write(wall_time=at, step=step, summary=summary)
 
   def end(self, at: float, failed: bool = False) -> None:
-    """Writes that the candidate is done with, once."""
+    """Writes that the training of the candidate has ended, once."""
     if not self._ended:
       self._write(wall_time=at, step=0, summary=_session_end(at, failed))
     self._ended = True
@@ -198,7 +198,7 @@ class _Writer:
 
 
 def _hparams(plan: Plan) -> dict[str, dict[str, float]]:
-  """Returns what was chosen for each candidate, by name."""
+  """Returns the hyperparameters of each candidate, by name."""
   groups = {
     candidate.name: number
     for number, group in enumerate(plan.groups(), start=1)
@@ -216,7 +216,7 @@ def _hparams(plan: Plan) -> dict[str, dict[str, float]]:
 
 
 def _experiment(at: float):
-  """Returns the summary that says what is chosen and what is measured."""
+  """Returns the summary of all hyperparameters and metrics."""
   from tensorboard.plugins.hparams import summary_v2 as hparams
 
   return hparams.hparams_config_pb(
@@ -227,14 +227,14 @@ def _experiment(at: float):
 
 
 def _session(name: str, values: dict[str, float], at: float):
-  """Returns the summary that says what was chosen for a candidate."""
+  """Returns the summary of the hyperparameters of a candidate."""
   from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
   return hparams_pb(values, trial_id=name, start_time_secs=at)
 
 
 def _session_end(at: float, failed: bool):
-  """Returns the summary that says what became of a candidate."""
+  """Returns the summary of how the training of a candidate ended."""
   from tensorboard.compat.proto import summary_pb2
   from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 

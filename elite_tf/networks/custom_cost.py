@@ -6,13 +6,16 @@ builds nothing to be planned.
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from elite_tf.errors import ConfigError
 from elite_tf.networks.custom_worker import Price, Request, Source, digest
 from elite_tf.system import processes
 from elite_tf.types import Candidate, Cost, Size
+
+logger = logging.getLogger(__name__)
 
 # For Keras to be loaded and one network to be built and counted.
 PATIENCE = 600.0
@@ -62,7 +65,6 @@ def price(
   candidates: Sequence[Candidate],
   trainable: bool = False,
   known: Prices | None = None,
-  say: Callable[[str], None] = lambda line: None,
   patience: float = PATIENCE,
 ) -> Prices:
   """Returns what candidates of a family of the user's own cost.
@@ -72,7 +74,6 @@ def price(
     trainable: Whether the networks must have the built-in families' layers, to
       be trained anew for quantization.
     known: What was found before; taken if the module's file is the same.
-    say: Told in one line that networks are built.
     patience: Seconds that one of them may take.
 
   Raises:
@@ -87,7 +88,7 @@ def price(
   if known and known.found.keys() >= set(names):
     if digest(known.source.path) == known.source.digest != "":
       return known
-  say(f"--pool={pool}: {len(names)} networks are built to be priced")
+  logger.info(f"--pool={pool}: {len(names)} networks are built to be priced")
   found = _ask(Request(tuple(candidates), trainable), patience)
   for name in names if known else ():
     before, now = known.found.get(name), found.found[name]

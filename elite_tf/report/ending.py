@@ -1,20 +1,19 @@
 """The page that a search leaves behind, however it ends."""
 
-from collections.abc import Callable
+import logging
 
 from elite_tf.runs.folder import RunFolder
 
+logger = logging.getLogger(__name__)
 
-def write_or_say(
-  folder: RunFolder, say: Callable[[str], None], stopped: str = ""
-) -> None:
-  """Writes the page of a search that ends; says in one line if it cannot.
+
+def write_or_warn(folder: RunFolder, stopped: str = "") -> None:
+  """Writes the page of a search that ends; warns in one line if it cannot.
 
   Whatever is wrong with the page, the search is as it is.
 
   Args:
     folder: Of the search.
-    say: Told in one line if there is no page.
     stopped: Why the search stops before its end, if it does.
   """
   try:
@@ -24,7 +23,7 @@ def write_or_say(
     page.write(folder, at_work=False, stopped=stopped)
   except Exception as error:
     reason = " ".join(str(error).split())[:200]
-    say(
+    logger.warning(
       f"{folder.path}: report.html was not written ({type(error).__name__}:"
       f" {reason}); nothing else is missing"
     )

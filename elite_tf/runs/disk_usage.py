@@ -1,15 +1,15 @@
-"""The room that a search takes on the disk, bounded before it begins."""
+"""The disk space of a search, predicted before it begins."""
 
 from collections.abc import Sequence
 
 from elite_tf.types import Cost
 
-# For each parameter: five float32 vectors in a checkpoint, and a champion's
-# files.
+# Per parameter: five float32 vectors in a checkpoint, and the files of a
+# champion.
 CHECKPOINT_BYTES = 20
 CHAMPION_BYTES = 12
 
-# For each epoch: its lines in the journal and in the table of its candidate.
+# Per epoch: its lines in the journal and in the history of its candidate.
 EPOCH_BYTES = 600
 
 
@@ -19,18 +19,19 @@ def disk_bytes(
   workers: int,
   keep_checkpoints: bool = False,
 ) -> int:
-  """Returns the room that a search takes on the disk, at most, in bytes.
+  """Returns the most disk space that a search takes, in bytes.
 
-  A candidate has its last two checkpoints, and a third one while that is
-  written. Those of eliminated candidates are removed after every round, and
-  work on a group begins only while every one before it that has not ended keeps
-  a worker busy: no more groups than workers have more than a champion there.
+  A candidate has its last two checkpoints, and a third one while it is being
+  written. Eliminated candidates lose their checkpoints after every round. Work
+  on a group begins only while each unfinished group before it keeps a worker
+  busy, so at most as many groups as workers have more than a champion's
+  checkpoints.
 
   Args:
-    groups: Costs of the candidates by group.
-    candidate_epochs: Epochs trained in all.
-    workers: Candidates that train at a time.
-    keep_checkpoints: Whether those of eliminated candidates stay.
+    groups: Costs of the candidates, by group.
+    candidate_epochs: Number of epochs of all candidates.
+    workers: Candidates that train at the same time.
+    keep_checkpoints: Whether eliminated candidates keep their checkpoints.
   """
   sizes = [[cost.params for cost in group] for group in groups]
   champions = [max(group) for group in sizes]

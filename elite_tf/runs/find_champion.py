@@ -1,4 +1,4 @@
-"""A search that has ended: which of its champions is meant, and its data."""
+"""Finds a champion of a finished search, and the data of the search."""
 
 import dataclasses
 import json
@@ -10,11 +10,12 @@ from elite_tf.runs.settings import Settings
 
 
 def find_champion(folder: RunFolder, champion: str) -> tuple[Path, str]:
-  """Returns the folder of a champion's files and its search's data set.
+  """Returns the folder of a champion and the data set of its search.
 
   Args:
-    folder: Of a search that has ended.
-    champion: Its name; empty means the most accurate one in validation.
+    folder: Of a finished search.
+    champion: Name of the champion; empty means the most accurate one in
+      validation.
 
   Raises:
     ConfigError: There is no such search or champion.

@@ -1,4 +1,4 @@
-"""The folder that a search writes: what lies where, and whose it is."""
+"""The run folder: where its files are, and which search it belongs to."""
 
 import contextlib
 import csv
@@ -35,7 +35,7 @@ class RunFolder:
 
   @property
   def config(self) -> Path:
-    """Every setting as resolved, versions of the packages, seed."""
+    """All settings, complete, and the versions of the packages."""
     return self.path / "config.json"
 
   @property
@@ -45,54 +45,54 @@ class RunFolder:
 
   @property
   def prices(self) -> Path:
-    """What the networks of a user's own family cost."""
+    """The costs of the networks of a custom family."""
     return self.path / "prices.json"
 
   @property
   def plan(self) -> Path:
-    """Who competes with whom, and on what data."""
+    """The plan, and the description of the data set."""
     return self.path / "plan.json"
 
   @property
   def journal(self) -> Path:
-    """Append-only record of the search."""
+    """The append-only record of the search."""
     return self.path / "journal.jsonl"
 
   @property
   def result(self) -> Path:
-    """What the search found; there only when it has ended."""
+    """The result; exists only when the search has ended."""
     return self.path / "result.json"
 
   @property
   def cache(self) -> Path:
-    """Decoded pictures, where no other folder is named for them."""
+    """Decoded images, unless `--cache_dir` names another folder."""
     return self.path / "cache"
 
   def history(self, name: str) -> Path:
-    """A candidate's epochs as a table."""
+    """The epochs of a candidate as a table."""
     return self.path / "candidates" / name / "history.csv"
 
   def checkpoint(self, name: str) -> Path:
-    """A candidate's training, to go on from."""
+    """The training state of a candidate."""
     return self.path / "candidates" / name / "checkpoint.npz"
 
   @property
   def lock(self) -> Path:
-    """Who is at work here; gone when nobody is."""
+    """The lock of the search that is running; exists only then."""
     return self.path / "search.lock"
 
   def champion(self, name: str) -> Path:
-    """Folder of a champion's files."""
+    """The folder of a champion."""
     return self.path / "champions" / name
 
   def champion_files(self, name: str) -> list[str]:
-    """Names of a champion's files, relative to the run folder, sorted."""
+    """Returns the files of a champion, relative to the run folder, sorted."""
     folder = self.champion(name)
     where = folder.relative_to(self.path)
     return sorted(str(where / file.name) for file in folder.iterdir())
 
   def write_history(self, name: str, epochs: Iterable[Epoch]) -> None:
-    """Writes a candidate's epochs as a table."""
+    """Writes the epochs of a candidate as a table."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(HISTORY_FIELDS)
@@ -101,7 +101,7 @@ class RunFolder:
     write_file(self.history(name), table.getvalue())
 
   def remove_checkpoints(self, name: str) -> None:
-    """Removes what a candidate could go on from."""
+    """Removes the checkpoints of a candidate."""
     path = self.checkpoint(name)
     for file in (path, previous(path)):
       file.unlink(missing_ok=True)
@@ -117,7 +117,7 @@ class RunFolder:
         path.unlink(missing_ok=True)
 
   def read_histories(self) -> dict[str, tuple[Epoch, ...]]:
-    """Returns the epochs of every candidate that has any, by name.
+    """Returns the epochs of each candidate that has a history, by name.
 
     Raises:
       ConfigError: A table is damaged.
@@ -151,22 +151,22 @@ def _read_history(path: Path) -> tuple[Epoch, ...]:
   return epochs
 
 
-# Evaluation sees n/(n + 32) of a photograph's short side for n pixels: so large
-# are they kept that this part of them is the network's input pixel by pixel.
+# For an input of n pixels, evaluation crops n/(n + 32) of the short side of a
+# photograph. Stored with n + 32 pixels, the crop is the input pixel by pixel.
 STORE_MARGIN = 32
 
 
 def store_side(base_resolution: int) -> int:
-  """Returns the short side of stored pictures; 0, every size, for 0."""
+  """Returns the short side of stored images in pixels; 0 keeps their size."""
   return base_resolution + STORE_MARGIN if base_resolution else 0
 
 
 def store_of(settings: Settings) -> Store:
-  """Returns where a search finds its data and keeps them decoded.
+  """Returns where a search finds its data and keeps decoded images.
 
   Args:
-    settings: With neither a run folder nor a cache nothing is kept; without a
-      base resolution pictures are not shrunk.
+    settings: Without `run_dir` and `cache_dir` nothing is kept; without
+      `base_resolution` images keep their size.
   """
   root = Path(settings.cache_dir) if settings.cache_dir else None
   if root is None and settings.run_dir:
@@ -180,28 +180,28 @@ def store_of(settings: Settings) -> Store:
 
 
 def default_run_dir(data_name: str, pool: str) -> str:
-  """Returns the run folder of a search that names none."""
+  """Returns the run folder for a search without `--run_dir`."""
   return f"runs/{data_name}-{pool.replace(':', '-')}"
 
 
 def open_run(
   settings: Settings, versions: dict[str, str], needed_bytes: int
 ) -> RunFolder:
-  """Makes the run folder, or takes up the one that is there.
+  """Creates the run folder, or opens the existing one of the same search.
 
   Args:
-    settings: As resolved; `run_dir` is not empty.
+    settings: Complete, with a run folder.
     versions: Versions of the packages, recorded in a new folder.
-    needed_bytes: Room that the search needs on the disk, if it is new.
+    needed_bytes: Disk space that a new search needs.
 
   Raises:
-    ConfigError: The folder holds something else, cannot be written, or its
-      disk has no room. Nothing in it was changed.
+    ConfigError: The folder holds something else or cannot be written, or its
+      disk has too little space. Nothing in the folder was changed.
   """
   folder = check_run(settings, needed_bytes)
   try:
     if not folder.config.exists():
-      # The one that makes it a search comes last.
+      # config.json comes last: it makes the folder a run folder.
       config = {"settings": dataclasses.asdict(settings), "versions": versions}
       write_file(folder.flags, _flagfile(settings))
       write_file(folder.config, json.dumps(config, indent=2) + "\n")
@@ -211,14 +211,15 @@ def open_run(
 
 
 def check_run(settings: Settings, needed_bytes: int) -> RunFolder:
-  """Returns the folder of a run if it can be used; writes nothing.
+  """Returns the run folder if it can be used; writes nothing.
 
   Args:
-    settings: As resolved; `run_dir` is not empty.
-    needed_bytes: Room that the search needs on the disk, if it is new.
+    settings: Complete, with a run folder.
+    needed_bytes: Disk space that a new search needs.
 
   Raises:
-    ConfigError: The folder holds something else, or its disk has no room.
+    ConfigError: The folder holds something else, or its disk has too little
+      space.
   """
   folder = RunFolder(Path(settings.run_dir))
   try:
@@ -236,7 +237,7 @@ def check_run(settings: Settings, needed_bytes: int) -> RunFolder:
     if free < needed_bytes:
       raise ConfigError(
         f"--run_dir={folder.path}: the search needs {needed_bytes >> 20} MiB"
-        f" of disk, {free >> 20} MiB are free"
+        f" of disk space, {free >> 20} MiB are free"
       )
   except OSError as error:
     raise _unusable(folder, error) from error
@@ -250,7 +251,7 @@ def _unusable(folder: RunFolder, error: OSError) -> ConfigError:
 
 
 def _is_ours(folder: RunFolder) -> bool:
-  """Returns whether nothing is there but what a search begins with."""
+  """Returns whether the folder holds only what a search writes first."""
   first = (folder.lock.name, folder.flags.name, folder.cache.name)
   begun = tuple(f".{p.name}." for p in (folder.flags, folder.config))
   return all(
@@ -261,10 +262,10 @@ def _is_ours(folder: RunFolder) -> bool:
 
 @contextlib.contextmanager
 def no_cache_on_error(folder: RunFolder) -> Iterator[None]:
-  """Leaves no new run folder behind if the data turn out to be wrong.
+  """Removes a new run folder and its cache if the data set is wrong.
 
   Args:
-    folder: Of a search that has not begun, and that decodes its data now.
+    folder: Of a search that has not begun and decodes its data in this context.
   """
   new = [
     path
@@ -275,7 +276,7 @@ def no_cache_on_error(folder: RunFolder) -> Iterator[None]:
     yield
   except ConfigError:
     shutil.rmtree(folder.cache, ignore_errors=True)
-    with contextlib.suppress(OSError):  # Not made, or used by others by now.
+    with contextlib.suppress(OSError):  # Not created, or in use by others.
       for path in new:
         path.rmdir()
     raise
@@ -294,11 +295,20 @@ def _flagfile(settings: Settings) -> str:
 
 def _check_same(folder: RunFolder, settings: Settings) -> None:
   try:
-    there = dict(json.loads(folder.config.read_text())["settings"])
+    config = json.loads(folder.config.read_text())
+    there = dict(config["settings"])
   except (ValueError, KeyError, TypeError) as error:
     raise ConfigError(f"{folder.config}: damaged ({error})") from error
-  # A setting that an older version did not have is taken at its default.
-  there = {**dataclasses.asdict(Settings()), **there}
+  known = dataclasses.asdict(Settings())
+  for name in there:
+    if name not in known:
+      version = config.get("versions", {}).get("elite-tf", "unknown")
+      raise ConfigError(
+        f"--run_dir={folder.path} was written by elite-tf {version}, whose"
+        f" setting --{name} this version does not have"
+      )
+  # A setting that is newer than the folder has its default there.
+  there = {**known, **there}
   for name, here in dataclasses.asdict(settings).items():
     if name not in FREE and there[name] != here:
       raise ConfigError(

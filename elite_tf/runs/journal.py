@@ -1,30 +1,33 @@
-"""Append-only record of a search; resume reads it.
+"""The journal: the append-only record from which a search is resumed.
 
     {"event": "trained", "name": ..., ..., "time": 1763893062.5, "crc": "0f3c..."}
 
-One JSON object a line, `event` first, `time` and `crc` last: the CRC-32 of the
-line before `, "crc"`. A line that does not fit its checksum is left out: what
-it told is in the checkpoints, or is trained again, to the same end.
+One JSON object per line, with `event` first, `time` and `crc` last. `crc` is the
+CRC-32 of the line before `, "crc"`. Lines whose checksum is wrong are ignored:
+their content is in the checkpoints, or is trained again with the same result.
 """
 
 import dataclasses
 import json
+import logging
 import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import time
 
 from elite_tf.system.atomic_files import sync_folder
 from elite_tf.types import Epoch, Outcome
 
-# What is written, in the order of a search.
+logger = logging.getLogger(__name__)
+
+# The kinds of events, in the order of a search.
 ALL = ("start", "epoch", "trained", "champion", "end")
 
-# Of a search with many candidates the journal is long, and nearly all of it is
-# of no concern to a resumed one: lines are looked at, but not parsed.
+# The journal of a search with many candidates is long, and a resumed search needs
+# little of it: most lines are scanned, but not parsed.
 _EPOCH = b'{"event": "epoch"'
 _KIND = slice(len('{"event": "'), None)
 _TIME = b', "time": '
@@ -36,30 +39,24 @@ _TRAINED = re.compile(
 
 
 class Journal:
-  """Events of a search, those of earlier sessions included.
+  """The events of a search, from its beginning on.
 
-  Holds in memory where the outcomes stand, not the outcomes, and nothing of
-  the epochs: 24 bytes of a million lines.
+  Memory holds the positions of the outcomes in the file, not the outcomes, and
+  nothing of the epochs.
 
   Attributes:
     path: The file.
-    epochs: Epochs that were told.
+    epochs: Number of `epoch` events.
     last: Name of the candidate of the last outcome; None if there is none.
-    champions: The champions' events, in order.
-    damaged: Numbers of the lines that were left out, from 1.
+    champions: The `champion` events, in order.
+    damaged: Numbers of the damaged lines, from 1.
   """
 
-  def __init__(
-    self, path: Path, say: Callable[[str], None] = lambda line: None
-  ):
-    """Opens the file, made if it is missing; mends a last line cut short.
-
-    Args:
-      path: The file.
-      say: Told in one line if there are damaged lines.
+  def __init__(self, path: Path):
+    """Opens or creates the file; removes an incomplete last line.
 
     Raises:
-      OSError: It cannot be read or written.
+      OSError: The file cannot be read or written.
     """
     self.path = path
     self.epochs = 0
@@ -77,7 +74,7 @@ class Journal:
     if new:
       sync_folder(path.parent)
     try:
-      _mend(path)
+      _drop_incomplete_line(path)
       for number, line in enumerate(_lines(path), start=1):
         if _is_whole(line):
           self._note(line)
@@ -88,16 +85,16 @@ class Journal:
       self._file.close()
       raise
     if self.damaged:
-      say(
+      logger.warning(
         f"{path}: {_numbered(self.damaged)} damaged; what is missing is taken"
         " from the checkpoints, or trained again"
       )
 
   def append(self, event: dict) -> None:
-    """Adds an event with the time; durable when this returns.
+    """Appends an event with the time; it is on the disk on return.
 
     Raises:
-      OSError: It cannot be written.
+      OSError: The file cannot be written.
     """
     line = sealed({**event, "time": time()})
     left = line
@@ -111,55 +108,39 @@ class Journal:
     self._file.close()
 
   def knows(self, name: str, start: int, stop: int) -> bool:
-    """Returns whether a job's outcome is known.
-
-    Args:
-      name: The candidate's name.
-      start: Epochs done before.
-      stop: Epochs done afterwards.
-    """
+    """Returns whether the journal holds the outcome of a job."""
     return (start, stop) in self._places.get(name, ())
 
   def outcome(self, name: str, start: int, stop: int) -> Outcome:
-    """Returns the outcome of a job, read again from the file.
-
-    Args:
-      name: The candidate's name.
-      start: Epochs done before.
-      stop: Epochs done afterwards.
+    """Returns the outcome of a job, read from the file.
 
     Raises:
-      KeyError: It is not known.
+      KeyError: The journal does not hold it.
     """
     self._file.seek(self._places[name][start, stop])
     with open(self._file.fileno(), "rb", closefd=False) as file:
       return event_to_outcome(json.loads(file.readline()))
 
   def epochs_of(self, name: str) -> list[Epoch]:
-    """Returns a candidate's epochs of all its outcomes, read from the file.
-
-    Args:
-      name: The candidate's name.
-    """
+    """Returns the epochs of all outcomes of a candidate, read from the file."""
     epochs = []
-    # By what came first in training: a damaged line's job stands later.
+    # In the order of training: a job whose line was damaged comes later.
     for start, stop in sorted(self._places.get(name, ())):
       epochs[start:] = self.outcome(name, start, stop).epochs
     return epochs
 
   def seconds(self, kinds: Iterable[str] = ALL) -> float:
-    """Returns the wall clock of the search, over all of its sessions.
+    """Returns the time that the search has run, in seconds.
 
     Args:
-      kinds: Only the time up to events of these kinds, each counted from the
-        event before it.
+      kinds: Kinds of events whose time counts: the time from the event before.
     """
     self._settle()
     return sum(self._seconds[kind] for kind in kinds)
 
   def _note(self, line: bytes) -> None:
     if line.startswith(_EPOCH):
-      # Only the time of the last one before another event is of concern.
+      # Only the time of the last epoch before another event is needed.
       self.epochs += 1
       self._epoch = line
     else:
@@ -182,7 +163,7 @@ class Journal:
       places[int(start), int(stop)] = self._end
 
   def _settle(self) -> None:
-    """Counts the time up to the last epoch."""
+    """Adds the time of the epochs since the last other event."""
     if self._epoch:
       seconds = _time(self._epoch)
       self._seconds["epoch"] += seconds - self._last
@@ -194,10 +175,10 @@ def _time(line: bytes) -> float:
 
 
 def read(path: Path) -> Iterator[dict]:
-  """Yields the events of a journal, one at a time; damaged lines are left out.
+  """Yields the events of a journal, without damaged lines.
 
   Raises:
-    OSError: It cannot be read.
+    OSError: The file cannot be read.
   """
   for line in _lines(path):
     if _is_whole(line):
@@ -210,7 +191,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def sealed(event: dict) -> bytes:
-  """Returns the line of an event, its checksum at its end."""
+  """Returns the line of an event, with its checksum."""
   body = json.dumps(event).encode()[:-1]
   return body + _CRC % zlib.crc32(body)
 
@@ -219,8 +200,8 @@ def _is_whole(line: bytes) -> bool:
   return line[-_CRC_BYTES:] == _CRC % zlib.crc32(line[:-_CRC_BYTES])
 
 
-def _mend(path: Path) -> None:
-  """Takes away a last line cut short: nothing was done upon it."""
+def _drop_incomplete_line(path: Path) -> None:
+  """Removes an incomplete last line, which nothing was based on."""
   with open(path, "r+b") as file:
     size = file.seek(0, os.SEEK_END)
     end, part = size, b""
@@ -244,14 +225,15 @@ def _numbered(lines: list[int]) -> str:
 
 
 def epoch_to_event(name: str, epoch: Epoch) -> dict:
-  """Returns the event by which an epoch is remembered."""
+  """Returns the `epoch` event of an epoch."""
   return {"event": "epoch", "name": name, **dataclasses.asdict(epoch)}
 
 
 def outcome_to_event(outcome: Outcome) -> dict:
-  """Returns the event by which an outcome is remembered.
+  """Returns the `trained` event of an outcome.
 
-  Its epochs are rows, in the order of `Epoch`'s fields: half as long to read.
+  An epoch is a list of values in the order of the fields of `Epoch`, which is
+  half as long as an object.
   """
   epochs = [list(dataclasses.astuple(epoch)) for epoch in outcome.epochs]
   return {
@@ -266,18 +248,12 @@ def outcome_to_event(outcome: Outcome) -> dict:
 
 
 def event_to_outcome(event: dict) -> Outcome:
-  """Returns the outcome of a `trained` event.
-
-  Earlier versions wrote an epoch as an object.
-  """
-  rows = [
-    row.values() if isinstance(row, dict) else row for row in event["epochs"]
-  ]
+  """Returns the outcome of a `trained` event."""
   return Outcome(
     name=event["name"],
     start=event["start"],
     stop=event["stop"],
-    epochs=tuple(Epoch(*row) for row in rows),
+    epochs=tuple(Epoch(*values) for values in event["epochs"]),
     error=event["error"],
     first_step_seconds=event["first_step_seconds"],
   )

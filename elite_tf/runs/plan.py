@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from elite_tf.data import sources
@@ -121,7 +120,6 @@ def make_plan(
   channels: int,
   base_resolution: int,
   known: Prices | None = None,
-  say: Callable[[str], None] = lambda line: None,
 ) -> Plan:
   """Returns the plan of a search, by arithmetic alone.
 
@@ -133,7 +131,6 @@ def make_plan(
     channels: Channels of the images, 1 or 3.
     base_resolution: Input size at r = 1, in pixels.
     known: What a user's own networks cost, if that was counted before.
-    say: Told in one line of what takes long.
 
   Raises:
     ConfigError: The settings contradict one another.
@@ -160,7 +157,7 @@ def make_plan(
         "--slices is for the built-in families."
         f" Received: --pool={settings.pool}"
       )
-    prices = custom_cost.price(pool, settings.quantize == "qat", known, say)
+    prices = custom_cost.price(pool, settings.quantize == "qat", known)
     notes = (custom_cost.UNPREDICTED,) if limited else ()
     candidates = pool
     costs = [prices.found[candidate.name].cost for candidate in pool]
@@ -212,14 +209,11 @@ def make_plan(
   )
 
 
-def plan_for_data(
-  settings: Settings, say: Callable[[str], None] = lambda line: None
-) -> tuple[Plan, Description]:
+def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
   """Returns the plan for the settings' data set, and what that is.
 
   Args:
     settings: Of the search.
-    say: Told in one line of what takes long.
 
   Raises:
     ConfigError: The data or the settings are not what they should be.
@@ -236,7 +230,6 @@ def plan_for_data(
     description.channels,
     base,
     Prices.read(RunFolder(Path(run_dir)).prices),
-    say,
   )
   if not settings.cache_dir:
     size = sources.cache_bytes(

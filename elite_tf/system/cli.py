@@ -1,14 +1,22 @@
-"""What every command does alike: errors, exit codes, interrupts."""
+"""What every command does alike: errors, exit codes, interrupts, its log."""
 
+import contextlib
 import importlib.metadata
+import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from absl import app, flags
 
 from elite_tf.errors import EliteError
+from elite_tf.system.text import duration
+
+if TYPE_CHECKING:  # Loaded only where a console is needed.
+  from rich.console import Console
 
 VERSIONED = (
   "elite-tf",
@@ -71,6 +79,48 @@ def given_flags(names: Iterable[str]) -> dict[str, object]:
   return {
     name: flags.FLAGS[name].value for name in names if flags.FLAGS[name].present
   }
+
+
+@contextlib.contextmanager
+def show_log(console: "Console | None" = None) -> Iterator[None]:
+  """Shows what the package logs, from INFO on, while the context lasts.
+
+  Args:
+    console: Prints each line after the time since the context began, for long
+      work; lines appear above a `rich.live.Live` on the same console. None
+      prints plain lines on stderr and does not load rich.
+  """
+  package = logging.getLogger("elite_tf")
+  handler = _ConsoleHandler(console) if console else logging.StreamHandler()
+  before = package.level, package.propagate
+  package.addHandler(handler)
+  package.setLevel(logging.INFO)
+  package.propagate = False  # absl's handler would print each line again.
+  try:
+    yield
+  finally:
+    package.removeHandler(handler)
+    package.setLevel(before[0])
+    package.propagate = before[1]
+
+
+class _ConsoleHandler(logging.Handler):
+  """Prints records as plain lines; warnings in colour on a terminal."""
+
+  def __init__(self, console: "Console"):
+    super().__init__()
+    self._console = console
+    self._started = time.monotonic()
+
+  def emit(self, record):
+    spent = duration(time.monotonic() - self._started)
+    self._console.print(
+      f"[{spent:>7}] {self.format(record)}",
+      style="yellow" if record.levelno >= logging.WARNING else None,
+      markup=False,
+      highlight=False,
+      soft_wrap=True,
+    )
 
 
 class Terminated(BaseException):

@@ -6,13 +6,16 @@ The one before it is kept until the next is written, should it be damaged.
 import dataclasses
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from elite_tf.system.atomic_files import previous, write_file
 from elite_tf.types import Epoch
+
+logger = logging.getLogger(__name__)
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _FIELDS = [field.name for field in dataclasses.fields(Epoch)]
@@ -75,15 +78,11 @@ def load(path: Path) -> Checkpoint | None:
   return Checkpoint(arrays, epochs)
 
 
-def load_last(path: Path, warn: Callable[[str], None]) -> Checkpoint | None:
+def load_last(path: Path) -> Checkpoint | None:
   """Returns the last checkpoint that is whole, None if there is none.
 
   A damaged one is removed where the one before it is whole: the next must not
   push that out.
-
-  Args:
-    path: The checkpoint's file.
-    warn: Told in one line of a damaged one, and what is done about it.
 
   Raises:
     OSError: It is there and cannot be read.
@@ -104,7 +103,7 @@ def load_last(path: Path, warn: Callable[[str], None]) -> Checkpoint | None:
       if found
       else "this candidate is trained anew"
     )
-    warn(f"{'; '.join(damaged)}; {remedy}")
+    logger.warning(f"{'; '.join(damaged)}; {remedy}")
   return found
 
 

@@ -1,6 +1,7 @@
 """Trains one candidate, from any epoch to any other."""
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,6 +37,8 @@ from elite_tf.training.steps import (
   make_steps,
 )
 from elite_tf.types import Candidate, Epoch
+
+logger = logging.getLogger(__name__)
 
 
 def _activation(layer):
@@ -75,7 +78,6 @@ class Trainer:
     seed: int = 0,
     recipe: Recipe = Recipe(),
     path: Path | None = None,
-    warn: Callable[[str], None] = lambda line: None,
   ):
     """Builds the network, or takes up its checkpoint.
 
@@ -87,7 +89,6 @@ class Trainer:
       seed: Decides the first weights, the order of images and dropout.
       recipe: Optimizer and losses.
       path: The checkpoint's file; None keeps none.
-      warn: Told in one line of a damaged checkpoint.
     """
     self.candidate = candidate
     self.first_step_seconds = 0.0
@@ -114,7 +115,7 @@ class Trainer:
     )
     self._traced: set[object] = set()
     self.epochs: tuple[Epoch, ...] = ()
-    saved = _load(path, self._state, warn) if path else None
+    saved = _load(path, self._state) if path else None
     if saved is not None:
       self._state = State(
         **{
@@ -248,15 +249,13 @@ def _class_weights(
   return np.array(balanced_weights(counts), np.float32)
 
 
-def _load(
-  path: Path, state: State, warn: Callable[[str], None]
-) -> Checkpoint | None:
-  saved = checkpoints.load_last(path, warn)
+def _load(path: Path, state: State) -> Checkpoint | None:
+  saved = checkpoints.load_last(path)
   try:
     if saved is not None:
       checkpoints.check_shapes(path, saved, _shapes(state))
   except ValueError as error:
-    warn(f"{error}; this candidate is trained anew")
+    logger.warning(f"{error}; this candidate is trained anew")
     return None
   return saved
 

@@ -19,12 +19,12 @@ class Trainer:
 
   first_step_seconds = 0.0
 
-  def __init__(self, candidate, data, epochs, seed, recipe, path, warn):
+  def __init__(self, candidate, data, epochs, seed, recipe, path):
     from elite_tf.training import checkpoint
 
     self._name, self._seed, self._path = candidate.name, seed, path
     self._module = checkpoint
-    saved = checkpoint.load_last(path, warn)
+    saved = checkpoint.load_last(path)
     self._state = saved.arrays["state"] if saved else np.zeros(20_000)
     self.epochs = saved.epochs if saved else ()
 
@@ -98,7 +98,7 @@ def _search():
   from elite_tf import search
   from elite_tf.report import ending
 
-  ending.write_or_say = lambda *_: None  # Drawing takes longer than all else.
+  ending.write_or_warn = lambda *_: None  # Drawing takes longer than all else.
   search.console()
 
 

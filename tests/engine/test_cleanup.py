@@ -62,12 +62,9 @@ def _play(folder, new=1000, **options):
   ]
   folder.path.mkdir(exist_ok=True)
   with contextlib.closing(Journal(folder.journal)) as journal:
-    recorded = RecordedRunner(
-      Runner(folder), journal, lambda: keeper.catch_up()
-    )
-    keeper = Housekeeping(
-      folder, brackets, lambda: recorded.fresh, journal, **options
-    )
+    recorded = RecordedRunner(Runner(folder), journal)
+    keeper = Housekeeping(folder, brackets, recorded, journal, **options)
+    recorded.on_new = keeper.catch_up
     killer = KillAt(new + len(folder.journal.read_text().splitlines()))
     with contextlib.suppress(Killed):
       play(brackets, recorded, Observers(killer, keeper))

@@ -1,6 +1,7 @@
 """What a person sees of a search: in a log, and on a terminal."""
 
 import io
+import logging
 
 import pytest
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.console import Console
 from elite_tf.engine.progress import Progress, percent
 from elite_tf.runs import plan as planning
 from elite_tf.runs.settings import resolve
+from elite_tf.system.cli import show_log
 from elite_tf.system.text import duration
 from elite_tf.tournament.bracket import Bracket, Rules, play
 from elite_tf.types import Epoch, Outcome
@@ -65,9 +67,12 @@ def _played(terminal, fails=""):
     Bracket(number, group, rules)
     for number, group in enumerate(plan.groups(), start=1)
   ]
-  with Progress(console, plan, brackets, rules, 2) as progress:
+  with (
+    show_log(console),
+    Progress(console, plan, brackets, rules, 2) as progress,
+  ):
     play(brackets, Scripted(progress, fails), progress)
-    progress.say("a [line] of its own")
+    logging.getLogger("elite_tf.anywhere").info("a [line] of its own")
   return console.file.getvalue(), brackets
 
 

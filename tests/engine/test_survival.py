@@ -232,7 +232,9 @@ def test_two_at_once(undisturbed, tmp_path, start):
   run_dir = tmp_path / "run"
   first = start(*FLAGS, f"--run_dir={run_dir}")
   _wait_for_epochs(run_dir, 2, first)
+  first.send_signal(signal.SIGSTOP)  # Or it could end before the second begins.
   second = _run(*FLAGS, f"--run_dir={run_dir}")
+  first.send_signal(signal.SIGCONT)
   assert second.returncode == 1
   (line,) = second.stderr.strip().splitlines()
   assert line.startswith(

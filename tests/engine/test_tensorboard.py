@@ -48,7 +48,7 @@ def _play(folder, plan, outcomes=100):
   bracket = Bracket(1, group, Rules(2, 6))
   journal = Journal(folder.journal)
   journal.append({"event": "start"})
-  with tensorboard.open_board(SETTINGS, folder, plan) as board:
+  with tensorboard.open_tensorboard(SETTINGS, folder, plan) as writer:
     jobs = bracket.start()
     while jobs and outcomes:
       job, outcomes = jobs.pop(0), outcomes - 1
@@ -57,17 +57,17 @@ def _play(folder, plan, outcomes=100):
       if not journal.knows(name, job.start, job.stop):
         for epoch in epochs:
           journal.append(epoch_to_event(name, epoch))
-          board.on_epoch(name, epoch)
+          writer.on_epoch(name, epoch)
         journal.append(
           outcome_to_event(Outcome(name, job.start, job.stop, epochs))
         )
       outcome = journal.outcome(name, job.start, job.stop)
       jobs += bracket.record(outcome)
-      board.on_outcome(bracket, outcome)
+      writer.on_outcome(bracket, outcome)
       if len(bracket.rounds) > played:
-        board.on_round_end(bracket)
+        writer.on_round_end(bracket)
     if bracket.done:
-      board.on_group_end(bracket)
+      writer.on_group_end(bracket)
   journal.close()
   return bracket
 
@@ -151,8 +151,10 @@ def test_it_needs_no_tensorflow(tmp_path, plan):
 
 def test_nothing_is_written_unless_asked_for(tmp_path, plan):
   silent = dataclasses.replace(SETTINGS, tensorboard=False)
-  with tensorboard.open_board(silent, RunFolder(tmp_path), plan) as board:
-    board.on_epoch("a", _epochs("r1", 0, 1)[0])
+  with tensorboard.open_tensorboard(
+    silent, RunFolder(tmp_path), plan
+  ) as writer:
+    writer.on_epoch("a", _epochs("r1", 0, 1)[0])
   assert not list(tmp_path.iterdir())
 
 

@@ -103,17 +103,18 @@ def test_other_classes_are_other_networks(child):
   assert len(child) == 2 and other.prices.key != known.key
 
 
-def test_the_run_folder_is_where_prices_are_found(child, tmp_path):
+def test_the_run_folder_is_where_prices_are_found(child, tmp_path, log):
   settings = _settings(run_dir=str(tmp_path / "run"), data="digits")
-  said = []
-  plan, _ = planning.plan_for_data(settings, said.append)
-  assert said == ["--pool=nets:mine: 16 networks are built to be priced"]
+  plan, _ = planning.plan_for_data(settings)
+  assert log.messages == [
+    "--pool=nets:mine: 16 networks are built to be priced"
+  ]
   assert not (tmp_path / "run").exists()  # A plan writes nothing.
   folder = RunFolder(tmp_path / "run")
   folder.path.mkdir()
   folder.prices.write_text(plan.prices.to_json())
-  assert planning.plan_for_data(settings, said.append)[0] == plan
-  assert len(child) == len(said) == 1
+  assert planning.plan_for_data(settings)[0] == plan
+  assert len(child) == len(log.messages) == 1
 
 
 def test_a_changed_file_is_priced_anew_and_must_cost_the_same(

@@ -9,7 +9,7 @@ import pytest
 
 from elite_tf.errors import ConfigError
 from elite_tf.report import page
-from elite_tf.report.ending import write_or_say
+from elite_tf.report.ending import write_or_warn
 from elite_tf.runs.folder import RunFolder
 from elite_tf.system import lock
 
@@ -349,17 +349,16 @@ def test_no_folder_is_no_page(tmp_path):
   assert not list(tmp_path.iterdir())
 
 
-def test_a_page_that_fails_is_one_line(make_run, monkeypatch):
+def test_a_page_that_fails_is_one_line(make_run, monkeypatch, log):
   folder = make_run()
 
   def fail(*_, **__):
     raise ValueError("planted\nin two lines")
 
   monkeypatch.setattr(page, "render", fail)
-  said = []
   before = folder.result.read_bytes()
-  write_or_say(folder, said.append)
-  (line,) = said
+  write_or_warn(folder)
+  (line,) = log.messages
   assert (
     "report.html was not written (ValueError: planted in two lines)" in line
   )

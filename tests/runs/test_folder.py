@@ -191,7 +191,7 @@ def test_no_room(tmp_path, monkeypatch):
   path = tmp_path / "runs" / "run"
   line = _refused(path, needed=6 << 20)
   assert line == (
-    f"--run_dir={path}: the search needs 6 MiB of disk, 5 MiB are free"
+    f"--run_dir={path}: the search needs 6 MiB of disk space, 5 MiB are free"
   )
   # Of the disk that the folder will be on.
   assert asked == [tmp_path]

@@ -32,8 +32,8 @@ FAILED = Outcome("a", 0, 10, (), "loss became nan in epoch 1")
 
 
 @contextlib.contextmanager
-def _open(path, say=lambda line: None):
-  with contextlib.closing(Journal(path, say)) as journal:
+def _open(path):
+  with contextlib.closing(Journal(path)) as journal:
     yield journal
 
 
@@ -114,15 +114,14 @@ def test_append_is_on_the_disk_when_it_returns(path, monkeypatch):
     assert len(synced) == 1
 
 
-def test_every_torn_last_line_is_mended(path):
+def test_every_torn_last_line_is_mended(path, log):
   """The process may die after any byte of a line; lines before it stay."""
   lines = _fill(path)
   whole, last = b"".join(lines[:4]), lines[4]
   for length in [*range(1, len(last), 7), len(last) - 1]:
     path.write_bytes(whole + last[:length])
-    said = []
-    with _open(path, said.append) as journal:
-      assert _known(journal) == (*ALL[:2], []) and said == []
+    with _open(path) as journal:
+      assert _known(journal) == (*ALL[:2], []) and log.messages == []
       assert path.read_bytes() == whole
       journal.append({"event": "end"})
     assert [e["event"] for e in read(path)][-2:] == ["trained", "end"]
@@ -146,7 +145,7 @@ def test_torn_first_line_leaves_an_empty_journal(path):
 
 
 @pytest.mark.parametrize("bit", [0, 5, 7])
-def test_every_flipped_bit_is_detected(path, bit):
+def test_every_flipped_bit_is_detected(path, bit, log):
   """What the damaged lines told is not known; all else is, and it is told.
 
   A line feed that is flipped makes one line of two, and the other way round.
@@ -158,8 +157,8 @@ def test_every_flipped_bit_is_detected(path, bit):
     broken = bytearray(data)
     broken[position] ^= 1 << bit
     path.write_bytes(broken)
-    said = []
-    with _open(path, said.append) as journal:
+    log.clear()
+    with _open(path) as journal:
       found = _known(journal)
     hit = sum(position >= end for end in ends)
     lost = {hit, hit + 1} if position + 1 in ends else {hit}
@@ -169,7 +168,7 @@ def test_every_flipped_bit_is_detected(path, bit):
       [] if 4 in lost else [{"name": "a"}],
     )
     assert found == expected, position
-    (line,) = said
+    (line,) = log.messages
     assert re.match(rf"{path}: lines? {hit + 1}(, \d)? (is|are) damaged;", line)
     assert path.read_bytes() == broken, "nothing may be changed"
 
@@ -182,15 +181,14 @@ def test_every_flipped_bit_is_detected(path, bit):
         (range(1, 7), "6 lines, the first of them 1, are"),
     ],
 )  # fmt: skip
-def test_damaged_lines_are_named(path, damaged, words):
+def test_damaged_lines_are_named(path, damaged, words, log):
   lines = _fill(path)
   for number in damaged:
     lines[number - 1] = b"{}\n"
   path.write_bytes(b"".join(lines))
-  said = []
-  with _open(path, said.append) as journal:
+  with _open(path) as journal:
     assert journal.damaged == list(damaged)
-  assert said == [
+  assert log.messages == [
     f"{path}: {words} damaged; what is missing is taken from the checkpoints,"
     " or trained again"
   ]
@@ -267,11 +265,3 @@ def test_journal_that_cannot_be_opened(tmp_path):
     Journal(tmp_path)
   with pytest.raises(OSError):
     Journal(tmp_path / "no" / "folder" / "journal.jsonl")
-
-
-def test_epochs_of_earlier_versions_are_read(path):
-  """They were objects with the names of the fields."""
-  epoch = Epoch(1, 2.5, 0.1, 2.0, 0.2, 3.0)
-  event = outcome_to_event(Outcome("a", 0, 1, (epoch,)))
-  event["epochs"] = [dataclasses.asdict(epoch)]
-  assert event_to_outcome(event) == Outcome("a", 0, 1, (epoch,))

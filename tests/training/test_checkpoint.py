@@ -82,23 +82,19 @@ def test_new_one_takes_the_place_of_the_old_which_is_kept(two):
   assert sorted(os.listdir(path.parent)) == sorted([before.name, path.name])
 
 
-def _last(path):
-  warned = []
-  return checkpoint.load_last(path, warned.append), warned
+def test_last_one_is_taken_without_a_word(two, tmp_path, log):
+  found = checkpoint.load_last(two[0])
+  assert found.epochs == EPOCHS and log.messages == []
+  assert checkpoint.load_last(tmp_path / "none.npz") is None
+  assert log.messages == []
 
 
-def test_last_one_is_taken_without_a_word(two, tmp_path):
-  found, warned = _last(two[0])
-  assert found.epochs == EPOCHS and warned == []
-  assert _last(tmp_path / "none.npz") == (None, [])
-
-
-def test_damaged_one_gives_way_to_the_one_before(two):
+def test_damaged_one_gives_way_to_the_one_before(two, log):
   path, before = two
   path.write_bytes(path.read_bytes()[:-50])
-  found, warned = _last(path)
+  found = checkpoint.load_last(path)
   assert found.epochs == EPOCHS[:1]
-  assert warned == [
+  assert log.messages == [
     f"{path}: damaged checkpoint; goes on from the one before it, epoch 1"
   ]
   # Nor does the damaged one push it out before the next is there.
@@ -106,24 +102,22 @@ def test_damaged_one_gives_way_to_the_one_before(two):
   assert checkpoint.load(before).epochs == EPOCHS[:1]
 
 
-def test_killed_between_the_two_renames(two):
+def test_killed_between_the_two_renames(two, log):
   path, _ = two
   path.unlink()
-  found, warned = _last(path)
-  assert found.epochs == EPOCHS[:1] and warned == []
+  found = checkpoint.load_last(path)
+  assert found.epochs == EPOCHS[:1] and log.messages == []
 
 
-def test_both_damaged(two):
+def test_both_damaged(two, log):
   path, before = two
   for place in two:
     place.write_bytes(b"nothing")
-  assert _last(path) == (
-    None,
-    [
-      f"{path}: damaged checkpoint; {before}: damaged checkpoint; this"
-      " candidate is trained anew"
-    ],
-  )
+  assert checkpoint.load_last(path) is None
+  assert log.messages == [
+    f"{path}: damaged checkpoint; {before}: damaged checkpoint; this"
+    " candidate is trained anew"
+  ]
 
 
 @pytest.mark.parametrize("bit", [0, 7])

@@ -228,30 +228,28 @@ def test_no_thread_is_left_by_a_training_that_fails(
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied"])
-def test_damaged_checkpoint_is_reported(through, make, tmp_path, damage):
+def test_damaged_checkpoint_is_reported(through, make, tmp_path, damage, log):
   data = bytearray((through[1] / "2.npz").read_bytes())
   if damage == "flipped":
     data[len(data) // 2] ^= 1
   path = tmp_path / "checkpoint.npz"
   length = {"truncated": -100, "flipped": None, "emptied": 0}[damage]
   path.write_bytes(data[:length])
-  warned = []
-  fresh = make(path, warn=warned.append)
-  (line,) = warned
+  fresh = make(path)
+  (line,) = log.messages
   assert line == f"{path}: damaged checkpoint; this candidate is trained anew"
   assert fresh.epochs == ()
 
 
 def test_goes_on_from_the_one_before_a_damaged_checkpoint(
-  through, make, tmp_path
+  through, make, tmp_path, log
 ):
   _, folder, _ = through
   path = tmp_path / "checkpoint.npz"
   path.write_bytes((folder / "3.npz").read_bytes()[:-1])
   shutil.copy(folder / "2.npz", tmp_path / "checkpoint.previous.npz")
-  warned = []
-  resumed = make(path, warn=warned.append)
-  assert len(resumed.epochs) == 2 and "epoch 2" in warned[0]
+  resumed = make(path)
+  assert len(resumed.epochs) == 2 and "epoch 2" in log.messages[0]
   resumed.train(EPOCHS)
   assert _bits(path) == _bits(folder / "4.npz")
 

@@ -18,6 +18,7 @@ import dataclasses
 import fractions
 import itertools
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -30,6 +31,8 @@ from elite_tf.data.sources import build_once, pictures, splits
 from elite_tf.data.sources.ragged import Pixels, Ragged
 from elite_tf.data.sources.types import Dataset, Description, Split, Store
 from elite_tf.errors import ConfigError
+
+logger = logging.getLogger(__name__)
 
 # Part of every key: another number and older folders are not read any more.
 FORMAT = 1
@@ -126,7 +129,7 @@ def decoded(
       description, store.side
     )
     build_once.check_room(folder, needed, "the decoded pictures")
-    store.say(
+    logger.info(
       f"decodes {description.images:,} pictures, about {needed >> 20} MiB,"
       f" into {folder.parent}; this is done once"
     )
@@ -230,7 +233,7 @@ def _build(
       for picture, pixels in _decode_all(items, description, store.side):
         seen += 1
         if seen % _TELL_EVERY == 0:
-          store.say(f"{seen:,} of {description.images:,} pictures are decoded")
+          logger.info(f"{seen:,} of {description.images:,} pictures decoded")
         if isinstance(pixels, pictures.Broken):
           broken.append((picture.name, str(pixels)))
           _check_broken(broken, description)

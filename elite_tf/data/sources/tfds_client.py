@@ -1,6 +1,7 @@
 """The process that reads through TensorFlow Datasets, seen from outside."""
 
 import contextlib
+import logging
 import statistics
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from elite_tf.data.sources.tfds_worker import Info, Pictures, Request
 from elite_tf.data.sources.types import PHOTOGRAPH_SIDE, Description, Store
 from elite_tf.errors import ConfigError
 from elite_tf.system import processes
+
+logger = logging.getLogger(__name__)
 
 
 class Child:
@@ -85,7 +88,7 @@ def opened(name: str, slug: str, store: Store) -> Iterator[Child]:
     ConfigError: The data set is unknown, not there, or holds no labelled
       pictures.
   """
-  store.say(f"tfds:{name} is read through TensorFlow Datasets")
+  logger.info(f"tfds:{name} is read through TensorFlow Datasets")
   process, connection = processes.start_connected(
     "elite_tf.data.sources.tfds_worker",
     stdout=subprocess.DEVNULL,

@@ -2,7 +2,6 @@
 
 import dataclasses
 import typing
-from collections.abc import Callable
 from pathlib import Path
 
 if typing.TYPE_CHECKING:
@@ -60,14 +59,12 @@ class Store:
     tfds_dir: Where TensorFlow Datasets' data lie, `--tfds_dir`; empty means
       its own default.
     download: Whether data that are not there may be fetched, `--download`.
-    say: Told in one line what takes time.
   """
 
   root: Path | None = None
   side: int = 0
   tfds_dir: str = ""
   download: bool = False
-  say: Callable[[str], None] = lambda line: None
 
 
 # Arrays have no single answer to ==, so these two compare by identity.

@@ -1,47 +1,29 @@
 """Where candidates train: the registry of runners.
 
-A runner is a module with `open_runner(settings, folder, plan, description,
-on_start, on_epoch, say)`, which returns a context manager with the methods of
-`elite_tf.tournament.bracket.Runner` and `workers`, their number; its requests may be
-`elite_tf.engine.runners.worker.Export`, too. It is loaded when a search begins: a dry
-run needs none. To add one: one file and one line in `RUNNERS`.
+To add one: a file with a subclass of `elite_tf.engine.runners.base.Runner`, and
+one line in `RUNNERS`.
 """
 
-import importlib
-import importlib.util
-from types import ModuleType
-
+from elite_tf.engine.runners.base import Runner
+from elite_tf.engine.runners.local import LocalRunner
+from elite_tf.engine.runners.ray import RayRunner
 from elite_tf.errors import ConfigError
 
-# Name -> package that has to be there for it, an extra of the same name; empty
-# for none.
-RUNNERS: dict[str, str] = {"local": "", "ray": "ray"}
+RUNNERS: dict[str, Runner] = {
+  runner.name: runner for runner in (LocalRunner(), RayRunner())
+}
 
 
-def check_runner(name: str) -> None:
-  """Checks that there is such a runner and that it can be loaded.
+def check_runner(name: str) -> Runner:
+  """Returns the runner called `name` if it can be used here.
 
   Raises:
-    ConfigError: It is not so.
+    ConfigError: There is none, or its package is not installed.
   """
   if name not in RUNNERS:
     raise ConfigError(
       f"--runner must be one of {', '.join(sorted(RUNNERS))}."
       f" Received: {name!r}"
     )
-  package = RUNNERS[name]
-  if package and importlib.util.find_spec(package) is None:
-    raise ConfigError(
-      f"--runner={name} needs the package {package}, which is not installed:"
-      f" pip install 'elite-tf[{name}]'"
-    )
-
-
-def get_runner(name: str) -> ModuleType:
-  """Loads the runner called `name`.
-
-  Raises:
-    ConfigError: There is none, or its package is not installed.
-  """
-  check_runner(name)
-  return importlib.import_module(f"{__name__}.{name}")
+  RUNNERS[name].check()
+  return RUNNERS[name]

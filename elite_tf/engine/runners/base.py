@@ -1,337 +1,64 @@
-"""What every runner with workers does alike: who trains what, and where.
+"""What a runner is: a place where candidates train, chosen by `--runner`."""
 
-How a worker is started, spoken to and ended is the runner's own.
-"""
+import abc
+import importlib.util
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
-import dataclasses
-import itertools
-import time
-from collections.abc import Callable, Iterator
-
-from elite_tf.engine.runners.capacity import Loads, Need
-from elite_tf.engine.runners.worker import (
-  EpochDone,
-  Exhausted,
-  Export,
-  Exported,
-  Ready,
-  Release,
-  Said,
-  Stopped,
-)
-from elite_tf.errors import SearchFailed
-from elite_tf.types import Epoch, Job, Outcome
-
-# A worker that dies, hangs or runs out of memory may have done so for what else
-# the machine did: its work is tried once more.
-TRIES = 2
+from elite_tf.data.sources import Description
+from elite_tf.engine.runners.messages import Request
+from elite_tf.engine.runners.scheduling import Workers
+from elite_tf.errors import ConfigError
+from elite_tf.runs.folder import RunFolder
+from elite_tf.runs.plan import Plan
+from elite_tf.runs.settings import Settings
+from elite_tf.types import Epoch
 
 
-@dataclasses.dataclass(eq=False, kw_only=True)
-class PoolWorker:
-  """A worker and what it is doing.
+class Runner(abc.ABC):
+  """A kind of workers.
 
   Attributes:
-    ready: Whether it is set up.
-    request: What it is working on, None while it waits.
-    heard: When it began or last told of one, by the monotonic clock.
-    held: Bytes by name of the candidates that it has traced, the one used last
-      at the end.
+    name: The value of `--runner`.
+    package: A package that it needs, which the extra of the same name installs;
+      empty for none. It is imported by `open` only: a dry run must not load it.
   """
 
-  ready: bool = False
-  request: Job | Export | None = None
-  heard: float = 0.0
-  held: dict[str, int] = dataclasses.field(default_factory=dict)
+  name: str
+  package: str = ""
 
-
-class Lost(Exception):
-  """A worker is gone, in the middle of its request or while it waited.
-
-  Attributes:
-    reason: What became of it, as a predicate: "died of SIGKILL".
-    blameless: Whether that cannot have come of its work.
-  """
-
-  def __init__(self, reason: str, blameless: bool = False):
-    super().__init__(reason)
-    self.reason = reason
-    self.blameless = blameless
-
-
-@dataclasses.dataclass(frozen=True)
-class _Speed:
-  """What is known of a candidate that was trained here.
-
-  Attributes:
-    first_step_seconds: What tracing it takes.
-    epoch_seconds: What an epoch takes.
-  """
-
-  first_step_seconds: float
-  epoch_seconds: float
-
-
-class PoolRunner:
-  """Workers, each set up once and kept.
-
-  Work on a lighter group starts only when there is none left for the heavier
-  ones, so that few networks are in memory at a time; within a group the
-  heaviest candidate comes first.
-  """
-
-  def __init__(
-    self,
-    on_start: Callable[[Job | Export], None],
-    on_epoch: Callable[[str, Epoch], None],
-    say: Callable[[str], None],
-    loads: Loads,
-    epoch_timeout: float,
-  ):
-    """Makes a runner without workers.
-
-    Args:
-      on_start: Told when a worker begins with a request.
-      on_epoch: Told of every epoch.
-      say: Told in one line what a person should know.
-      loads: What the candidates take, predicted.
-      epoch_timeout: Seconds without an epoch after which a worker is taken to
-        hang; 0 for never.
-    """
-    self._on_start = on_start
-    self._on_epoch = on_epoch
-    self._say = say
-    self._loads = loads
-    self._epoch_timeout = epoch_timeout
-    self._numbers = itertools.count()
-    self._queue: list[tuple[int, int, int, Job | Export]] = []
-    self._losses: dict[tuple, int] = {}
-    self._epochs: dict[str, list[Epoch]] = {}
-    self._speeds: dict[str, _Speed] = {}
-    self._failed_starts = 0
-    self._workers: list[PoolWorker] = []
-
-  @property
-  def workers(self) -> int:
-    """Number of workers."""
-    return len(self._workers)
-
-  def submit(self, request: Job | Export) -> None:
-    """Takes a request; it starts as soon as a worker is free."""
-    macs = self._loads.macs.get(request.candidate.name, 0)
-    self._queue.append((request.group, -macs, next(self._numbers), request))
-    self._queue.sort(key=lambda entry: entry[:3])
-
-  def wait(self) -> Outcome | Exported:
-    """Returns the answer to one of the requests, in any order.
+  def check(self) -> None:
+    """Checks that the package is there.
 
     Raises:
-      EliteError: The data cannot be loaded, or no worker can be started.
-      OSError: The run folder cannot be written.
-      RuntimeError: Nothing was submitted.
+      ConfigError: It is not installed.
     """
-    patience: float | None = 0.0  # First of all, who has died meanwhile?
-    while True:
-      for worker in self._heard(patience):
-        answer = self._hear(worker)
-        if answer is not None:
-          return answer
-      for worker in self._hanging():
-        reason = f"ended no epoch for {self._epoch_timeout} s (--epoch_timeout)"
-        answer = self._replace(worker, Lost(reason))
-        if answer is not None:
-          return answer
-      self._dispatch()
-      if not self._queue and not any(w.request for w in self._workers):
-        raise RuntimeError("wait() without a request that was submitted")
-      patience = self._patience()
-
-  def release(self, name: str) -> None:
-    """Frees the memory of a candidate that will not be trained again."""
-    home = self._home(name)
-    if home is not None:
-      del home.held[name]
-      self._send(home, Release(name))
-
-  def close(self) -> None:
-    """Ends the workers."""
-    for worker in self._workers:
-      self._end(worker)
-
-  def __enter__(self):
-    return self
-
-  def __exit__(self, *exception):
-    self.close()
-
-  def _start(self) -> PoolWorker:
-    """Starts a worker, which tells when it is ready."""
-    raise NotImplementedError
-
-  def _send(self, worker: PoolWorker, message: Job | Export | Release) -> None:
-    """Sends a worker a message; one that is gone does not hear it."""
-    raise NotImplementedError
-
-  def _heard(self, timeout: float | None) -> Iterator[PoolWorker]:
-    """Waits until a worker has something to tell, and yields those that do.
-
-    Args:
-      timeout: Seconds to wait at most; None means however long.
-    """
-    raise NotImplementedError
-
-  def _receive(self, worker: PoolWorker):
-    """Returns the next message of a worker that has something to tell.
-
-    Raises:
-      Lost: It is gone.
-    """
-    raise NotImplementedError
-
-  def _end(self, worker: PoolWorker) -> None:
-    """Ends a worker, whatever it is doing, or takes leave of a dead one."""
-    raise NotImplementedError
-
-  def _home(self, name: str) -> PoolWorker | None:
-    """Returns the worker that has traced a candidate."""
-    return next((w for w in self._workers if name in w.held), None)
-
-  def _dispatch(self) -> None:
-    for worker in self._workers:
-      if worker.ready and worker.request is None:
-        worker.request = self._take(worker)
-        if worker.request is not None:
-          self._make_room(worker, worker.request)
-          worker.heard = time.monotonic()
-          self._on_start(worker.request)
-          self._send(worker, worker.request)
-
-  def _take(self, worker: PoolWorker) -> Job | Export | None:
-    """Returns the next request for a worker that waits."""
-    for entry in self._queue:
-      if self._suits(entry[-1], worker):
-        self._queue.remove(entry)
-        return entry[-1]
-    return None
-
-  def _suits(self, request: Job | Export, worker: PoolWorker) -> bool:
-    home = self._home(request.candidate.name)
-    if isinstance(request, Export) or home is None or home is worker:
-      return True
-    if home.request is None:
-      return False  # Its own worker is free, too.
-    # Moving it costs a tracing; waiting may cost all of its training.
-    speed = self._speeds[request.candidate.name]
-    training = (request.stop - request.start) * speed.epoch_seconds
-    return training > 2 * speed.first_step_seconds
-
-  def _make_room(self, worker: PoolWorker, request: Job | Export) -> None:
-    """Has a worker forget what it used least lately, if memory is short."""
-    if isinstance(request, Export):
-      return
-    name = request.candidate.name
-    if name not in worker.held:
-      self.release(name)  # It moves here.
-    need = self._loads.needs.get(name, Need())
-    worker.held.pop(name, None)
-    for other in list(worker.held):
-      if sum(worker.held.values()) + sum(need) <= self._loads.room:
-        break
-      self.release(other)
-    worker.held[name] = need.held
-
-  def _patience(self) -> float | None:
-    """Returns the seconds until the next worker has to be taken to hang."""
-    since = [w.heard for w in self._workers if isinstance(w.request, Job)]
-    if not self._epoch_timeout or not since:
-      return None
-    return max(0.0, min(since) + self._epoch_timeout - time.monotonic())
-
-  def _hanging(self) -> list[PoolWorker]:
-    now = time.monotonic()
-    return [
-      worker
-      for worker in self._workers
-      if self._epoch_timeout
-      and isinstance(worker.request, Job)
-      and now >= worker.heard + self._epoch_timeout
-    ]
-
-  def _hear(self, worker: PoolWorker) -> Outcome | Exported | None:
-    try:
-      message = self._receive(worker)
-    except Lost as lost:
-      return self._replace(worker, lost)
-    if isinstance(message, Ready):
-      worker.ready = True
-      self._failed_starts = 0
-    elif isinstance(message, EpochDone):
-      worker.heard = time.monotonic()
-      self._epochs.setdefault(message.name, []).append(message.epoch)
-      self._on_epoch(message.name, message.epoch)
-    elif isinstance(message, Said):
-      self._say(message.line)
-    elif isinstance(message, Exhausted):
-      lost = Lost(f"ran out of memory ({message.reason})")
-      return self._replace(worker, lost)
-    elif isinstance(message, Stopped):
-      raise message.error
-    else:
-      return self._finish(worker, message)
-    return None
-
-  def _finish(
-    self, worker: PoolWorker, answer: Outcome | Exported
-  ) -> Outcome | Exported:
-    self._losses.pop(_identity(worker.request), None)
-    self._epochs.pop(answer.name, None)
-    worker.request = None
-    if isinstance(answer, Outcome) and answer.epochs:
-      known = self._speeds.get(answer.name)
-      self._speeds[answer.name] = _Speed(
-        answer.first_step_seconds
-        or (known.first_step_seconds if known else 0.0),
-        answer.epochs[-1].seconds,
+    if self.package and importlib.util.find_spec(self.package) is None:
+      raise ConfigError(
+        f"--runner={self.name} needs the package {self.package}, which is not"
+        f" installed: pip install 'elite-tf[{self.package}]'"
       )
-    return answer
 
-  def _replace(
-    self, worker: PoolWorker, lost: Lost
-  ) -> Outcome | Exported | None:
-    """Starts another worker for one that is lost; its work is tried again.
+  @abc.abstractmethod
+  def open(
+    self,
+    settings: Settings,
+    folder: RunFolder,
+    plan: Plan,
+    description: Description,
+    on_start: Callable[[Request], None],
+    on_epoch: Callable[[str, Epoch], None],
+  ) -> AbstractContextManager[Workers]:
+    """Starts the workers of a search; they end with the context.
 
-    Returns:
-      The answer to its work, if that has cost a worker before.
+    Args:
+      settings: Of the search.
+      folder: Its run folder.
+      plan: What it may train.
+      description: Of its data set.
+      on_start: Called when a worker begins with a request.
+      on_epoch: Called with a candidate's name and each epoch that ended.
+
+    Raises:
+      ConfigError: The workers that the settings ask for cannot be had.
     """
-    self._end(worker)
-    self._workers.remove(worker)
-    if not worker.ready and not lost.blameless:
-      self._failed_starts += 1
-      if self._failed_starts >= TRIES:
-        if self._workers:
-          self._say(f"a worker {lost.reason}: {len(self._workers)} are left")
-          return None
-        raise SearchFailed(f"no worker can be started: it {lost.reason}")
-    self._workers.append(self._start())
-    request = worker.request
-    if request is None:
-      return None
-    name, key = request.candidate.name, _identity(request)
-    if not lost.blameless:
-      self._losses[key] = self._losses.get(key, 0) + 1
-    if self._losses.get(key, 0) < TRIES:
-      self._say(f"{name}: its worker {lost.reason}; tried once more")
-      self.submit(request)
-      return None
-    reason = f"its worker {lost.reason} twice"
-    if isinstance(request, Export):
-      return Exported(name, None, reason)
-    told = self._epochs.pop(name, [])
-    epochs = tuple(e for e in told if request.start < e.epoch <= request.stop)
-    return Outcome(name, request.start, request.stop, epochs, reason)
-
-
-def _identity(request: Job | Export) -> tuple:
-  if isinstance(request, Export):
-    return (request.candidate.name,)
-  return request.candidate.name, request.start, request.stop

@@ -1,7 +1,8 @@
-"""How many workers the machine's cores and memory hold, predicted.
+"""How many workers fit the cores and the memory of this machine, predicted.
 
-A worker is TensorFlow, and of every candidate that it has traced the state of
-its training and its graph; while one trains, the maps that the gradient needs.
+A worker takes memory for TensorFlow, for the training state and the graph of
+every candidate that it has traced, and for the feature maps that the gradient of
+the candidate in training needs.
 """
 
 import dataclasses
@@ -21,22 +22,22 @@ from elite_tf.types import Size
 MIB = 1 << 20
 
 # Measured with tools/check_worker_memory.py: a worker that has loaded
-# TensorFlow; a layer's part in the graphs; how many times the state and the
-# maps of a batch are there at a time.
+# TensorFlow; the share of a layer in the graphs; copies of the training state
+# and of the feature maps of a batch in memory at the same time.
 WORKER_BYTES = 750 * MIB
 LAYER_BYTES = 1 * MIB
 STATES = 3
 MAPS = 1.6
 
-STATE_BYTES = 20  # A parameter's part in five float32 vectors.
+STATE_BYTES = 20  # Per parameter: five float32 vectors.
 
 
 class Need(NamedTuple):
-  """Memory that a candidate takes in a worker, in bytes.
+  """Memory of a candidate in a worker, in bytes.
 
   Attributes:
-    held: From its first step until it is forgotten.
-    training: Besides, while it trains.
+    held: From its first step until it is released.
+    training: In addition, while it trains.
   """
 
   held: int = 0
@@ -45,12 +46,12 @@ class Need(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Loads:
-  """What candidates take, predicted.
+  """Predicted operations and memory of candidates.
 
   Attributes:
-    macs: Multiply-accumulates of an inference by name.
-    needs: Memory in a worker by name.
-    room: Bytes that a worker has for its candidates.
+    macs: Multiply-accumulates per inference, by name.
+    needs: Memory in a worker, by name.
+    room: Memory of a worker for its candidates, in bytes.
   """
 
   macs: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -59,12 +60,12 @@ class Loads:
 
 
 def predict_need(size: Size, params: int, batch_size: int) -> Need:
-  """Returns the memory that a candidate takes in a worker.
+  """Returns the memory of a candidate in a worker.
 
   Args:
     size: Of its network.
-    params: Its parameters.
-    batch_size: Images a step.
+    params: Number of parameters.
+    batch_size: Images per step.
   """
   maps = size.numbers * batch_size * 4
   held = LAYER_BYTES * size.layers + STATES * STATE_BYTES * params
@@ -78,15 +79,15 @@ def size(
   free: float,
   cards: Sequence[Gpu] = (),
 ) -> tuple[int, int, Loads]:
-  """Returns (workers, threads a worker, what the candidates take).
+  """Returns (workers, threads per worker, loads of the candidates).
 
   Args:
-    settings: A number of workers in them is taken as it is.
+    settings: `workers` is taken as it is, unless it is 0.
     plan: Of the search.
-    data: Its data set, which every worker has in memory, resized too; decoded
-      pictures are files that all of them map.
-    free: Memory that is free, in bytes.
-    cards: The machine's GPUs; several workers share one if its memory allows.
+    data: The data set, which every worker holds in memory, as loaded and
+      resized; decoded images lie in files that all workers map.
+    free: Free memory, in bytes.
+    cards: The GPUs; several workers share one if its memory allows.
   """
   needs = {
     candidate.name: predict_need(extent, cost.params, settings.batch_size)
@@ -110,12 +111,12 @@ def size(
 def default_workers(
   candidates: int, cards: Sequence[Gpu] = (), need: int = 0
 ) -> tuple[int, int]:
-  """Returns (workers, threads a worker) for this machine's cores and GPUs.
+  """Returns (workers, threads per worker) for the cores and GPUs.
 
   Args:
-    candidates: More workers than these have nothing to do.
-    cards: The machine's GPUs.
-    need: Bytes of a GPU that the heaviest candidate takes.
+    candidates: Number of candidates, the most workers that have work.
+    cards: The GPUs.
+    need: Memory of the heaviest candidate on a GPU, in bytes.
   """
   cores = len(os.sched_getaffinity(0))
   least = min((card.free_bytes for card in cards), default=0)
@@ -126,13 +127,14 @@ def default_workers(
 def workers_in_memory(
   workers: int, needs: Sequence[int], base: int, free: float
 ) -> int:
-  """Returns how many of the workers the memory holds; at least one.
+  """Returns how many workers fit the memory; at least one.
 
   Args:
-    workers: As many as there are cores for.
-    needs: Memory of the candidates; the heaviest may train at a time.
-    base: Memory of a worker without any.
-    free: Memory that is free.
+    workers: The most workers, for which there are cores.
+    needs: Memory of the candidates, in bytes; the heaviest ones may train at
+      the same time.
+    base: Memory of a worker without candidates, in bytes.
+    free: Free memory, in bytes.
   """
   heaviest = sorted(needs, reverse=True)
   for count in range(workers, 1, -1):
@@ -142,9 +144,10 @@ def workers_in_memory(
 
 
 def free_bytes() -> float:
-  """Returns the memory that is free, infinite where that is not known.
+  """Returns the free memory in bytes, infinite if it is not known.
 
-  What the machine has, or what is left of this process's control group.
+  The smaller one of the free memory of the machine and of what the control
+  group of this process has left.
   """
   return min(_free_in_machine(), _free_in_group())
 

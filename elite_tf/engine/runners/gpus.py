@@ -1,4 +1,4 @@
-"""What the machine has, and how many workers it takes: GPUs."""
+"""The GPUs of this machine, and how many workers share them."""
 
 import csv
 import os
@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# What CUDA's context, its libraries and the framework take of a GPU for each
-# process, before any network. Assumed, not measured.
+# Memory on a GPU per process before any network: the CUDA context, its libraries
+# and the framework. Assumed, not measured.
 CONTEXT_BYTES = 600 << 20
 
 
@@ -15,8 +15,8 @@ class Gpu(NamedTuple):
   """A GPU.
 
   Attributes:
-    name: What CUDA_VISIBLE_DEVICES calls it.
-    free_bytes: Its memory that is free.
+    name: Its name in CUDA_VISIBLE_DEVICES.
+    free_bytes: Its free memory.
   """
 
   name: str
@@ -24,7 +24,7 @@ class Gpu(NamedTuple):
 
 
 def gpus() -> tuple[Gpu, ...]:
-  """Returns the GPUs that this process may use; none without NVIDIA's tool."""
+  """Returns the GPUs that this process may use; none without nvidia-smi."""
   command = ["nvidia-smi", "--query-gpu=index,uuid,memory.free"]
   try:
     text = subprocess.run(
@@ -40,11 +40,11 @@ def gpus() -> tuple[Gpu, ...]:
 
 
 def parse_gpus(text: str, visible: str | None) -> tuple[Gpu, ...]:
-  """Reads nvidia-smi's table.
+  """Reads the table of nvidia-smi.
 
   Args:
     text: Lines of index, UUID and free memory in MiB.
-    visible: CUDA_VISIBLE_DEVICES; None shows all, empty none.
+    visible: CUDA_VISIBLE_DEVICES; None means all GPUs, empty none.
   """
   lines = csv.reader(text.splitlines(), skipinitialspace=True)
   rows = [[field.strip() for field in row] for row in lines]
@@ -62,14 +62,14 @@ def parse_gpus(text: str, visible: str | None) -> tuple[Gpu, ...]:
 
 
 def workers_for(cores: int, gpus: int, gpu_memory: int, need: int) -> int:
-  """Returns how many workers cores and GPUs are enough for, at least one.
+  """Returns how many workers fit the cores and GPUs; at least one.
 
   Args:
-    cores: Processors, one worker each where there is no GPU.
-    gpus: GPUs, of which several workers share one if its memory allows.
-    gpu_memory: Bytes free in each GPU.
-    need: Bytes that the heaviest candidate takes while it trains: activations
-      and state, without what a process takes.
+    cores: Number of cores; without a GPU each has one worker.
+    gpus: Number of GPUs; several workers share one if its memory allows.
+    gpu_memory: Free memory per GPU, in bytes.
+    need: Memory of the heaviest candidate in training, activations and state,
+      in bytes; without `CONTEXT_BYTES`.
   """
   if not gpus:
     return cores
@@ -81,8 +81,8 @@ def least_used(gpus: Sequence[Gpu], taken: Sequence[str]) -> str:
   """Returns the CUDA_VISIBLE_DEVICES of a new worker; empty without GPUs.
 
   Args:
-    gpus: All there are.
-    taken: Those of the workers there are, a name for each worker.
+    gpus: All GPUs.
+    taken: The name of the GPU of each worker so far.
   """
   names = [gpu.name for gpu in gpus]
   return min(names, key=taken.count) if names else ""

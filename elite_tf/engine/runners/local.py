@@ -1,20 +1,20 @@
 """Trains candidates in worker processes on this machine.
 
-Networks of this size hardly gain from a second thread, so every core gets a
-worker of its own, where memory allows. A pool of the standard library or of
-joblib would not do: it breaks as a whole when a worker is killed, and it cannot
+Networks of this size gain little from a second thread, so every core has its own
+worker, as far as memory allows. The process pools of the standard library and of
+joblib cannot be used: they break as a whole when a worker is killed, and cannot
 send a candidate back to the worker that has traced it.
 """
 
 import contextlib
 import dataclasses
+import logging
 import subprocess
 from collections.abc import Callable, Sequence
 from multiprocessing import connection as connections
 from multiprocessing.connection import Connection
 
-from elite_tf.data.sources import Description
-from elite_tf.engine.runners.base import Lost, PoolRunner, PoolWorker
+from elite_tf.engine.runners.base import Runner
 from elite_tf.engine.runners.capacity import (
   Loads,
   default_workers,
@@ -22,64 +22,45 @@ from elite_tf.engine.runners.capacity import (
   size,
 )
 from elite_tf.engine.runners.gpus import Gpu, gpus, least_used
-from elite_tf.engine.runners.worker import Export, Setup
+from elite_tf.engine.runners.messages import Request, Setup
+from elite_tf.engine.runners.scheduling import Lost, WorkerHandle, Workers
 from elite_tf.runs.folder import RunFolder
-from elite_tf.runs.plan import Plan
 from elite_tf.runs.settings import Settings
 from elite_tf.system import processes
-from elite_tf.types import Epoch, Job
+from elite_tf.types import Epoch
+
+logger = logging.getLogger(__name__)
 
 
-def open_runner(
-  settings: Settings,
-  folder: RunFolder,
-  plan: Plan,
-  description: Description,
-  on_start: Callable[[Job | Export], None],
-  on_epoch: Callable[[str, Epoch], None],
-  say: Callable[[str], None],
-) -> "LocalRunner":
-  """Returns the runner of a search, as large as cores and memory allow.
+class LocalRunner(Runner):
+  """Worker processes on this machine, as many as cores and memory allow."""
 
-  Args:
-    settings: Of the search.
-    folder: Its run folder.
-    plan: What it may train.
-    description: Of its data set.
-    on_start: Told when a worker begins with a request.
-    on_epoch: Told of every epoch.
-    say: Told in one line what a person should know.
-  """
-  free, cards = free_bytes(), gpus()
-  workers, threads, loads = size(settings, plan, description, free, cards)
-  heaviest = max(map(sum, loads.needs.values()))
-  wanted, _ = default_workers(len(plan.candidates), cards, heaviest)
-  if workers < wanted and not settings.workers:
-    say(
-      f"{free / 2**30:.1f} GiB of memory are free: {workers} instead of"
-      f" {wanted} workers"
+  name = "local"
+
+  def open(self, settings, folder, plan, description, on_start, on_epoch):
+    """See `Runner.open`."""
+    free, cards = free_bytes(), gpus()
+    count, threads, loads = size(settings, plan, description, free, cards)
+    heaviest = max(map(sum, loads.needs.values()))
+    wanted, _ = default_workers(len(plan.candidates), cards, heaviest)
+    if count < wanted and not settings.workers:
+      logger.info(
+        f"{free / 2**30:.1f} GiB of memory are free: {count} instead of"
+        f" {wanted} workers"
+      )
+    return LocalWorkers(
+      settings, folder, count, threads, on_start, on_epoch, loads, cards
     )
-  return LocalRunner(
-    settings,
-    folder,
-    workers,
-    threads,
-    on_start,
-    on_epoch,
-    say,
-    loads,
-    cards,
-  )
 
 
 @dataclasses.dataclass(eq=False)
-class _Worker(PoolWorker):
+class _Worker(WorkerHandle):
   """A worker process.
 
   Attributes:
     process: The process.
-    connection: The way to it.
-    gpu: Name of the GPU that it uses; empty where there is none.
+    connection: To the process.
+    gpu: Name of the GPU that it uses; empty without GPUs.
   """
 
   process: subprocess.Popen
@@ -87,7 +68,7 @@ class _Worker(PoolWorker):
   gpu: str = ""
 
 
-class LocalRunner(PoolRunner):
+class LocalWorkers(Workers):
   """Worker processes on this machine."""
 
   def __init__(
@@ -96,26 +77,24 @@ class LocalRunner(PoolRunner):
     folder: RunFolder,
     workers: int,
     threads: int,
-    on_start: Callable[[Job | Export], None] = lambda request: None,
+    on_start: Callable[[Request], None] = lambda request: None,
     on_epoch: Callable[[str, Epoch], None] = lambda name, epoch: None,
-    say: Callable[[str], None] = lambda line: None,
     loads: Loads = Loads(),
     cards: Sequence[Gpu] = (),
   ):
-    """Starts the workers; they load TensorFlow while this process goes on.
+    """Starts the workers, which load TensorFlow while this process continues.
 
     Args:
       settings: Of the search.
       folder: Its run folder.
-      workers: Processes.
-      threads: Threads of each.
-      on_start: Told when a worker begins with a request.
-      on_epoch: Told of every epoch.
-      say: Told in one line what a person should know.
-      loads: What the candidates take, predicted.
+      workers: Number of processes.
+      threads: Threads per process.
+      on_start: Called when a worker begins with a request.
+      on_epoch: Called with the name of a candidate and each epoch that ended.
+      loads: Predicted operations and memory of the candidates.
       cards: GPUs, which the workers share evenly.
     """
-    super().__init__(on_start, on_epoch, say, loads, settings.epoch_timeout)
+    super().__init__(on_start, on_epoch, loads, settings.epoch_timeout)
     self._setup = Setup(settings, folder, threads)
     self._cards = cards
     for _ in range(workers):
@@ -132,7 +111,7 @@ class LocalRunner(PoolRunner):
     return worker
 
   def _send(self, worker, message):
-    # One that has died does not hear it; its end is heard of.
+    # A dead worker does not get the message; `_receive` finds out.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
       worker.connection.send(message)
 

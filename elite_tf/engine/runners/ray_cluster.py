@@ -1,4 +1,4 @@
-"""The cluster that the Ray runner works on: reached or started, and its room."""
+"""The cluster of the Ray runner: connection and capacity."""
 
 import contextlib
 import os
@@ -10,23 +10,23 @@ from ray.exceptions import RayError
 
 from elite_tf.errors import ConfigError
 
-# Of a cluster started here. Only messages go through Ray's object store: the
-# least that it takes.
+# For a cluster started here. Only messages go through the object store of Ray,
+# which gets the smallest size that Ray allows.
 _LOCAL = {"include_dashboard": False, "object_store_memory": 80 << 20}
 
 
 def connect(address: str) -> contextlib.ExitStack:
-  """Connects to a cluster; starts one on this machine if there is no address.
+  """Connects to a cluster; without an address, starts one on this machine.
 
   Args:
-    address: `host:port` of its head, `auto` for the one that runs on this
+    address: `host:port` of its head, `auto` for the cluster that runs on this
       machine, or empty.
 
   Returns:
-    What disconnects when it is closed. Ray that was in use already stays so.
+    A context that disconnects at its end, unless Ray was connected before.
 
   Raises:
-    ConfigError: It cannot be reached.
+    ConfigError: The cluster cannot be reached.
   """
   cluster = contextlib.ExitStack()
   if ray.is_initialized():
@@ -44,30 +44,41 @@ def connect(address: str) -> contextlib.ExitStack:
   except (ConnectionError, ValueError, RuntimeError, RayError) as error:
     reason = " ".join(str(error).split())
     raise ConfigError(
-      f"--ray_address={address} cannot be reached ({reason})"
+      f"--ray_address must be a cluster that can be reached. Received:"
+      f" {address!r} ({reason})"
     ) from error
   finally:
-    # SIGTERM remains the command's, which leaves the run folder resumable.
+    # Ray handles SIGTERM itself; the command leaves the run folder resumable.
     if threading.current_thread() is threading.main_thread():
       signal.signal(signal.SIGTERM, terminate)
   cluster.callback(ray.shutdown)
   return cluster
 
 
+def alive_nodes() -> list[dict[str, float]]:
+  """Returns the resources of each node that is alive, as Ray names them."""
+  return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def is_alive(node: str) -> bool:
+  """Returns whether the node of that number is alive; any node for ""."""
+  return any(n["Alive"] and node in ("", n["NodeID"]) for n in ray.nodes())
+
+
 def count_slots(nodes: list[dict[str, float]], cpus: float, gpus: float) -> int:
-  """Returns how many candidates the nodes of a cluster train at a time.
+  """Returns how many candidates a cluster can train at the same time.
 
   Args:
     nodes: Resources of each node, as Ray names them: CPU, GPU.
-    cpus: Of a candidate; a part of one is allowed.
-    gpus: Of a candidate; a part of one is allowed.
+    cpus: Cores per candidate, for example 0.5.
+    gpus: GPUs per candidate, for example 0.25.
 
   Raises:
     ConfigError: No node has as many.
   """
   slots = 0
   for node in nodes:
-    # Ray counts in parts of 10,000.
+    # Ray counts in units of 1/10,000.
     fit = [
       round(1e4 * node.get(name, 0)) // round(1e4 * amount)
       for name, amount in (("CPU", cpus), ("GPU", gpus))
@@ -76,9 +87,12 @@ def count_slots(nodes: list[dict[str, float]], cpus: float, gpus: float) -> int:
     slots += min(fit)
   if not slots:
     raise ConfigError(
-      f"--cpus_per_candidate={cpus:g} --gpus_per_candidate={gpus:g}: no node"
-      " of the cluster has as many;"
-      f" the largest has {max((n.get('CPU', 0) for n in nodes), default=0):g}"
-      f" CPU and {max((n.get('GPU', 0) for n in nodes), default=0):g} GPU"
+      "--cpus_per_candidate and --gpus_per_candidate must fit a node of the"
+      f" cluster, whose nodes have at most {_most(nodes, 'CPU'):g} CPU and"
+      f" {_most(nodes, 'GPU'):g} GPU. Received: {cpus:g} and {gpus:g}"
     )
   return slots
+
+
+def _most(nodes: list[dict[str, float]], resource: str) -> float:
+  return max((node.get(resource, 0) for node in nodes), default=0)

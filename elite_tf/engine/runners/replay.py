@@ -1,4 +1,4 @@
-"""A runner that remembers: what the journal holds is not trained again."""
+"""Resuming: what the journal holds is not trained again."""
 
 from collections import deque
 from collections.abc import Callable
@@ -9,35 +9,31 @@ from elite_tf.types import Job, Outcome
 
 
 class RecordedRunner:
-  """Answers from the journal what it can, and records every other answer.
+  """Answers jobs from the journal if it can, and records all other answers.
 
-  A search is resumed by playing its tournament again: decisions are pure
-  functions of the outcomes, so it comes to where it was interrupted.
+  A search is resumed by playing its tournament again. Decisions are pure
+  functions of the outcomes, so the replay ends where the search was
+  interrupted.
 
   Attributes:
-    fresh: Whether the last answer was new, and not out of the journal.
-    first_step_seconds: Sum over all answers.
+    fresh: Whether the last answer was new, not out of the journal.
+    first_step_seconds: Sum over all answers, old and new.
+    on_new: Called before a new answer is waited for: the journal's answers to
+      the jobs so far have been played.
   """
 
-  def __init__(
-    self,
-    runner: Runner,
-    journal: Journal,
-    on_new: Callable[[], None] = lambda: None,
-  ):
-    """Takes over a runner.
+  def __init__(self, runner: Runner, journal: Journal):
+    """Wraps a runner.
 
     Args:
-      runner: Trains what the journal does not hold.
+      runner: Answers the jobs that are not in the journal.
       journal: Of the search.
-      on_new: Called before something new is waited for: what the journal holds
-        of the jobs so far has been played.
     """
+    self.on_new: Callable[[], None] = lambda: None
     self.fresh = False
     self.first_step_seconds = 0.0
     self._runner = runner
     self._journal = journal
-    self._on_new = on_new
     self._known: deque[Job] = deque()
 
   def submit(self, job: Job) -> None:
@@ -48,10 +44,10 @@ class RecordedRunner:
       self._runner.submit(job)
 
   def wait(self) -> Outcome:
-    """Returns the outcome of one submitted job, durable in the journal."""
+    """Returns the outcome of one submitted job; the journal holds it by then."""
     self.fresh = not self._known
     if self.fresh:
-      self._on_new()
+      self.on_new()
       outcome = self._runner.wait()
       self._journal.append(outcome_to_event(outcome))
     else:

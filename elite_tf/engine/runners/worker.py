@@ -2,122 +2,55 @@
 
     python -m elite_tf.engine.runners.worker DESCRIPTOR PARENT
 
-It is set up once (TensorFlow, the data set) and keeps the networks it has
-traced, so that a candidate that survives a round goes on at once.
+A worker loads TensorFlow and the data set once. It keeps the networks that it has
+traced, so that a candidate that survives a round continues at once.
 """
 
-import dataclasses
 import functools
 import gc
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 
 from elite_tf.data import sources
 from elite_tf.data.batches import prepare
+from elite_tf.engine.runners.messages import (
+  Answer,
+  EpochDone,
+  Exhausted,
+  Export,
+  Exported,
+  Ready,
+  Release,
+  Request,
+  Setup,
+  Stopped,
+  forward_log,
+)
 from elite_tf.errors import CandidateFailed, ConfigError, EliteError
-from elite_tf.runs.folder import RunFolder, store_of
-from elite_tf.runs.settings import Settings
+from elite_tf.runs.folder import store_of
 from elite_tf.system import backend
 from elite_tf.system.processes import connection_to_parent
 from elite_tf.types import Candidate, Epoch, Job, Outcome
 
-
-@dataclasses.dataclass(frozen=True)
-class Setup:
-  """The first message to a worker.
-
-  Attributes:
-    settings: Of the search.
-    folder: Its run folder.
-    threads: Threads to compute with.
-    gpu: Name of the GPU to use, as CUDA has it; empty leaves that open.
-  """
-
-  settings: Settings
-  folder: RunFolder
-  threads: int
-  gpu: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Export:
-  """Request: convert, verify and write a champion."""
-
-  candidate: Candidate
-  group: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Release:
-  """Request: forget a candidate; not answered."""
-
-  name: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Ready:
-  """Message: the worker is set up and waits for requests."""
-
-
-@dataclasses.dataclass(frozen=True)
-class EpochDone:
-  """Message: a candidate's epoch ended, and is saved."""
-
-  name: str
-  epoch: Epoch
-
-
-@dataclasses.dataclass(frozen=True)
-class Said:
-  """Message: a line for the person."""
-
-  line: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Exported:
-  """Answer to `Export`.
-
-  Attributes:
-    name: The champion.
-    metrics: As metrics.json holds them; None if there is an error.
-    error: Why the champion cannot be deployed.
-  """
-
-  name: str
-  metrics: dict | None
-  error: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Stopped:
-  """Answer to any request: an error that ends the search."""
-
-  error: EliteError | OSError
-
-
-@dataclasses.dataclass(frozen=True)
-class Exhausted:
-  """Answer to any request: memory ran out; a new worker may do better."""
-
-  reason: str
+logger = logging.getLogger(__name__)
 
 
 class Worker:
-  """Answers requests; what it needs is loaded once."""
+  """Answers requests."""
 
-  def __init__(self, tell: Callable[[EpochDone | Said], None], setup: Setup):
+  def __init__(self, tell: Callable[[EpochDone], None], setup: Setup):
     """Loads TensorFlow and the data.
 
     Args:
-      tell: Takes the messages on the way to an answer.
-      setup: What the worker works on.
+      tell: Called with the messages on the way to an answer.
+      setup: The search that the worker is for.
 
     Raises:
-      EliteError: The data cannot be loaded.
-      OSError: They cannot be read.
+      EliteError: The data set is wrong.
+      OSError: The data set cannot be read.
     """
     self._send = tell
     self._settings = setup.settings
@@ -125,11 +58,11 @@ class Worker:
     if setup.gpu:
       os.environ["CUDA_VISIBLE_DEVICES"] = setup.gpu
     backend.prepare(setup.threads)
-    # It warns of many tracings: every candidate is one.
+    # TensorFlow warns of many tracings: every candidate needs one.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     store = store_of(setup.settings)
     self._data = sources.load(setup.settings.data, setup.settings.seed, store)
-    # Read by all candidates of one resolution.
+    # All candidates of one resolution share their inputs.
     self._inputs = functools.cache(
       lambda resolution: prepare(
         self._data,
@@ -141,10 +74,8 @@ class Worker:
     )
     self._trainers = {}
 
-  def answer(
-    self, request: Job | Export
-  ) -> Outcome | Exported | Exhausted | Stopped:
-    """Does what is asked; an error that ends the search is an answer too."""
+  def answer(self, request: Request) -> Answer:
+    """Answers a request; an error that ends the search is an answer too."""
     try:
       return (
         self.train(request)
@@ -159,7 +90,7 @@ class Worker:
       return Exhausted(_reason(error))
 
   def train(self, job: Job) -> Outcome:
-    """Trains a candidate; whatever that raises, only the candidate has lost.
+    """Trains a candidate; an error in its training is a failed outcome.
 
     Raises:
       ConfigError: The cache of resized images cannot be written.
@@ -167,7 +98,7 @@ class Worker:
       Exception: Memory ran out.
     """
     name, error = job.candidate.name, None
-    # Not the candidate's fault, whatever is wrong here.
+    # Outside of try: what is wrong here is not the fault of the candidate.
     self._inputs(job.candidate.resolution)
     epochs: tuple[Epoch, ...] = ()
     first_step_seconds = 0.0
@@ -204,7 +135,7 @@ class Worker:
     try:
       model = load_trained(request.candidate, path)
     except ValueError as error:
-      self._say(f"{error}; {name} is trained again")
+      logger.warning(f"{error}; {name} is trained again")
       self.release(name)
       self._trainer(request.candidate).train(self._settings.epochs)
       model = load_trained(request.candidate, path)
@@ -230,15 +161,12 @@ class Worker:
     return Exported(name, metrics)
 
   def release(self, name: str) -> None:
-    """Frees the memory of a candidate that is not trained here again."""
+    """Frees the memory of a candidate that this worker trains no more."""
     if self._trainers.pop(name, None):
-      gc.collect()  # A traced function and its graph refer to one another.
+      gc.collect()  # A traced function and its graph are a reference cycle.
 
   def _tell(self, name: str, epoch: Epoch) -> None:
     self._send(EpochDone(name, epoch))
-
-  def _say(self, line: str) -> None:
-    self._send(Said(line))
 
   def _trainer(self, candidate: Candidate):
     from elite_tf.training.recipe import Recipe
@@ -255,13 +183,12 @@ class Worker:
           class_weights=self._settings.class_weights,
         ),
         self._folder.checkpoint(candidate.name),
-        self._say,
       )
     return self._trainers[candidate.name]
 
 
 def _is_memory(error: Exception) -> bool:
-  # TensorFlow's and JAX's errors are told by name: neither need be loaded.
+  # By name, because neither TensorFlow nor JAX has to be loaded.
   return isinstance(error, MemoryError) or (
     "ResourceExhausted" in type(error).__name__
     or "RESOURCE_EXHAUSTED" in str(error)
@@ -277,28 +204,32 @@ def main(arguments: list[str]) -> None:
   """Serves requests until the connection is closed.
 
   Args:
-    arguments: Descriptor of the connection, number of the parent process.
+    arguments: Descriptor of the connection, and the parent's process number.
   """
+  lock = threading.Lock()  # Threads may log while an answer is sent.
   with connection_to_parent(arguments) as connection:
+
+    def send(message) -> None:
+      with lock:
+        connection.send(message)
+
+    forward_log(send)
     try:
       try:
-        worker = Worker(connection.send, connection.recv())
+        worker = Worker(send, connection.recv())
       except (EliteError, OSError) as error:
-        connection.send(Stopped(error))
+        send(Stopped(error))
         return
-      connection.send(Ready())
+      send(Ready())
       while True:
         request = connection.recv()
         if isinstance(request, Release):
           worker.release(request.name)
         else:
-          connection.send(worker.answer(request))
+          send(worker.answer(request))
     except EOFError:
       return
 
 
 if __name__ == "__main__":
-  # Under the name by which the parent knows the classes of messages.
-  from elite_tf.engine.runners import worker as this
-
-  this.main(sys.argv[1:])
+  main(sys.argv[1:])

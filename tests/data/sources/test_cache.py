@@ -27,12 +27,7 @@ def folder(tmp_path, photographs):
 
 @pytest.fixture
 def store(tmp_path):
-  return Store(tmp_path / "cache", 64, say=[].append)
-
-
-def _said(store):
-  """What a person was told."""
-  return store.say.__self__
+  return Store(tmp_path / "cache", 64)
 
 
 def _load(folder, store):
@@ -47,13 +42,13 @@ def _pixels(data):
   ]
 
 
-def test_second_load_decodes_nothing(folder, store, monkeypatch):
+def test_second_load_decodes_nothing(folder, store, monkeypatch, log):
   first = _load(folder, store)
-  (line,) = _said(store)
+  (line,) = log.messages
   assert line.startswith("decodes 40 pictures, about ")
   monkeypatch.setattr(cache.pictures, "decode", None)
   second = _load(folder, store)
-  assert len(_said(store)) == 1
+  assert len(log.messages) == 1
   assert _pixels(first) == _pixels(second)
   assert (
     first.description
@@ -97,11 +92,11 @@ def _rename(folder):
 
 
 @pytest.mark.parametrize("change", [_add, _change, _touch, _rename])
-def test_what_is_changed_is_decoded_again(folder, store, change):
+def test_what_is_changed_is_decoded_again(folder, store, change, log):
   _load(folder, store)
   change(folder)
   _load(folder, store)
-  assert len(_said(store)) == 2 and len(os.listdir(store.root)) == 2
+  assert len(log.messages) == 2 and len(os.listdir(store.root)) == 2
 
 
 def _cut(where):
@@ -118,13 +113,13 @@ def _scribble(where):
 
 
 @pytest.mark.parametrize("damage", [_cut, _lose, _scribble])
-def test_a_damaged_cache_is_made_again(folder, store, damage):
+def test_a_damaged_cache_is_made_again(folder, store, damage, log):
   first = _load(folder, store)
   pixels = _pixels(first)
   (where,) = store.root.iterdir()
   damage(where)
   assert _pixels(_load(folder, store)) == pixels
-  assert len(_said(store)) == 2
+  assert len(log.messages) == 2
 
 
 def test_without_a_folder_nothing_is_left(folder, tmp_path, monkeypatch):
@@ -183,12 +178,14 @@ def test_disk_full_by_a_write_that_fails(folder, store, complaint, monkeypatch):
 
 
 LOAD = """
-import json, sys
+import json, logging, sys
 from pathlib import Path
-from elite_tf import datasets
+from elite_tf.data import sources
 said = []
-store = datasets.Store(Path(sys.argv[2]), 64, say=said.append)
-data = datasets.load(f"folder:{sys.argv[1]}", 0, store)
+logging.basicConfig(level="INFO")
+logging.root.handlers[0].emit = said.append
+store = sources.Store(Path(sys.argv[2]), 64)
+data = sources.load(f"folder:{sys.argv[1]}", 0, store)
 print(json.dumps([len(said), sum(int(i.sum()) for i in data.train.images)]))
 """
 

@@ -29,7 +29,7 @@ def prepared(tmp_path_factory, photographs, write_tfds):
 def cached(prepared, tmp_path_factory):
   """The same, decoded once into a cache."""
   root, _, _ = prepared
-  store = Store(tmp_path_factory.mktemp("cache"), 0, str(root), say=[].append)
+  store = Store(tmp_path_factory.mktemp("cache"), 0, str(root))
   return store, sources.load("tfds:pieces", 0, store)
 
 

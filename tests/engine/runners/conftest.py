@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from elite_tf.engine.runners import local
-from elite_tf.engine.runners.local import LocalRunner
+from elite_tf.engine.runners.local import LocalWorkers
 from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.settings import Settings
 from elite_tf.types import Candidate, Job
@@ -27,23 +27,27 @@ def fake_module():
 class Heard:
   """What a runner tells."""
 
-  def __init__(self):
+  def __init__(self, log):
     self.started = []
     self.epochs = []
-    self.lines = []
+    self._log = log
+
+  @property
+  def lines(self):
+    """What was logged, here and in the workers."""
+    return self._log.messages
 
   def callbacks(self):
-    """Returns on_start, on_epoch and say."""
+    """Returns on_start and on_epoch."""
     return (
       lambda request: self.started.append(request.candidate.name),
       lambda name, epoch: self.epochs.append((name, epoch.epoch)),
-      self.lines.append,
     )
 
 
 @pytest.fixture
-def heard():
-  return Heard()
+def heard(log):
+  return Heard(log)
 
 
 @pytest.fixture
@@ -76,7 +80,7 @@ def local_runner(tmp_path, monkeypatch, heard):
   with contextlib.ExitStack() as stack:
 
     def make(workers=1, **options):
-      runner = LocalRunner(
+      runner = LocalWorkers(
         Settings(**options.pop("settings", {})),
         RunFolder(tmp_path),
         workers,
@@ -93,11 +97,11 @@ def local_runner(tmp_path, monkeypatch, heard):
 def ray_here():
   """Ray, with a cluster of its own on this machine."""
   pytest.importorskip("ray", reason="Ray is not installed: elite-tf[ray]")
-  from elite_tf.engine.runners import ray as runner
+  from elite_tf.engine.runners import ray_cluster, ray_workers
 
   os.environ["RAY_AUTH_MODE"] = "disabled"  # Or it writes a file at home.
-  with runner.connect(""):
-    yield runner
+  with ray_cluster.connect(""):
+    yield ray_workers
 
 
 @pytest.fixture
@@ -126,7 +130,7 @@ def ray_runner(tmp_path, heard, ray_here, ray_fake):
 
     def make(workers=1, **options):
       settings = {"cpus_per_candidate": 0.25, **options.pop("settings", {})}
-      runner = ray_here.RayRunner(
+      runner = ray_here.RayWorkers(
         Settings(**settings),
         RunFolder(tmp_path),
         workers,

@@ -2,10 +2,11 @@
 
     python fake_worker.py DESCRIPTOR PARENT
 
-It speaks the messages of `elite_tf.engine.runners.worker`, without TensorFlow. Runners
+It speaks the messages of `elite_tf.engine.runners.messages`, without TensorFlow. Runners
 that reach their workers in another way call `answer` themselves.
 """
 
+import logging
 import os
 import resource
 import signal
@@ -13,7 +14,7 @@ import sys
 import time
 from multiprocessing.connection import Connection
 
-from elite_tf.engine.runners import worker
+from elite_tf.engine.runners import messages
 from elite_tf.types import Epoch, Outcome
 
 
@@ -34,10 +35,10 @@ def answer(request, send, path):
   """
   candidate = request.candidate
   name, family = candidate.name, candidate.family
-  if isinstance(request, worker.Export):
-    return worker.Exported(name, {"pid": os.getpid()})
+  if isinstance(request, messages.Export):
+    return messages.Exported(name, {"pid": os.getpid()})
   if family == "says":
-    send(worker.Said(f"{name} is damaged"))
+    logging.getLogger("elite_tf.fake").warning(f"{name} is %s", "damaged")
   if family == "dies":
     os.kill(os.getpid(), signal.SIGKILL)
   if family == "once" and not (path / "died").exists():
@@ -45,7 +46,7 @@ def answer(request, send, path):
     os._exit(3)
   if family == "full":
     error = OSError(28, "No space left on device", str(path))
-    return worker.Stopped(error)
+    return messages.Stopped(error)
   if family == "slow":
     time.sleep(0.5)
   if family == "hungry":  # Until the system gives no more.
@@ -55,7 +56,7 @@ def answer(request, send, path):
       while True:
         taken.append(bytearray(1 << 20))
     except MemoryError as error:
-      return worker.Exhausted(f"{len(taken) > 9} {type(error).__name__}")
+      return messages.Exhausted(f"{len(taken) > 9} {type(error).__name__}")
   if family == "mixed":  # Ends in another order than it was begun in.
     time.sleep(candidate.d * 7 % 5 / 100)
   if family == "fails":
@@ -66,7 +67,7 @@ def answer(request, send, path):
   for number in range(request.start + 1, request.stop + 1):
     measured = accuracy(candidate, number)
     epochs.append(Epoch(number, os.getpid(), 0.5, 1.0, measured, seconds))
-    send(worker.EpochDone(name, epochs[-1]))
+    send(messages.EpochDone(name, epochs[-1]))
     if family == "hangs":
       time.sleep(600)
     if family == "falls":
@@ -93,16 +94,17 @@ def _fails_to_start(path):
 def main(descriptor):
   """Serves requests until the connection is closed."""
   with Connection(descriptor) as connection:
+    messages.forward_log(connection.send)
     path = connection.recv().folder.path
     if _fails_to_start(path):
       sys.exit(7)
-    connection.send(worker.Ready())
+    connection.send(messages.Ready())
     while True:
       try:
         request = connection.recv()
       except EOFError:
         break
-      if isinstance(request, worker.Release):
+      if isinstance(request, messages.Release):
         (path / f"{request.name}.released").write_text(str(os.getpid()))
       else:
         connection.send(answer(request, connection.send, path))

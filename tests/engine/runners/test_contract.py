@@ -86,7 +86,7 @@ def test_worker_that_dies_is_replaced_and_its_work_tried_again(
   assert all(outcome.error is None for outcome in found.values())
   (line,) = heard.lines
   assert line.startswith(f"{job('once').candidate.name}: ")
-  assert "tried once more" in line
+  assert "trying once more" in line
 
 
 def test_work_that_kills_its_worker_twice_has_failed(make, job, heard):
@@ -118,7 +118,7 @@ def test_worker_without_memory_or_progress_is_replaced(
   }[family]
   lost = found[job(family).candidate.name]
   assert lost.error == f"its worker {reason} twice"
-  assert heard.lines == [f"{lost.name}: its worker {reason}; tried once more"]
+  assert heard.lines == [f"{lost.name}: its worker {reason}; trying once more"]
   assert found[job("fine").candidate.name].error is None
 
 

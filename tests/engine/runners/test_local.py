@@ -91,7 +91,7 @@ def test_reason_of_a_death_is_told(local_runner, job, heard):
   found = _outcomes(local_runner(1), job("once"), job("dies"))
   name = job("once").candidate.name
   assert heard.lines[0] == (
-    f"{name}: its worker ended with exit code 3; tried once more"
+    f"{name}: its worker ended with exit code 3; trying once more"
   )
   assert found[name].error is None
   dead = found[job("dies").candidate.name]

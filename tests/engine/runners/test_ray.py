@@ -17,8 +17,7 @@ from elite_tf.types import Candidate
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: elite-tf[ray]")
 
-from elite_tf.engine.runners import ray as ray_runners  # noqa: E402
-from elite_tf.engine.runners import ray_cluster  # noqa: E402
+from elite_tf.engine.runners import ray_cluster, ray_workers  # noqa: E402
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
 
@@ -37,8 +36,8 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def ray_here(cluster):
-  with ray_runners.connect(cluster.address):
-    yield ray_runners
+  with ray_cluster.connect(cluster.address):
+    yield ray_workers
   assert not ray.is_initialized()
 
 
@@ -98,13 +97,13 @@ def test_search_outlives_a_node_lost_in_the_middle_of_a_round(
     ]  # fmt: skip
   # It was at work, and its work was done by the other.
   (line,) = heard.lines
-  assert line.endswith("; tried once more")
+  assert line.endswith("; trying once more")
 
 
 def test_workers_without_room_wait_and_the_others_work(ray_runner, job):
   """Three workers of half a core on one core: two of them."""
   runner = ray_runner(3, settings={"cpus_per_candidate": 0.5})
-  assert runner.workers == 3
+  assert len(runner) == 3
   end = time.monotonic() + 60
   while ray.available_resources().get("CPU", 0) > 0:
     assert time.monotonic() < end, ray.available_resources()
@@ -129,18 +128,18 @@ def test_survivor_goes_on_where_it_was_traced(ray_runner, job, tmp_path):
 
 
 def test_person_hears_that_nothing_starts(ray_runner, job, monkeypatch, heard):
-  monkeypatch.setattr(ray_runners, "PATIENCE", 0.1)
+  monkeypatch.setattr(ray_workers, "PATIENCE", 0.1)
 
   class Heard(Exception):
     pass
 
-  def say(line):
+  def warning(line):
     raise Heard(line)
 
   runner = ray_runner(1, settings={"cpus_per_candidate": 5.0})
-  runner._say = say
+  monkeypatch.setattr(ray_workers.logger, "warning", warning)
   runner.submit(job("fine"))
-  with pytest.raises(Heard, match="waits for a node of the cluster"):
+  with pytest.raises(Heard, match="waiting until a node of the cluster"):
     runner.wait()
 
 
@@ -150,7 +149,9 @@ def test_run_folder_that_a_node_does_not_see(ray_runner, job, tmp_path):
   runner._workers.append(runner._start())
   runner._end(runner._workers.pop(0))
   runner.submit(job("fine"))
-  with pytest.raises(ConfigError, match="not there on node .* must share it"):
+  with pytest.raises(
+    ConfigError, match="--run_dir must be .* which node .* does not have"
+  ):
     runner.wait()
 
 
@@ -160,7 +161,7 @@ def test_worker_that_cannot_start_ends_the_search(ray_here, tmp_path, job):
   def make(tell, setup):
     raise ImportError("no such\nlibrary")
 
-  with ray_here.RayRunner(
+  with ray_here.RayWorkers(
     Settings(cpus_per_candidate=0.5), RunFolder(tmp_path), 1, make=make
   ) as runner:
     runner.submit(job("fine"))
@@ -190,8 +191,14 @@ def test_slots_by_hand(nodes, cpus, gpus, slots):
   [([], 1, 0), ([{"CPU": 2.0}], 3, 0), ([{"CPU": 2.0}], 1, 0.5)],
 )
 def test_no_node_has_room(nodes, cpus, gpus):
-  with pytest.raises(ConfigError, match="no node of the cluster has as many"):
+  with pytest.raises(ConfigError) as caught:
     ray_cluster.count_slots(nodes, cpus, gpus)
+  most = 2 if nodes else 0
+  assert str(caught.value) == (
+    "--cpus_per_candidate and --gpus_per_candidate must fit a node of the"
+    f" cluster, whose nodes have at most {most} CPU and 0 GPU."
+    f" Received: {cpus} and {gpus}"
+  )
 
 
 @pytest.mark.parametrize(
@@ -207,7 +214,7 @@ def test_paths_are_those_of_the_driver(tmp_path, monkeypatch, data, expected):
   Path("my.npz").touch()
   folder = RunFolder(tmp_path / "run")
   settings = Settings(data=data, run_dir="run", cache_dir="cache")
-  found = ray_runners._absolute(settings, folder)
+  found = ray_workers._absolute(settings, folder)
   assert found == Settings(
     data=expected.format(tmp_path),
     run_dir=f"{tmp_path}/run",

@@ -8,16 +8,15 @@ from elite_tf.conversion.quantize import Options
 from elite_tf.data import sources
 from elite_tf.data.sources import Split
 from elite_tf.engine.runners import worker
-from elite_tf.engine.runners.worker import (
+from elite_tf.engine.runners.messages import (
   EpochDone,
   Exhausted,
   Export,
   Exported,
-  Said,
   Setup,
   Stopped,
-  Worker,
 )
+from elite_tf.engine.runners.worker import Worker
 from elite_tf.errors import CandidateFailed, ConfigError, VerificationFailed
 from elite_tf.networks.pool import make_pool
 from elite_tf.runs.folder import RunFolder
@@ -53,8 +52,8 @@ def make(tmp_path, monkeypatch, wire):
     train=Split(data.train.images[:60], data.train.labels[:60]),
     val=Split(data.val.images[:30], data.val.labels[:30]),
   )
-  monkeypatch.setattr(worker.device, "prepare", lambda threads: None)
-  monkeypatch.setattr(worker.datasets, "load", lambda spec, seed, store: few)
+  monkeypatch.setattr(worker.backend, "prepare", lambda threads: None)
+  monkeypatch.setattr(worker.sources, "load", lambda spec, seed, store: few)
 
   def make(**settings):
     settings = Settings(epochs=3, batch_size=30, **settings)
@@ -288,7 +287,7 @@ def test_champion_that_cannot_be_converted(make, monkeypatch):
 
 
 def test_champion_whose_checkpoint_is_damaged_is_trained_again(
-  make, wire, monkeypatch
+  make, wire, monkeypatch, log
 ):
   trained = []
 
@@ -306,7 +305,7 @@ def test_champion_whose_checkpoint_is_damaged_is_trained_again(
   )
   assert make().answer(Export(CANDIDATE, 1)).error is None
   assert trained == [3]
-  (said,) = wire.sent
-  assert said == Said(
+  assert log.messages == [
     f"c.npz: damaged checkpoint; {CANDIDATE.name} is trained again"
-  )
+  ]
+  assert wire.sent == []

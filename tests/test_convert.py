@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +11,11 @@ import keras
 import numpy as np
 import pytest
 
-from elite_tf import convert
 from elite_tf.conversion.tflite.inspect import inspect
 from elite_tf.data import sources
-from elite_tf.errors import ConfigError
 from elite_tf.networks import to_keras
 from elite_tf.networks.pool import make_pool
-from elite_tf.runs.folder import RunFolder
+from elite_tf.runs.settings import CONVERSION
 
 HOME = Path(__file__).parents[1]
 
@@ -125,42 +124,6 @@ def test_bad_input_is_one_clear_line(flags, named, tmp_path, monkeypatch):
   assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 broken"])
-def test_a_file_that_is_no_model_is_refused(tmp_path, content):
-  path = tmp_path / "model.keras"
-  path.write_bytes(content)
-  with pytest.raises(ConfigError, match="cannot be loaded") as error:
-    convert.load_model(path)
-  assert "\n" not in str(error.value)
-
-
-def test_a_model_for_other_data_is_refused():
-  description = sources.describe("digits")
-  for classes, channels in ((7, 1), (10, 3)):
-    network = to_keras.build(make_pool("hf", classes, channels, 32)[-1])
-    with pytest.raises(ConfigError, match="--data"):
-      convert.check_model(Path("m.keras"), network, description, "int8")
-
-
-def test_a_model_of_another_architecture_is_refused():
-  """One of the user's own family only where QAT has to build it anew."""
-  image = keras.Input((32, 32, 1))
-  x = keras.layers.MaxPooling2D(name="pooled")(image)
-  x = keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(x))
-  network = keras.Model(image, x, name="other")
-  description, path = sources.describe("digits"), Path("m.keras")
-  for quantize in ("int8", "int16x8", "auto", "none"):
-    convert.check_model(path, network, description, quantize, "nets:tiny")
-  for quantize, pool in (("int8", "elite"), ("auto", ""), ("qat", "nets:tiny")):
-    with pytest.raises(ConfigError) as error:
-      convert.check_model(path, network, description, quantize, pool)
-    line = str(error.value)
-    assert "\n" not in line
-    assert line.startswith("--quantize=qat, ") == (quantize == "qat")
-    for part in ("--model=m.keras: other", "'pooled'", "MaxPooling2D"):
-      assert part in line
-
-
 def test_what_was_tried_is_told(trained, tmp_path):
   """Of int16x8, whose file is converted and verified like int8's."""
   out = tmp_path / "wide.tflite"
@@ -176,28 +139,11 @@ def test_what_was_tried_is_told(trained, tmp_path):
   assert f"{out.stat().st_size:,}" in tried
 
 
-def _finished(tmp_path, champions):
-  folder = RunFolder(tmp_path)
-  folder.config.write_text(json.dumps({"settings": {"data": "digits"}}))
-  rows = [{"name": n, "val_accuracy": a} for n, a in champions.items()]
-  folder.result.write_text(json.dumps({"champions": rows}))
-  return folder
-
-
-def test_the_most_accurate_champion_is_the_default(tmp_path):
-  folder = _finished(tmp_path, {"a": 0.5, "b": 0.75})
-  path, data = convert.find_champion(folder, "")
-  assert (path, data) == (tmp_path / "champions/b/model.keras", "digits")
-  path, _ = convert.find_champion(folder, "a")
-  assert path == tmp_path / "champions/a/model.keras"
-
-
-def test_an_unknown_champion_is_refused_and_the_known_are_named(tmp_path):
-  folder = _finished(tmp_path, {"a": 0.5, "b": 0.75})
-  with pytest.raises(ConfigError, match="--champion.*a, b.*Received: c"):
-    convert.find_champion(folder, "c")
-  with pytest.raises(ConfigError, match="no champion"):
-    convert.find_champion(_finished(tmp_path, {}), "")
+def test_help_documents_every_flag():
+  done = _run("--helpshort")
+  own = ("model", "run_dir", "champion", "data", "out", "overwrite", "format")
+  for flag in (*CONVERSION, *own):
+    assert re.search(rf"^  --(\[no\])?{flag}:", done.stdout, re.MULTILINE), flag
 
 
 def test_weights_that_are_not_numbers_are_refused(trained, tmp_path):

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elite_tf import deploy
 from elite_tf.errors import ConfigError, VerificationFailed
+from elite_tf.firmware.make_project import write_folder
+from elite_tf.firmware.result import require_equal
 from elite_tf.firmware.targets import TARGETS, Figures, Project, get_target
+from elite_tf.hardware.board_list import describe_boards
 
 HOME = Path(__file__).parents[1]
 
@@ -96,6 +98,12 @@ def test_list_explains_the_targets():
     assert name in done.stdout and target.title in done.stdout
 
 
+def test_list_shows_the_boards():
+  done = _run("--board=list")
+  assert (done.returncode, done.stderr) == (0, "")
+  assert done.stdout == describe_boards() + "\n"
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -174,7 +182,7 @@ def test_every_target_of_plain_c_makes_a_folder(name, tmp_path):
   files = target.files(PROJECT)
   assert {"model.c", "Makefile", "main.c", "target.mk"} <= set(files)
   assert "kernels/convolution.c" in files
-  deploy.write_folder(tmp_path / "out", files)
+  write_folder(tmp_path / "out", files)
   assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
   if target.require is None:
     assert target.run is None
@@ -197,11 +205,11 @@ def test_missing_tools_are_named(monkeypatch):
 
 
 def test_different_outputs_are_an_error():
-  deploy.require_equal(Figures(vectors=3, equal=3, images=2, images_equal=2))
+  require_equal(Figures(vectors=3, equal=3, images=2, images_equal=2))
   for figures in (
     Figures(vectors=3, equal=2),
     Figures(vectors=3, equal=3, images=2, images_equal=1),
     Figures(vectors=0, equal=0),
   ):
     with pytest.raises(VerificationFailed, match="differ on"):
-      deploy.require_equal(figures)
+      require_equal(figures)

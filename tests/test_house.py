@@ -243,9 +243,27 @@ def test_importing_the_package_loads_nothing():
   assert _loaded(_run(f"import elite_tf; {_SAY_LOADED}")) == []
 
 
+def test_public_names_are_there():
+  """And those that are cheap to load stay so."""
+  code = (
+    "import elite_tf; elite_tf.ConfigError; elite_tf.plan;"
+    "assert all(map(callable, (elite_tf.run_search, elite_tf.ConfigError)));"
+    "import elite_tf.search; assert callable(elite_tf.search.main);"
+    "assert not callable(elite_tf.search);"
+  )
+  assert set(_loaded(_run(code + _SAY_LOADED))) == {"absl"}
+  code = (
+    "import elite_tf; assert set(elite_tf.__all__) <= set(dir(elite_tf));"
+    "assert all(getattr(elite_tf, name) for name in elite_tf.__all__);"
+    "import elite_tf.data.preprocess as p;"
+    "assert elite_tf.preprocess is p.preprocess;"
+  )
+  _run(code)
+
+
 def test_planning_and_costing_load_nothing():
   code = (
-    "import elite_tf; elite_tf.plan();"
+    "import elite_tf; elite_tf.plan(); elite_tf.plan(data='digits');"
     "from elite_tf.data import sources; from elite_tf.networks import cost;"
     "from elite_tf.tournament import bracket, grouping;"
     "from elite_tf.runs import journal; sources.describe('digits');"
@@ -266,7 +284,7 @@ except SystemExit as stop:
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_dry_run_loads_nothing_heavy(form):
   output = _run(DRY_RUN + _SAY_LOADED, "--dry_run", f"--format={form}")
-  assert not set(_loaded(output)) & set(HEAVY)
+  assert not set(_loaded(output)) & {*HEAVY, "numpy"}
   if form == "json":
     plan = json.loads(output.splitlines()[0])
     assert len(plan["candidates"]) == 64

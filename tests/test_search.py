@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 
 from elite_tf.data import preprocess, sources
+from elite_tf.hardware.board_list import describe_boards
+from elite_tf.runs.settings import FIELDS, PRESETS
 
 HOME = Path(__file__).parents[1]
 SEARCH = (sys.executable, "-m", "elite_tf.search")
@@ -248,6 +251,40 @@ def test_the_flagfile_is_the_same_search(finished):
   assert json.loads(done.stdout) == result
 
 
+PYTHON = """
+import json, sys
+from pathlib import Path
+import numpy as np
+import elite_tf
+result = elite_tf.run_search(
+    include=["elite-w4-d4-*"], group_size=np.int64(4), round_epochs=np.int8(1),
+    epochs=np.uint16(3), calibration_images=64, run_dir=Path(sys.argv[1]),
+    **json.loads(sys.argv[2]),
+)
+print(json.dumps(result))
+"""
+
+
+@pytest.mark.parametrize(
+  ("given", "shown"), [({}, True), ({"progress": False}, False)]
+)
+def test_python_runs_the_same_search(finished, given, shown):
+  """With NumPy's numbers, a path and a list; it shows what it does, or not."""
+  run_dir, result, _ = finished
+  done = subprocess.run(
+    [sys.executable, "-c", PYTHON, str(run_dir), json.dumps(given)],
+    env={**os.environ, "PYTHONPATH": str(HOME)},
+    capture_output=True,
+    text=True,
+    timeout=200,
+    check=False,
+  )
+  assert done.returncode == 0, done.stderr
+  assert json.loads(done.stdout) == result
+  assert ("ended already" in done.stderr) == shown
+  assert shown or done.stderr == ""
+
+
 def test_other_settings_are_refused_and_nothing_is_changed(finished):
   run_dir, _, _ = finished
   before = {p: p.stat().st_mtime_ns for p in run_dir.rglob("*") if p.is_file()}
@@ -421,5 +458,15 @@ def test_no_room_on_the_disk(tmp_path):
 
 def test_help_documents_every_flag():
   done = _run("--helpshort")
-  for flag in ("data", "run_dir", "pool", "dry_run", "format", "preset"):
-    assert f"--{flag}" in done.stdout or f"--[no]{flag}" in done.stdout
+  for flag in (*FIELDS, "dry_run", "format", "preset"):
+    assert re.search(rf"^  --(\[no\])?{flag}:", done.stdout, re.MULTILINE), flag
+  for name in PRESETS:
+    assert name in done.stdout.partition("--preset:")[2].partition("--")[0]
+
+
+def test_board_list_shows_the_boards(tmp_path):
+  """Whatever else is given; nothing is written."""
+  done = _run("--board=list", "--data=nothing", cwd=tmp_path)
+  assert (done.returncode, done.stderr) == (0, "")
+  assert done.stdout == describe_boards() + "\n"
+  assert not list(tmp_path.iterdir())

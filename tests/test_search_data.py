@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 import elite_tf
-from elite_tf import convert
 from elite_tf.data import sources
 from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
@@ -39,9 +38,9 @@ def folder(tmp_path):
 
 
 def _search(tmp_path, folder, **settings):
-  return elite_tf.search(
-      data=f"folder:{folder}", run_dir=str(tmp_path / "runs" / "one"),
-      **{**SMALL, **settings},
+  return elite_tf.run_search(
+      data=f"folder:{folder}", run_dir=tmp_path / "runs" / "one",
+      progress=False, **{**SMALL, **settings},
   )  # fmt: skip
 
 
@@ -160,27 +159,3 @@ def test_dry_run_as_json_is_one_object(folder):
   # The next multiple of 32 pixels: 96.
   assert json.loads(out)["candidates"][0]["resolution"] == 96
   assert len(lines) == 1 and lines[0].startswith(NOTE)
-
-
-class Flags:
-  """Values of the command convert's flags."""
-
-  def __init__(self, **given):
-    self.run_dir = self.cache_dir = self.tfds_dir = ""
-    self.download = False
-    self.__dict__.update(given)
-
-
-def test_conversion_finds_the_pictures_of_its_search(tmp_path):
-  there = {"base_resolution": 96, "cache_dir": "c", "tfds_dir": "t"}
-  run = RunFolder(tmp_path)
-  run.config.write_text(json.dumps({"settings": there}))
-  found = store_of(convert.data_settings(Flags(run_dir=str(tmp_path))))
-  assert found == Store(Path("c"), 128, "t")
-  flags = Flags(run_dir=str(tmp_path), cache_dir="other", tfds_dir="u")
-  found = store_of(convert.data_settings(flags))
-  assert found == Store(Path("other"), 128, "u")
-  run.config.write_text(json.dumps({"settings": {"base_resolution": 64}}))
-  found = store_of(convert.data_settings(Flags(run_dir=str(tmp_path))))
-  assert found == Store(tmp_path / "cache", 96)
-  assert store_of(convert.data_settings(Flags())) == Store()

@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import trainings
 from side_by_side import measures, record
 
-from elite_tf import convert
 from elite_tf.conversion import calibration_images as calibration
+from elite_tf.conversion import model_file
 from elite_tf.data import sources
 from elite_tf.errors import ConfigError, EliteError
 from elite_tf.runs import find_champion
@@ -155,8 +155,8 @@ def compare(network: Network, images: int, count: int) -> dict:
   data = sources.load(settings.data, settings.seed, store_of(settings))
   part = sources.Split(data.test.images[:images], data.test.labels[:images])
   data = dataclasses.replace(data, test=part)
-  model = convert.load_model(network.path)
-  convert.check_model(network.path, model, data.description, "int8")
+  model = model_file.load_model(network.path)
+  model_file.check_model(network.path, model, data.description, "int8")
   size, crop = model.input_shape[1], preprocess.crops(data.description)
   real = trainings.float_accuracy(model, part, crop)
   resized = preprocess.resize(part.images, size, crop)

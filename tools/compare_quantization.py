@@ -21,11 +21,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from elite_tf import convert
-from elite_tf.conversion import calibration_images, champion
+from elite_tf.conversion import calibration_images, champion, model_file
 from elite_tf.conversion.quantize import METHODS, Options
 from elite_tf.data import preprocess, sources
 from elite_tf.errors import ConfigError, EliteError
+from elite_tf.runs.find_champion import find_champion
 from elite_tf.runs.folder import RunFolder
 from elite_tf.system import backend
 
@@ -41,8 +41,8 @@ def networks(path: str, data: str) -> list[tuple[Path, str]]:
   if result is None:
     raise ConfigError(f"{path} holds no finished search")
   names = [row["name"] for row in result["champions"]]
-  found = [convert.find_champion(folder, name) for name in names]
-  return [(model, data or spec) for model, spec in found]
+  found = [find_champion(folder, name) for name in names]
+  return [(files / "model.keras", data or spec) for files, spec in found]
 
 
 def converted(way: str, model, material):
@@ -66,8 +66,8 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
   if not spec:
     raise ConfigError(f"--data must name the data set of {path}")
   data = sources.load(spec, arguments.seed)
-  model = convert.load_model(path)
-  convert.check_model(path, model, data.description, "qat")
+  model = model_file.load_model(path)
+  model_file.check_model(path, model, data.description, "qat")
   options = Options(qat_epochs=arguments.qat_epochs)
   material = calibration_images.material(
       data, model.input_shape[1], arguments.calibration_images,

@@ -1,11 +1,27 @@
-"""What is said of a project that was made."""
+"""The figures of a project that was made and run: printed and checked."""
 
 import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from elite_tf.errors import VerificationFailed
 from elite_tf.firmware.targets import Figures, Project, Target
+
+
+def require_equal(figures: Figures) -> None:
+  """Checks that the firmware computes the same as the host.
+
+  Raises:
+    VerificationFailed: An output differs, or none was compared.
+  """
+  vectors = figures.vectors - figures.equal
+  images = figures.images - figures.images_equal
+  if vectors or images or not figures.vectors:
+    raise VerificationFailed(
+      f"the firmware's outputs differ on {vectors} of {figures.vectors}"
+      f" vectors and {images} of {figures.images} images"
+    )
 
 
 def say(

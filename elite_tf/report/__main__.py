@@ -1,42 +1,39 @@
-"""Writes the page of a search: finished, stopped or still at work.
+"""Writes the report of a search: finished, stopped or running.
 
 python -m elite_tf.report --run_dir=runs/mine
 
-Reads the folder and writes report.html, nothing else; a search at work there is
-not disturbed.
+Reads the run folder and writes report.html in it, nothing else; a running
+search is not disturbed.
 """
 
 import json
 import sys
 from pathlib import Path
 
+from absl import flags
+
 from elite_tf.errors import ConfigError
 from elite_tf.runs.folder import RunFolder
-from elite_tf.system.cli import run
+from elite_tf.system.cli import define_flag, define_format, run
 
 
 def define_flags() -> None:
-  """Defines the command's flags."""
-  from absl import flags
-
-  flags.DEFINE_string("run_dir", "", "Folder of the search.")
-  flags.DEFINE_enum(
-      "format", "text", ["text", "json"],
-      "json: where the page is and what it shows as one JSON object on stdout.",
-  )  # fmt: skip
+  """Defines the flags of the command."""
+  define_flag("run_dir", "", "Folder of the search.")
+  define_format("the path of the page, its size and what it shows")
 
 
 def main() -> int:
-  """Runs the command; flags are parsed."""
-  from absl import flags
-
+  """Runs the command with the flags given; returns the exit code."""
   values = flags.FLAGS
   if not values.run_dir:
-    raise ConfigError("--run_dir must name the folder of a search")
+    raise ConfigError(
+      "--run_dir must name the folder of a search. Received: ''"
+    )
   folder = RunFolder(Path(values.run_dir))
   if not folder.config.is_file():
     raise ConfigError(f"--run_dir={folder.path} holds no search")
-  # Drawing takes half a second to load.
+  # Loading the drawing library takes half a second.
   from elite_tf.report import page
 
   written = page.write(folder)

@@ -37,9 +37,18 @@ def find_champion(folder: RunFolder, champion: str) -> tuple[Path, str]:
   return folder.champion(champion), config["settings"]["data"]
 
 
-def data_settings(folder: RunFolder) -> Settings:
-  """Returns a search's pool and where it had its data; else the defaults."""
+def data_settings(folder: RunFolder, given: Settings = Settings()) -> Settings:
+  """Returns settings with the family of a search and the place of its data.
+
+  Args:
+    folder: Of the search.
+    given: `cache_dir` and `tfds_dir` replace those of the search, unless they
+      are empty; everything but `run_dir`, `pool` and `base_resolution` stays.
+  """
   there = json.loads(folder.config.read_text())["settings"]
-  names = ("pool", "cache_dir", "tfds_dir", "base_resolution")
-  known = {name: there[name] for name in names if name in there}
-  return dataclasses.replace(Settings(run_dir=str(folder.path)), **known)
+  places = {
+    name: getattr(given, name) or there.get(name, "")
+    for name in ("cache_dir", "tfds_dir")
+  }
+  known = {n: there[n] for n in ("pool", "base_resolution") if n in there}
+  return dataclasses.replace(given, run_dir=str(folder.path), **places, **known)

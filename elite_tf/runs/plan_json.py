@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import numbers
 
 from elite_tf.data.sources import Description
+from elite_tf.errors import ConfigError
 from elite_tf.hardware.fit import Needs, arena_needed
 from elite_tf.networks.families import get_family
-from elite_tf.runs.plan import Plan, make_plan
+from elite_tf.runs.plan import Plan, make_plan, plan_for_data
 from elite_tf.runs.settings import resolve
 from elite_tf.types import Candidate, Cost
 
@@ -92,34 +94,69 @@ def plan_of_run(plan_: Plan, description: Description) -> str:
 
 def plan(
   pool: str = "elite",
-  classes: int = 1000,
-  channels: int = 3,
+  classes: int | None = None,
+  channels: int | None = None,
   base_resolution: int | None = None,
+  data: str = "",
+  preset: str = "",
   **settings,
 ) -> dict:
   """Returns the plan of a search as a plain dictionary, without TensorFlow.
 
+  ```
+  plan = elite_tf.plan(data="folder:my_images", preset="quick")
+  plan = elite_tf.plan(pool="lite", classes=10, base_resolution=96)
+  ```
+
   Args:
-    pool: Family that the candidates are drawn from; `module:function` of one's
-      own builds its networks in another process.
-    classes: Number of classes, at least two.
-    channels: Channels of the images, 1 or 3.
-    base_resolution: Input size at r = 1, in pixels; None means the family's
-      own (224 for elite, 256 for hf).
-    **settings: Further fields of `elite_tf.runs.settings.Settings`: levels,
-      include, group_size, round_epochs, epochs.
+    pool: Family of the candidates. Networks of a custom family,
+      `module:function`, are built in another process.
+    classes: Number of classes, 2 or more; None means those of `data`, or 1000.
+    channels: Channels of the images, 1 or 3; None means those of `data`, or 3.
+    base_resolution: Input size at r = 1, in pixels; None means a size for the
+      images of `data`, or the size of the family (224 for elite, 256 for hf).
+    data: Data set to plan for, as the flag `--data`; empty plans for `classes`
+      and `channels`.
+    preset: "quick", "paper" or "" for none; the other arguments override it.
+    **settings: Further settings of `elite_tf.run_search`.
 
   Returns:
     {"pool", "candidates": [{"name", "width", "depth", "resolution",
     "stem_stride", "w", "d", "r", "params", "macs", "flash_bytes", "sram_bytes",
     "estimated_seconds", "z_params", "z_macs", "z_sum", "group", "fits"}],
     "groups": [["name", ...], ...], "statistics": {"params": {"mean", "sd"},
-    "macs": {"mean", "sd"}}, "rounds", "candidate_epochs", "disk_bytes"}. Groups count from 1, heaviest first.
+    "macs": {"mean", "sd"}}, "rounds", "candidate_epochs", "disk_bytes"}. Groups
+    count from 1, heaviest first.
 
   Raises:
-    ConfigError: An argument is not one that a search can run with.
+    ConfigError: An argument or the data set is wrong.
   """
-  resolved = resolve({"pool": pool, **settings})
+  given = {"pool": pool, **settings}
+  if data:
+    for name, value in (("classes", classes), ("channels", channels)):
+      if value is not None:
+        raise ConfigError(
+          f"{name} must not be given with data, which has its own."
+          f" Received: {name}={value!r}"
+        )
+    given["data"] = data
+    if base_resolution is not None:
+      given["base_resolution"] = base_resolution
+    found, _ = plan_for_data(resolve(given, preset))
+    return plan_to_json(found)
+  resolved = resolve(given, preset)
   if base_resolution is None:
-    base_resolution = get_family(pool).base_resolution
-  return plan_to_json(make_plan(resolved, classes, channels, base_resolution))
+    base_resolution = get_family(resolved.pool).base_resolution
+  found = make_plan(
+    resolved,
+    _whole(1000 if classes is None else classes),
+    _whole(3 if channels is None else channels),
+    _whole(base_resolution),
+  )
+  return plan_to_json(found)
+
+
+def _whole(value: object) -> object:
+  """Returns a whole number as int; anything else as it is, to be refused."""
+  is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+  return int(value) if is_whole else value

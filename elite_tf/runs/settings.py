@@ -1,13 +1,18 @@
-"""The settings of a search: one frozen record, checked once."""
+"""The settings of a search: one frozen record, checked once.
+
+A setting is added in one place: one field of `Settings`.
+"""
 
 import dataclasses
 from collections.abc import Mapping
 
-from elite_tf.data.augment import check_augment
+from elite_tf.data import augment as augmentations
 from elite_tf.errors import ConfigError
 from elite_tf.hardware import boards
 from elite_tf.hardware.boards import Limits
-from elite_tf.tournament.criteria import get_criterion, rounds_needed
+from elite_tf.networks.families.efficientnet import ACTIVATIONS
+from elite_tf.runs.setting_field import checked, facts_of, setting
+from elite_tf.tournament.criteria import CRITERIA, rounds_needed
 from elite_tf.training.recipe import CLASS_WEIGHTS
 
 
@@ -15,104 +20,224 @@ from elite_tf.training.recipe import CLASS_WEIGHTS
 class Settings:
   """Everything that decides what a search computes, and where it writes.
 
-  The names are those of the command's flags.
-
-  Attributes:
-    data: Data set, `scheme:argument` (see `elite_tf.data.sources`).
-    cache_dir: Folder of the decoded pictures; empty means the run's `cache`.
-    tfds_dir: Where TensorFlow Datasets' data lie; empty means its default.
-    download: Whether data of `tfds:` that are not there may be fetched.
-    run_dir: Folder of the run; empty means `runs/<data>-<pool>`.
-    pool: Family that the candidates are drawn from, or `module:function` of the
-      user's own (`elite_tf.networks.custom`).
-    levels: Coefficients per axis.
-    base_resolution: Input size at r = 1, in pixels; 0 means by the data.
-    activation: Activation of stem, blocks and head; empty means the family's.
-    stem_stride: Step of the first convolution, 1 or 2 pixels; 0 means by the
-      base resolution: 1 below 64 pixels.
-    board: Only candidates that fit this board are trained: a name of
-      `elite_tf.hardware.boards` or the path of a file; empty means any.
-    flash: Flash that a network may take, as `1MB`; empty means the board's.
-    sram: Memory that its arena may take, as `256KB`; empty means the board's.
-    include: Shell patterns on candidates' names, comma separated.
-    group_size: Candidates a group.
-    round_epochs: Epochs a round.
-    epochs: Epochs of a champion in all.
-    criterion: What a round is decided by.
-    batch_size: Images a training step.
-    augment: How training images are changed, a name in `elite_tf.data.augment`;
-      empty means by the data.
-    class_weights: How much an image of each class counts in the training loss:
-      `none` (all alike) or `balanced` (all classes alike).
-    slices: Whether champions are exported with their widest maps computed by
-      slices of channels: the same numbers, a smaller arena.
-    quantize: How champions are quantized, or `none`.
-    calibration_images: Training images that calibrate the quantization.
-    calibration_balance: Whether every class has the same share of them.
-    max_drop: Percentage points of validation accuracy that `auto` lets int8
-      lose.
-    qat_epochs: Epochs of quantization-aware training, at most.
-    runner: Where candidates train.
-    workers: How many train at a time; 0 means one a core, fewer where memory is
-      short, or with Ray as many as the cluster has room for.
-    ray_address: Cluster of the runner `ray`, `host:port` or `auto`; empty
-      starts one on this machine.
-    cpus_per_candidate: Processor cores that a candidate takes on a cluster; a
-      part of one lets several share it.
-    gpus_per_candidate: The same of GPUs.
-    epoch_timeout: Seconds without the end of an epoch after which a worker is
-      taken to hang; 0 means never.
-    keep_checkpoints: Whether those of eliminated candidates are kept.
-    tensorboard: Whether the search is written for TensorBoard, too.
-    seed: Decides first weights, order of images, dropout and the val split.
+  Every field is a flag of `elite_tf.search` and an argument of
+  `elite_tf.run_search`. The help text of a field is its documentation;
+  `docs/settings.md` lists them all.
   """
 
-  data: str = "digits"
-  cache_dir: str = ""
-  tfds_dir: str = ""
-  download: bool = False
-  run_dir: str = ""
-  pool: str = "elite"
-  levels: int = 4
-  base_resolution: int = 0
-  activation: str = ""
-  stem_stride: int = 0
-  board: str = ""
-  flash: str = ""
-  sram: str = ""
-  include: str = ""
-  group_size: int = 8
-  round_epochs: int = 10
-  epochs: int = 350
-  criterion: str = "average"
-  batch_size: int = 100
-  augment: str = ""
-  class_weights: str = "none"
-  slices: bool = False
-  quantize: str = "int8"
-  calibration_images: int = 256
-  calibration_balance: bool = False
-  max_drop: float = 1.0
-  qat_epochs: int = 4
-  runner: str = "local"
-  workers: int = 0
-  ray_address: str = ""
-  cpus_per_candidate: float = 1.0
-  gpus_per_candidate: float = 0.0
-  epoch_timeout: int = 0
-  keep_checkpoints: bool = False
-  tensorboard: bool = False
-  seed: int = 0
+  data: str = setting(
+    "digits",
+    "Data set: digits (included), folder:DIR (one subfolder per class, or"
+    " train/, val/ and test/ with such subfolders), tfds:NAME (TensorFlow"
+    " Datasets), idx:DIR (the file format of MNIST) or npz:FILE (x_train,"
+    " y_train, x_test, y_test, or x, y).",
+  )
+  cache_dir: str = setting(
+    "",
+    "Folder for the decoded images, which several searches may share. Empty:"
+    " the folder cache/ of the run.",
+    free=True,
+    conversion=True,
+  )
+  tfds_dir: str = setting(
+    "",
+    "Folder with the data of TensorFlow Datasets. Empty: the default of"
+    " TensorFlow Datasets.",
+    free=True,
+    conversion=True,
+  )
+  download: bool = setting(
+    False,
+    "Allow TensorFlow Datasets to download missing data.",
+    free=True,
+    conversion=True,
+  )
+  run_dir: str = setting(
+    "",
+    "Folder of the run. The same command again continues the search. Empty:"
+    " runs/<data>-<pool>.",
+    free=True,
+  )
+  pool: str = setting(
+    "elite",
+    "Family of the candidates: elite, hf, lite, mobilenet_v2, or"
+    " module:function for a custom family, your function (width, depth,"
+    " resolution, classes) -> keras.Model.",
+  )
+  levels: int = setting(
+    4, "Coefficients per axis; the paper has 4.", at_least=1
+  )
+  base_resolution: int = setting(
+    0,
+    "Input size at r = 1, in pixels. 0: chosen by the size of the images.",
+    at_least=0,
+  )
+  activation: str = setting(
+    "",
+    "Activation of stem, blocks and head: swish, hard_swish or relu6. Empty:"
+    " the activation of the family.",
+    choices=ACTIVATIONS,
+  )
+  stem_stride: int = setting(
+    0,
+    "Stride of the first convolution, 1 or 2. 0: 1 if the base resolution is"
+    " below 64 pixels, otherwise 2.",
+    at_least=0,
+    at_most=2,
+  )
+  board: str = setting(
+    "",
+    "Train only candidates that fit this board: the name of a board, or a CSV"
+    " file that describes your own. `list` prints the boards.",
+  )
+  flash: str = setting(
+    "",
+    "Flash that a network may use, for example 1MB. Empty: the flash of the"
+    " board.",
+  )
+  sram: str = setting(
+    "",
+    "Memory that the arena of a network may use, for example 256KB. Empty: the"
+    " memory of the board.",
+  )
+  include: str = setting(
+    "",
+    "Shell patterns, separated by commas: only candidates with a matching name"
+    " take part. Empty: all candidates.",
+    many=True,
+  )
+  group_size: int = setting(8, "Candidates per group.", at_least=1)
+  round_epochs: int = setting(10, "Epochs per round.", at_least=1)
+  epochs: int = setting(350, "Epochs of a champion in total.", at_least=1)
+  criterion: str = setting(
+    "average",
+    "Score that decides a round, computed from the validation accuracy of each"
+    " epoch: average (of all epochs so far, as in the paper), best (of any"
+    " epoch), current (of the last epoch), exponential (average with more"
+    " weight on late epochs), last_half (average of the later half) or median"
+    " (best, minus the median of the averages of the other candidates).",
+    choices=CRITERIA,
+  )
+  batch_size: int = setting(100, "Images per training step.", at_least=2)
+  augment: str = setting(
+    "",
+    "Augmentation of the training images: none, light, cifar10, svhn or"
+    " imagenet (as in the paper). Empty: chosen by the images.",
+    choices=augmentations.NAMES,
+  )
+  class_weights: str = setting(
+    "none",
+    "Weight of each image in the training loss: none (all images count the"
+    " same) or balanced (all classes count the same).",
+    choices=CLASS_WEIGHTS,
+  )
+  slices: bool = setting(
+    False,
+    "Compute the widest feature maps in slices of channels: the same numbers"
+    " in a smaller arena, with a few percent more operators.",
+  )
+  quantize: str = setting(
+    "int8",
+    "Quantization: int8 (after training), qat (quantization-aware training),"
+    " int16x8 (16-bit activations), auto (the first of these that loses no"
+    " more accuracy than --max_drop) or none (floating point).",
+    choices=("int8", "qat", "int16x8", "auto", "none"),
+    conversion=True,
+  )
+  calibration_images: int = setting(
+    256,
+    "Training images that calibrate the quantization.",
+    at_least=1,
+    conversion=True,
+  )
+  calibration_balance: bool = setting(
+    False,
+    "Calibrate with the same number of images from every class.",
+    conversion=True,
+  )
+  max_drop: float = setting(
+    1.0,
+    "Percentage points of validation accuracy that a quantized network may"
+    " lose before --quantize=auto tries the next method.",
+    at_least=0,
+    at_most=100,
+    conversion=True,
+  )
+  qat_epochs: int = setting(
+    4,
+    "Epochs of quantization-aware training, at most.",
+    at_least=1,
+    conversion=True,
+  )
+  runner: str = setting(
+    "local",
+    "Where candidates train: local (processes on this machine) or ray (a Ray"
+    " cluster).",
+    choices=("local", "ray"),
+    free=True,
+  )
+  workers: int = setting(
+    0,
+    "Number of candidates that train at the same time. 0: one per core, fewer"
+    " if memory is short; with --runner=ray as many as the cluster can hold.",
+    at_least=0,
+    free=True,
+  )
+  ray_address: str = setting(
+    "",
+    "Cluster for --runner=ray: host:port of its head node, or auto. Empty:"
+    " start Ray on this machine.",
+    free=True,
+  )
+  cpus_per_candidate: float = setting(
+    1.0,
+    "Cores per candidate on a cluster; with 0.5, two candidates share a core.",
+    at_least=0.01,
+    at_most=1024,
+    free=True,
+  )
+  gpus_per_candidate: float = setting(
+    0.0,
+    "GPUs per candidate on a cluster, for example 0.25.",
+    at_least=0,
+    at_most=1024,
+    free=True,
+  )
+  epoch_timeout: int = setting(
+    0,
+    "Stop a worker that has finished no epoch for this many seconds; the first"
+    " epoch includes the tracing of the network. 0: never.",
+    at_least=0,
+    free=True,
+  )
+  keep_checkpoints: bool = setting(
+    False, "Keep the checkpoints of eliminated candidates.", free=True
+  )
+  tensorboard: bool = setting(
+    False,
+    "Also write curves and scores for TensorBoard: tensorboard --logdir"
+    " RUN_DIR.",
+    free=True,
+  )
+  seed: int = setting(
+    0,
+    "Seed of everything random: first weights, order of the images, dropout,"
+    " validation split and calibration images.",
+    at_least=0,
+    at_most=2**32 - 1,  # The largest seed of NumPy and Keras.
+    conversion=True,
+  )
 
 
-# Where a search may run, or be continued, without computing something else.
-FREE = frozenset(
-    {
-        "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
-        "ray_address", "cpus_per_candidate", "gpus_per_candidate",
-        "epoch_timeout", "keep_checkpoints", "tensorboard",
-    }
-)  # fmt: skip
+# Settings by name, in the order of the fields.
+FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
+
+# A search may be continued with other values of these: they change where and
+# how it runs, but not what it computes.
+FREE = frozenset(n for n, field in FIELDS.items() if facts_of(field).free)
+
+# Settings of `elite_tf.convert`.
+CONVERSION = tuple(n for n, f in FIELDS.items() if facts_of(f).conversion)
 
 PRESETS: dict[str, dict[str, object]] = {
   # Two groups of four at the smallest width: minutes on two cores.
@@ -136,90 +261,31 @@ PRESETS: dict[str, dict[str, object]] = {
   },
 }
 
-_AT_LEAST = {
-  "levels": 1,
-  "base_resolution": 0,
-  "stem_stride": 0,
-  "group_size": 1,
-  "round_epochs": 1,
-  "epochs": 1,
-  "batch_size": 2,
-  "calibration_images": 1,
-  "max_drop": 0,
-  "qat_epochs": 1,
-  "workers": 0,
-  "cpus_per_candidate": 0.01,
-  "gpus_per_candidate": 0,
-  "epoch_timeout": 0,
-  "seed": 0,
-}
-
-_AT_MOST = {
-  "cpus_per_candidate": 1024,  # NaN is not.
-  "gpus_per_candidate": 1024,
-  "max_drop": 100,
-  "stem_stride": 2,
-  "seed": 2**32 - 1,  # What NumPy's and Keras's generators take.
-}
-
 
 def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
-  """Returns the settings: what was given, over the preset, over the defaults.
+  """Returns the settings: given values first, then the preset, then defaults.
 
   Args:
-    given: Settings by name, only those that were given.
+    given: Settings by name, only those that were given. Values may be as
+      `elite_tf.runs.setting_field.checked` takes them.
     preset: Name in `PRESETS`, or empty.
 
   Raises:
-    ConfigError: A name or a value is not one that a search can run with.
+    ConfigError: The preset or a setting is unknown, or a value has the wrong
+      type or is out of bounds.
   """
-  if preset and preset not in PRESETS:
+  if preset not in ("", *PRESETS):
     raise ConfigError(
       f"--preset must be one of {', '.join(sorted(PRESETS))}."
       f" Received: {preset!r}"
     )
-  names = {field.name for field in dataclasses.fields(Settings)}
   for name in given:
-    if name not in names:
+    if name not in FIELDS:
       raise ConfigError(
-        f"unknown setting {name!r}; known are {', '.join(sorted(names))}"
+        f"unknown setting {name!r}; known are {', '.join(sorted(FIELDS))}"
       )
-  settings = Settings(**{**PRESETS.get(preset, {}), **given})
-  check(settings)
-  return settings
-
-
-def check(settings: Settings) -> None:
-  """Checks every setting that can be checked alone.
-
-  Raises:
-    ConfigError: A value is of the wrong type or out of its range.
-  """
-  for field in dataclasses.fields(Settings):
-    value = getattr(settings, field.name)
-    kind = type(field.default)
-    if type(value) not in {float: (float, int)}.get(kind, (kind,)):
-      raise ConfigError(
-        f"--{field.name} must be of type {kind.__name__}. Received: {value!r}"
-      )
-  for name, least in _AT_LEAST.items():
-    if getattr(settings, name) < least:
-      raise ConfigError(
-        f"--{name} must be at least {least}."
-        f" Received: {getattr(settings, name)}"
-      )
-  for name, most in _AT_MOST.items():
-    if not getattr(settings, name) <= most:
-      raise ConfigError(
-        f"--{name} must be at most {most}. Received: {getattr(settings, name)}"
-      )
-  get_criterion(settings.criterion)
-  check_augment(settings.augment)
-  if settings.class_weights not in CLASS_WEIGHTS:
-    raise ConfigError(
-      f"--class_weights must be one of {', '.join(CLASS_WEIGHTS)}."
-      f" Received: {settings.class_weights!r}"
-    )
+  values = {**PRESETS.get(preset, {}), **given}
+  return Settings(**{n: checked(FIELDS[n], v) for n, v in values.items()})
 
 
 def check_rounds(settings: Settings, largest_group: int) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from absl import app, flags
@@ -41,8 +41,41 @@ def versions() -> dict[str, str]:
   return found
 
 
-def given_flags(names) -> dict[str, object]:
-  """Returns the values of those flags among `names` that the user gave."""
+# The commands define their flags through this module; with absl every flag
+# belongs to the module that defines it, unless that module disclaims it.
+flags.disclaim_key_flags()
+
+
+def define_flag(
+  name: str, default: bool | int | float | str, help: str
+) -> None:
+  """Defines a flag of the type of its default."""
+  define = {
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+  }[type(default)]
+  define(name, default, help)
+
+
+def define_format(json: str) -> None:
+  """Defines `--format`.
+
+  Args:
+    json: What `--format=json` prints.
+  """
+  flags.DEFINE_enum(
+    "format",
+    "text",
+    ["text", "json"],
+    f"text (to read) or json: {json} as one JSON object on stdout, everything"
+    " else on stderr.",
+  )
+
+
+def given_flags(names: Iterable[str]) -> dict[str, object]:
+  """Returns the values of those flags among `names` that were given."""
   return {
     name: flags.FLAGS[name].value for name in names if flags.FLAGS[name].present
   }

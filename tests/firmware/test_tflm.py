@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 import yaml
 
-from elite_tf import deploy
 from elite_tf.conversion.interpreters.micro import run_micro
 from elite_tf.errors import ConfigError, VerificationFailed
-from elite_tf.firmware import resolver, tflm, vectors
+from elite_tf.firmware import make_project, resolver, result, tflm, vectors
 from elite_tf.firmware.targets import Project, get_target
 
 HOME = Path(__file__).parents[2]
@@ -97,7 +96,7 @@ def _call(*arguments, **keywords):
 
 
 def _write(name, project, folder):
-  deploy.write_folder(folder, get_target(f"tflm-{name}").files(project))
+  make_project.write_folder(folder, get_target(f"tflm-{name}").files(project))
   return folder
 
 
@@ -238,7 +237,7 @@ def test_a_wrong_answer_is_seen(project, library, tmp_path):
   figures = _run(library, project, folder)
   assert (figures.vectors, figures.equal) == (32, 31)
   with pytest.raises(VerificationFailed, match="differ on 1 of 32"):
-    deploy.require_equal(figures)
+    result.require_equal(figures)
 
 
 def test_a_refusing_library_is_an_error(project, library, tmp_path):

@@ -5,6 +5,7 @@ import json
 import statistics
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import elite_tf
@@ -190,9 +191,48 @@ def test_plan_finds_groups_and_costs():
     plan.rounds = 3
 
 
+def test_plan_for_data():
+  """Digits: ten classes, grey, 8 x 8 pixels, for which 16 is the base."""
+  found = elite_tf.plan(data="digits")
+  expected = elite_tf.plan(classes=10, channels=1, base_resolution=16)
+  assert {**found, "disk_bytes": 0} == {**expected, "disk_bytes": 0}
+  sizes = {c["resolution"] for c in found["candidates"]}
+  assert sizes == {16, 15, 13, 10}
+  found = elite_tf.plan(data="digits", base_resolution=64)
+  assert found["candidates"][0]["resolution"] == 64
+
+
+def test_plan_with_a_preset():
+  found = elite_tf.plan(data="digits", preset="quick")
+  # Two groups of four: 4 * 4 + 2 * 4, and 16 more for the champion.
+  assert found["candidate_epochs"] == 2 * (16 + 8 + 16)
+  assert [len(group) for group in found["groups"]] == [4, 4]
+  found = elite_tf.plan(preset="quick", include=["*-w4-d4-*"], epochs=9)
+  assert [len(group) for group in found["groups"]] == [4]
+  assert found["candidate_epochs"] == 4 * 4 + 2 * 4 + 1
+
+
+def test_plan_takes_numpy_s_numbers():
+  found = elite_tf.plan(
+    classes=np.int64(10),
+    channels=np.uint8(1),
+    base_resolution=np.int32(32),
+    levels=np.int64(2),
+  )
+  assert found == elite_tf.plan(
+    classes=10, channels=1, base_resolution=32, levels=2
+  )
+  assert json.loads(json.dumps(found)) == found
+
+
 @pytest.mark.parametrize(
   ("given", "start", "received"),
   [
+    ({"data": "digits", "classes": 10}, "classes must not be", "classes=10"),
+    ({"data": "digits", "channels": 1}, "channels must not be", "channels=1"),
+    ({"data": "mnist"}, "--data must be one of", "'mnist'"),
+    ({"preset": "fast"}, "--preset must be one of", "'fast'"),
+    ({"classes": True}, "classes must be", "True"),
     ({"pool": "b0"}, "--pool must be one of", "'b0'"),
     ({"pool": 3}, "--pool must be of type str", "3"),
     ({"classes": 1}, "classes must be", "1"),

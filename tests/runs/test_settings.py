@@ -1,13 +1,32 @@
 """Settings: what was given, over the preset, over the defaults; all checked."""
 
 import dataclasses
+import re
+from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from elite_tf.conversion.quantize import METHODS
+from elite_tf.data import augment
+from elite_tf.data.sources import DATASETS
+from elite_tf.engine.runners import RUNNERS
 from elite_tf.errors import ConfigError
-from elite_tf.runs import settings
-from elite_tf.runs.settings import PRESETS, Settings, check_rounds, resolve
+from elite_tf.networks.families import FAMILIES
+from elite_tf.networks.families.efficientnet import ACTIVATIONS
+from elite_tf.runs.setting_field import facts_of, flag_help
+from elite_tf.runs.settings import (
+  CONVERSION,
+  FIELDS,
+  FREE,
+  PRESETS,
+  Settings,
+  check_rounds,
+  resolve,
+)
 from elite_tf.tournament.criteria import CRITERIA
+from elite_tf.training.recipe import CLASS_WEIGHTS
 
 
 def _complaint(given, preset=""):
@@ -31,9 +50,29 @@ def test_defaults_are_the_papers():
   assert resolve({}, "paper") == paper
 
 
-def test_augmentation_must_be_one_that_there_is():
-  assert resolve({"augment": "svhn"}).augment == "svhn"
-  assert _complaint({"augment": "mnist"}).endswith("Received: 'mnist'")
+CHOICES = [
+    ("activation", ("", "swish", "hard_swish", "relu6")),
+    ("augment", ("", "none", "light", "cifar10", "svhn", "imagenet")),
+    ("class_weights", ("none", "balanced")),
+    ("quantize", ("int8", "qat", "int16x8", "auto", "none")),
+    ("runner", ("local", "ray")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "known"), CHOICES)
+def test_unknown_names_are_refused_and_the_known_are_named(name, known):
+  for value in known:
+    assert getattr(resolve({name: value}), name) == value
+  line = _complaint({name: "mnist"})
+  assert line == (
+    f"--{name} must be one of {', '.join(filter(None, known))}."
+    " Received: 'mnist'"
+  )
+
+
+def test_every_setting_with_choices_is_tested():
+  found = {n for n, field in FIELDS.items() if facts_of(field).choices}
+  assert found == {name for name, _ in CHOICES} | {"criterion"}
 
 
 def test_given_over_preset_over_default():
@@ -97,6 +136,14 @@ def test_parts_of_processors(name, least):
     assert line == f"--{name} must be at most 1024. Received: {value}"
 
 
+@pytest.mark.parametrize("value", [-1, 100.5, float("inf"), float("nan")])
+def test_a_drop_is_a_part_of_all_accuracy(value):
+  assert resolve({"max_drop": 100}).max_drop == 100
+  bound = "at least 0" if value < 0 else "at most 100"
+  line = _complaint({"max_drop": value})
+  assert line == f"--max_drop must be {bound}. Received: {value}"
+
+
 def test_the_stem_skips_no_pixel_between_its_kernels():
   assert resolve({"stem_stride": 2}).stem_stride == 2
   line = _complaint({"stem_stride": 3})
@@ -112,7 +159,7 @@ def test_seed_is_one_that_all_generators_take():
 @pytest.mark.parametrize("field", dataclasses.fields(Settings),
                          ids=lambda field: field.name)  # fmt: skip
 def test_wrong_types(field):
-  wrong = [None, []]
+  wrong = [None, [], (), ["a", 3], b"a", {"a"}]
   wrong.append(3 if isinstance(field.default, str) else "3")
   if type(field.default) is not float:
     wrong.append(1.5)
@@ -124,7 +171,100 @@ def test_wrong_types(field):
     assert line == f"--{field.name} must be of type {kind}. Received: {value!r}"
 
 
-@pytest.mark.parametrize("preset", ["fast", "Quick", "quick\nly"])
+# NumPy's numbers and texts, as a notebook has them, and paths and lists.
+AS_WRITTEN = [
+  ("epochs", np.int64(30), 30),
+  ("epochs", np.uint8(30), 30),
+  ("max_drop", 2, 2.0),
+  ("max_drop", np.float32(0.5), 0.5),
+  ("max_drop", np.float64(0.5), 0.5),
+  ("max_drop", np.int32(2), 2.0),
+  ("max_drop", Fraction(1, 4), 0.25),
+  ("slices", np.True_, True),
+  ("slices", np.False_, False),
+  ("criterion", np.str_("best"), "best"),
+  ("run_dir", Path("runs") / "one", str(Path("runs/one"))),
+  ("cache_dir", Path("c"), "c"),
+  ("board", Path("boards/mine.csv"), "boards/mine.csv"),
+  ("include", ["*-w4-*", "*-w3-*"], "*-w4-*,*-w3-*"),
+  ("include", ("*-w4-*",), "*-w4-*"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "plain"), AS_WRITTEN)
+def test_python_as_people_write_it(name, value, plain):
+  found = getattr(resolve({name: value}), name)
+  assert (type(found), found) == (type(plain), plain)
+
+
+@pytest.mark.parametrize(
+  ("name", "value"),
+  [
+    ("epochs", np.float64(30)),
+    ("epochs", np.True_),
+    ("epochs", "30"),
+    ("slices", np.int64(1)),
+    ("slices", 0),
+    ("max_drop", True),
+    ("max_drop", np.True_),
+    ("data", ["digits"]),
+    ("pool", ["lite", "elite"]),
+  ],
+)
+def test_other_types_are_not_converted(name, value):
+  line = _complaint({name: value})
+  assert line.startswith(f"--{name} must be of type ")
+  assert line.endswith(f"Received: {value!r}")
+
+
+def test_bounds_hold_for_numpy_s_numbers_too():
+  line = _complaint({"epochs": np.int64(0)})
+  assert line == "--epochs must be at least 1. Received: 0"
+
+
+# What --preset, --pool and so on know, by the registries of their rooms.
+NAMED = {
+    "data": DATASETS, "pool": FAMILIES, "quantize": {"none", *METHODS},
+    "runner": RUNNERS, "criterion": CRITERIA, "class_weights": CLASS_WEIGHTS,
+    "activation": ACTIVATIONS, "augment": augment.NAMES,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_help_names_every_choice(name):
+  words = set(re.findall(r"\w+", flag_help(FIELDS[name])))
+  assert set(NAMED[name]) <= words
+
+
+@pytest.mark.parametrize(
+  "name", [n for n in NAMED if facts_of(FIELDS[n]).choices]
+)
+def test_choices_are_what_the_registry_has(name):
+  assert set(facts_of(FIELDS[name]).choices) == set(NAMED[name])
+
+
+@pytest.mark.parametrize("field", FIELDS.values(), ids=lambda f: f.name)
+def test_help_is_whole_sentences_and_names_the_bounds(field):
+  text = flag_help(field)
+  assert text == " ".join(text.split())
+  assert text[0].isupper() and text[-1] == "."
+  facts = facts_of(field)
+  if facts.at_least is not None:
+    assert f" {facts.at_least} " in text
+  if facts.at_most is not None:
+    assert f" to {facts.at_most}." in text
+
+
+def test_conversion_has_the_settings_that_decide_a_conversion():
+  assert set(CONVERSION) >= {
+      "cache_dir", "tfds_dir", "download", "quantize", "calibration_images",
+      "calibration_balance", "max_drop", "qat_epochs", "seed",
+  }  # fmt: skip
+  # These flags of convert mean something else than those of the search.
+  assert not {"data", "run_dir"} & set(CONVERSION)
+
+
+@pytest.mark.parametrize("preset", ["fast", "Quick", "quick\nly", ["quick"]])
 def test_unknown_preset_names_the_known(preset):
   line = _complaint({}, preset)
   assert line == (
@@ -172,4 +312,4 @@ def test_what_may_change_between_sessions_decides_no_result():
       "cache_dir", "tfds_dir", "download", "run_dir", "runner", "workers",
       "ray_address", "cpus_per_candidate", "gpus_per_candidate",
       "epoch_timeout", "keep_checkpoints", "tensorboard",
-  } == settings.FREE  # fmt: skip
+  } == FREE  # fmt: skip

@@ -6,8 +6,6 @@ import dataclasses
 import typing
 from collections.abc import Callable
 
-from elite_tf.errors import ConfigError
-
 if typing.TYPE_CHECKING:
   # Only for the annotations: a dry run knows the methods without numpy.
   import numpy as np
@@ -17,7 +15,7 @@ if typing.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-  """What a person can choose about quantization.
+  """What a user can choose about quantization, within the bounds of `Settings`.
 
   Attributes:
     calibration_balance: Whether every class has the same share of the images
@@ -36,17 +34,6 @@ class Options:
     """Returns the options among settings, or flags, of the same names."""
     names = [field.name for field in dataclasses.fields(cls)]
     return cls(*(getattr(settings, name) for name in names))
-
-  def __post_init__(self):
-    if not 0 <= self.max_drop <= 100:
-      raise ConfigError(
-        "--max_drop must be 0 to 100 percentage points."
-        f" Received: {self.max_drop}"
-      )
-    if self.qat_epochs < 1:
-      raise ConfigError(
-        f"--qat_epochs must be at least 1. Received: {self.qat_epochs}"
-      )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

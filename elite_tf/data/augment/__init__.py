@@ -20,8 +20,6 @@ needs the names.
 
 import typing
 
-from elite_tf.errors import ConfigError
-
 if typing.TYPE_CHECKING:
   from elite_tf.data.sources.types import Description
 
@@ -32,18 +30,6 @@ SMALLEST_SIDE = 16
 
 # Colour images with a smaller side, in pixels, are treated like CIFAR-10.
 LARGE_SIDE = 64
-
-
-def check_augment(name: str) -> None:
-  """Checks that a name is empty or the name of an augmentation.
-
-  Raises:
-    ConfigError: There is no such augmentation; the message lists all.
-  """
-  if name and name not in NAMES:
-    raise ConfigError(
-      f"--augment must be one of {', '.join(NAMES)}. Received: {name!r}"
-    )
 
 
 def choose_augmentation(description: "Description") -> str:

@@ -10,7 +10,6 @@ from elite_tf.data import augment
 from elite_tf.data.augment import pipelines
 from elite_tf.data.augment.pipelines import AUGMENTATIONS, get_augmentation
 from elite_tf.data.sources import Description
-from elite_tf.errors import ConfigError
 
 
 def _description(height, width, channels):
@@ -41,17 +40,6 @@ def test_choice_by_the_data(height, width, channels, expected):
 
 def test_names_are_those_of_the_registry():
   assert set(augment.NAMES) == set(AUGMENTATIONS)
-  for name in ("", *augment.NAMES):
-    augment.check_augment(name)
-
-
-def test_no_such_augmentation():
-  with pytest.raises(ConfigError) as caught:
-    augment.check_augment("mnist")
-  assert str(caught.value) == (
-    "--augment must be one of none, light, cifar10, svhn, imagenet."
-    " Received: 'mnist'"
-  )
 
 
 @pytest.mark.parametrize("large", [False, True])

@@ -1,0 +1,74 @@
+"""From a .keras file to a verified .tflite file."""
+
+import dataclasses
+import logging
+import typing
+from pathlib import Path
+
+from elite_tf.conversion.model_file import load_for
+from elite_tf.conversion.quantize import Options
+from elite_tf.data import sources
+from elite_tf.runs.folder import store_of
+from elite_tf.runs.settings import Settings
+from elite_tf.system import backend
+from elite_tf.system.atomic_files import write_file
+
+if typing.TYPE_CHECKING:  # Loads Keras.
+  from elite_tf.conversion.champion import Conversion
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Converted:
+  """A network that was converted.
+
+  Attributes:
+    conversion: The one that was written: quantized, unless --quantize=none.
+    metrics: Of the network and all of its conversions, as in metrics.json.
+  """
+
+  conversion: "Conversion"
+  metrics: dict
+
+
+def convert_file(path: Path, out: Path, settings: Settings) -> Converted:
+  """Converts a trained network, verifies it and writes the .tflite file.
+
+  Args:
+    path: The .keras file.
+    out: The .tflite file; replaced if it is there.
+    settings: Data set and its place, family, quantization and seed.
+
+  Raises:
+    ConfigError: The data set or the network is wrong.
+    VerificationFailed: The conversion computes something else on a
+      microcontroller.
+    OSError: The file cannot be written.
+  """
+  description = sources.describe(settings.data, store_of(settings))
+  # TensorFlow is loaded only when the data set is known to be there.
+  backend.load_keras()
+  from elite_tf.conversion import champion
+
+  model = load_for(path, description, settings)
+  if not settings.base_resolution:
+    settings = dataclasses.replace(
+      settings, base_resolution=model.input_shape[1]
+    )
+  data = sources.load(settings.data, settings.seed, store_of(settings))
+  for note in data.notes:
+    logger.info(note)
+  conversions = champion.convert(
+    model,
+    data,
+    settings.quantize,
+    settings.calibration_images,
+    settings.seed,
+    Options.of(settings),
+  )
+  *_, name = conversions  # The quantized one, if there is one.
+  write_file(out, conversions[name].model)
+  return Converted(
+    conversions[name], champion.metrics_of(model, data, conversions)
+  )

@@ -1,0 +1,53 @@
+"""Before a search: settings are completed, checked and planned.
+
+Loads neither TensorFlow nor Keras: a dry run needs nothing else.
+"""
+
+import dataclasses
+
+from elite_tf.data import augment
+from elite_tf.data.sources import Description
+from elite_tf.engine.runners import check_runner
+from elite_tf.engine.tensorboard import check_tensorboard
+from elite_tf.runs.folder import default_run_dir
+from elite_tf.runs.plan import Plan, plan_for_data
+from elite_tf.runs.settings import Settings
+from elite_tf.system import backend
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedSearch:
+  """A search that can begin.
+
+  Attributes:
+    settings: Complete: what depends on the data has been chosen.
+    plan: Made from the settings.
+    description: Of the data set.
+  """
+
+  settings: Settings
+  plan: Plan
+  description: Description
+
+
+def prepare_search(settings: Settings) -> PreparedSearch:
+  """Returns a search that can begin; writes nothing.
+
+  Args:
+    settings: As `elite_tf.runs.settings.resolve` returns them.
+
+  Raises:
+    ConfigError: A setting or the data set is wrong, or a package is missing.
+  """
+  backend.current()
+  check_runner(settings.runner)
+  check_tensorboard(settings)
+  plan, description = plan_for_data(settings)
+  settings = dataclasses.replace(
+    settings,
+    run_dir=settings.run_dir
+    or default_run_dir(description.name, settings.pool),
+    base_resolution=plan.base_resolution,
+    augment=settings.augment or augment.choose_augmentation(description),
+  )
+  return PreparedSearch(settings, plan, description)

@@ -250,7 +250,8 @@ def main() -> int:
   settings = data_settings(values)
   description = sources.describe(spec, store_of(settings))
   backend.prepare()
-  from elite_tf.conversion import champion as champions
+  from elite_tf.conversion.champion_metrics import metrics_of
+  from elite_tf.conversion.converted import convert
 
   model = load_model(path, settings.pool)
   check_model(path, model, description, values.quantize, settings.pool)
@@ -262,26 +263,26 @@ def main() -> int:
   data = sources.load(spec, values.seed, store)
   for note in data.notes:
     _say(note)
-  conversions = champions.convert(
-    model,
-    data,
-    values.quantize,
-    values.calibration_images,
-    values.seed,
-    options,
+  settings = dataclasses.replace(
+    settings,
+    quantize=values.quantize,
+    calibration_images=values.calibration_images,
+    seed=values.seed,
+    **dataclasses.asdict(options),
   )
+  conversions = convert(model, data, settings)
   *_, name = conversions  # The quantized one, if there is one.
   write_file(out, conversions[name].model)
-  metrics = champions.metrics_of(model, data, conversions)
+  metrics = metrics_of(model, data, conversions)
   if values.format == "json":
-    print(json.dumps({"out": str(out), **metrics}))
+    print(json.dumps({"out": str(out), **metrics.to_json()}))
   else:
     verified = conversions[name].verification
     print(
       f"{out}: {len(conversions[name].model):,} bytes, arena"
       f" {verified.arena_bytes:,} bytes, test accuracy"
       f" {100 * verified.accuracy:.2f} % (float"
-      f" {100 * metrics['test_accuracy_float']:.2f} %), equal to TensorFlow"
+      f" {100 * metrics.test_accuracy_float:.2f} %), equal to TensorFlow"
       f" Lite Micro on {verified.images:,} images"
     )
     note = dense_note(inspect(conversions[name].model))
@@ -295,13 +296,12 @@ def main() -> int:
 def _finish(values) -> int:
   folder = RunFolder(Path(values.run_dir))
   find_champion(folder, values.champion)
-  config = json.loads(folder.config.read_text())
   given = given_flags(
       ("run_dir", "data", "quantize", "calibration_images",
        "calibration_balance", "max_drop", "qat_epochs", "seed",
        "cache_dir", "tfds_dir", "download")
   )  # fmt: skip
-  settings = dataclasses.replace(Settings(**config["settings"]), **given)
+  settings = dataclasses.replace(folder.read_config().settings, **given)
   check_method(settings.quantize)
   backend.prepare()
   from elite_tf.conversion import finish_run
@@ -322,7 +322,7 @@ def _finish(values) -> int:
       " writes one of them anew"
     )
   if values.format == "json":
-    print(json.dumps(folder.read_result()))
+    print(json.dumps(folder.read_result().to_json()))
   return 0
 
 

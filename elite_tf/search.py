@@ -198,7 +198,8 @@ def search(preset: str = "", console=None, **settings) -> dict:
   # TensorFlow is loaded only now that all is known to be in order.
   from elite_tf.engine import pipeline
 
-  return pipeline.run_search(resolved, plan, description, versions(), console)
+  result = pipeline.run_search(resolved, plan, description, versions(), console)
+  return result.to_json()
 
 
 def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
@@ -232,7 +233,7 @@ def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
 
   result = pipeline.run_search(settings, plan, description, versions(), console)
   if as_json:
-    print(json.dumps(result))
+    print(json.dumps(result.to_json()))
   else:
     tables.print_result(console, result, settings.run_dir)
   return 0

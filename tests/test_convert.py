@@ -16,7 +16,9 @@ from elite_tf.data import sources
 from elite_tf.errors import ConfigError
 from elite_tf.networks import to_keras
 from elite_tf.networks.pool import make_pool
-from elite_tf.runs.folder import RunFolder
+from elite_tf.runs.folder import Config, RunFolder
+from elite_tf.runs.results import ChampionResult, Result
+from elite_tf.runs.settings import Settings
 
 HOME = Path(__file__).parents[1]
 
@@ -178,9 +180,27 @@ def test_what_was_tried_is_told(trained, tmp_path):
 
 def _finished(tmp_path, champions):
   folder = RunFolder(tmp_path)
-  folder.config.write_text(json.dumps({"settings": {"data": "digits"}}))
-  rows = [{"name": n, "val_accuracy": a} for n, a in champions.items()]
-  folder.result.write_text(json.dumps({"champions": rows}))
+  Config(Settings(data="digits"), {}).write(folder.config)
+  found = tuple(
+    ChampionResult(
+      name=name,
+      group=1,
+      params=1,
+      macs=1,
+      val_accuracy=accuracy,
+      test_accuracy_float=0.5,
+      test_accuracy_int8=None,
+      test_balanced_accuracy_float=0.5,
+      test_balanced_accuracy_int8=None,
+      tflite_bytes=None,
+      arena_bytes=None,
+      kind=None,
+      estimated_seconds=None,
+      files=(),
+    )
+    for name, accuracy in champions.items()
+  )
+  Result((), found, {}, 1.0, 1.0, 1.0, 1.0, 0.0, 1, 1).write(folder.result)
   return folder
 
 

@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from elite_tf import convert
-from elite_tf.conversion import calibration_images, champion
+from elite_tf.conversion import calibration_images
+from elite_tf.conversion.converted import verified
 from elite_tf.conversion.quantize import METHODS, Options
 from elite_tf.data import preprocess, sources
 from elite_tf.errors import ConfigError, EliteError
@@ -40,8 +41,10 @@ def networks(path: str, data: str) -> list[tuple[Path, str]]:
   result = folder.read_result()
   if result is None:
     raise ConfigError(f"{path} holds no finished search")
-  names = [row["name"] for row in result["champions"]]
-  found = [convert.find_champion(folder, name) for name in names]
+  found = [
+    convert.find_champion(folder, champion.name)
+    for champion in result.champions
+  ]
   return [(model, data or spec) for model, spec in found]
 
 
@@ -84,14 +87,14 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
   rows = []
   for way in arguments.ways:
     made, detail, seconds = converted(way, model, material)
-    made, verified = champion.verified(made, images, data.test.labels[some])
+    made, found = verified(made, images, data.test.labels[some])
     rows.append(
         {
             "network": model.name, "data": data.description.name, "way": way,
-            "measures": detail, "test_accuracy": verified.accuracy,
-            "images": verified.images, "equal": verified.equal,
-            "codes": verified.codes, "tflite_bytes": len(made),
-            "arena_bytes": verified.arena_bytes, "seconds": seconds,
+            "measures": detail, "test_accuracy": found.accuracy,
+            "images": found.images, "equal": found.equal,
+            "codes": found.codes, "tflite_bytes": len(made),
+            "arena_bytes": found.arena_bytes, "seconds": seconds,
         }
     )  # fmt: skip
     say(rows[-1])

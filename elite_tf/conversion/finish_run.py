@@ -1,21 +1,19 @@
 """Finishes the folder of a search whose machine could not convert."""
 
-import json
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 
-from elite_tf.conversion import champion as champions
-from elite_tf.conversion.quantize import Options
+from elite_tf.conversion.champion import write_champion
 from elite_tf.data import sources
 from elite_tf.data.sources import Description
-from elite_tf.hardware import fit
-from elite_tf.hardware.boards import Limits
 from elite_tf.runs import plan as planning
 from elite_tf.runs.folder import RunFolder, store_of
+from elite_tf.runs.metrics import Metrics
+from elite_tf.runs.results import ChampionResult, figures_of
 from elite_tf.runs.settings import Settings, limits_of
-from elite_tf.system.atomic_files import write_file
 
 
 def unfinished(folder: RunFolder, champion: str) -> list[str]:
@@ -26,9 +24,9 @@ def unfinished(folder: RunFolder, champion: str) -> list[str]:
     champion: Only this one; empty means all.
   """
   return [
-    row["name"]
-    for row in folder.read_result()["champions"]
-    if row["tflite_bytes"] is None and champion in ("", row["name"])
+    found.name
+    for found in folder.read_result().champions
+    if found.tflite_bytes is None and champion in ("", found.name)
   ]
 
 
@@ -62,36 +60,34 @@ def finish(
     path = folder.champion(name) / "model.keras"
     model = load(path, description)
     position = plan.position(name)
-    metrics = champions.write_champion(
-      folder.champion(name),
-      model,
-      data,
-      settings.quantize,
-      settings.calibration_images,
-      settings.seed,
-      champions.exported_form(plan.candidates[position], settings.slices),
-      Options.of(settings),
+    metrics = write_champion(
+      folder.champion(name), model, plan.candidates[position], data, settings
     )
-    result = folder.read_result()
-    (row,) = [r for r in result["champions"] if r["name"] == name]
-    row |= champions.measured(metrics)
-    row["files"] = folder.champion_files(name)
-    result["convert_seconds"] += metrics["seconds"]
-    write_file(folder.result, json.dumps(result, indent=2) + "\n")
+    champion = _record(folder, name, metrics)
     say(
-      f"{path.parent}: {row['tflite_bytes']:,} bytes, arena"
-      f" {row['arena_bytes']:,} bytes, equal to TensorFlow Lite Micro"
+      f"{path.parent}: {champion.tflite_bytes:,} bytes, arena"
+      f" {champion.arena_bytes:,} bytes, equal to TensorFlow Lite Micro"
     )
-    limits = limits_of(settings)
-    if limits != Limits():
-      missing = fit.measured_shortfall(
-        plan.needs[position],
-        limits,
-        row["tflite_bytes"],
-        row["arena_bytes"],
-      )
-      if missing != (0, 0):
-        say(
-          f"{name} does not fit: {missing.flash_bytes} bytes of flash and"
-          f" {missing.sram_bytes} of memory are missing, as measured"
-        )
+    needs = plan.needs[position]
+    misfit = champion.misfit(needs and needs.memory, limits_of(settings))
+    if misfit:
+      say(f"{name} {misfit}")
+
+
+def _record(folder: RunFolder, name: str, metrics: Metrics) -> ChampionResult:
+  """Returns a champion with its conversion's figures; writes result.json."""
+  result = folder.read_result()
+  (before,) = [c for c in result.champions if c.name == name]
+  champion = dataclasses.replace(
+    before,
+    **figures_of(metrics),
+    files=tuple(folder.champion_files(name)),
+  )
+  dataclasses.replace(
+    result,
+    champions=tuple(
+      champion if known is before else known for known in result.champions
+    ),
+    convert_seconds=result.convert_seconds + metrics.seconds,
+  ).write(folder.result)
+  return champion

@@ -9,6 +9,7 @@ import html
 import json
 
 from elite_tf.data.sources import Description
+from elite_tf.runs.metrics import ClassifierMetrics, ConversionMetrics, Metrics
 
 FILE = "README.md"
 
@@ -19,20 +20,20 @@ MOST_CLASSES = 20
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]#|$~"})
 
 
-def model_card(found: dict, description: Description, params: int) -> str:
+def model_card(metrics: Metrics, description: Description, params: int) -> str:
   """Returns the text of a champion's README.md.
 
   Args:
-    found: Its metrics, as metrics.json has them.
+    metrics: Of the champion.
     description: Of the data that it was trained on.
     params: Its parameters, as Keras counts them.
   """
   parts = [
-    _front_matter(found, description),
-    _what(found, description, params),
-    _figures(found),
-    _how_to_run(found, description),
-    _limits(found, description),
+    _front_matter(metrics, description),
+    _what(metrics, description, params),
+    _figures(metrics),
+    _how_to_run(metrics, description),
+    _limits(metrics, description),
   ]
   return "\n".join(parts)
 
@@ -43,22 +44,21 @@ def _plain(text: str) -> str:
   return html.escape(line.translate(_MARKDOWN), quote=False)
 
 
-def _rows(found: dict) -> list[tuple[str, str, dict]]:
+def _rows(
+  metrics: Metrics,
+) -> list[tuple[str, str, ClassifierMetrics | ConversionMetrics]]:
   """Returns (id, what answered, figures) of each network that was measured.
 
   The float .tflite file is compared on a few images only: its accuracy is the
   Keras model's, which computes the same.
   """
-  rows = [("float", "float (Keras)", found["float"])]
-  rows += [
-    (name, f"{name} (.tflite)", figures)
-    for name, figures in found["conversions"].items()
-    if name != "float"
-  ]
+  rows = [("float", "float (Keras)", metrics.float_)]
+  if metrics.quantized:
+    rows.append((metrics.kind, f"{metrics.kind} (.tflite)", metrics.quantized))
   return rows
 
 
-def _front_matter(found: dict, description: Description) -> str:
+def _front_matter(metrics: Metrics, description: Description) -> str:
   lines = [
     "---",
     "library_name: keras",
@@ -71,7 +71,7 @@ def _front_matter(found: dict, description: Description) -> str:
     "metrics:",
     "- accuracy",
     "model-index:",
-    f"- name: {json.dumps(found['name'])}",
+    f"- name: {json.dumps(metrics.name)}",
     "  results:",
     "  - task:",
     "      type: image-classification",
@@ -81,23 +81,23 @@ def _front_matter(found: dict, description: Description) -> str:
     "      split: test",
     "    metrics:",
   ]
-  for _, title, figures in _rows(found):
+  for _, title, figures in _rows(metrics):
     lines += [
       "    - type: accuracy",
       f"      name: {json.dumps(f'Test accuracy, {title}')}",
-      f"      value: {json.dumps(figures['accuracy'])}",
+      f"      value: {json.dumps(figures.accuracy)}",
     ]
   return "\n".join([*lines, "---", ""])
 
 
-def _what(found: dict, description: Description, params: int) -> str:
-  size = found["preprocessing"]["resolution"]
+def _what(metrics: Metrics, description: Description, params: int) -> str:
+  size = metrics.preprocessing.resolution
   names = [_plain(name) for name in description.class_names[:MOST_CLASSES]]
   more = description.classes - len(names)
   names += [f"and {more} more (`labels.txt`)"] if more else []
   colour = "grey" if description.channels == 1 else "RGB"
   return f"""\
-# {_plain(found["name"])}
+# {_plain(metrics.name)}
 
 An image classifier for microcontrollers: {params:,} parameters, {colour} images of
 {size} x {size} pixels, {description.classes} classes. The champion of its group in a Network Candidate
@@ -108,25 +108,25 @@ Classes, in the order of the outputs: {", ".join(names)}.
 """
 
 
-def _figures(found: dict) -> str:
+def _figures(metrics: Metrics) -> str:
   lines = [
     "## Measured",
     "",
-    f"On the {found['test_images']:,} images of the test split, which nothing"
+    f"On the {metrics.test_images:,} images of the test split, which nothing"
     " was trained or chosen by:",
     "",
     "| network | accuracy | balanced accuracy | file | arena |",
     "|---|---|---|---|---|",
   ]
-  for name, title, figures in _rows(found):
-    file = found["conversions"].get(name, {})
-    size = f"{file['tflite_bytes']:,} bytes" if file else "-"
-    arena = f"{file['arena_bytes']:,} bytes" if file else "-"
+  for name, title, figures in _rows(metrics):
+    file = metrics.conversions.get(name)
+    size = f"{file.tflite_bytes:,} bytes" if file else "-"
+    arena = f"{file.arena_bytes:,} bytes" if file else "-"
     lines.append(
-      f"| {title} | {100 * figures['accuracy']:.2f} % |"
-      f" {100 * figures['balanced_accuracy']:.2f} % | {size} | {arena} |"
+      f"| {title} | {100 * figures.accuracy:.2f} % |"
+      f" {100 * figures.balanced_accuracy:.2f} % | {size} | {arena} |"
     )
-  if found["conversions"]:
+  if metrics.conversions:
     lines += [
       "",
       "Each .tflite file gave, byte for byte, the outputs of TensorFlow"
@@ -137,8 +137,8 @@ def _figures(found: dict) -> str:
   return "\n".join([*lines, ""])
 
 
-def _how_to_run(found: dict, description: Description) -> str:
-  seen = found["preprocessing"]
+def _how_to_run(metrics: Metrics, description: Description) -> str:
+  seen = metrics.preprocessing
   mode = "L" if description.channels == 1 else "RGB"
   text = f"""\
 ## How to run it
@@ -152,13 +152,12 @@ from elite_tf import preprocess
 model = keras.saving.load_model("model.keras")
 picture = np.asarray(Image.open("picture.png").convert("{mode}"))
 images = picture.reshape(1, *picture.shape[:2], {description.channels})
-inputs = preprocess.preprocess(images, {seen["resolution"]}, crop={seen["crop"]})
+inputs = preprocess.preprocess(images, {seen.resolution}, crop={seen.crop})
 answer = model.predict(inputs)[0]
 print(open("labels.txt").read().splitlines()[answer.argmax()], answer.max())
 ```
 """
-  quantized = [name for name in found["conversions"] if name != "float"]
-  if quantized != ["int8"]:
+  if metrics.kind != "int8":
     return text
   return (
     text
@@ -170,11 +169,11 @@ As firmware in plain C, or with TensorFlow Lite Micro (`--target=list`):
   )
 
 
-def _limits(found: dict, description: Description) -> str:
-  least = 100 / found["test_images"]
+def _limits(metrics: Metrics, description: Description) -> str:
+  least = 100 / metrics.test_images
   seen = (
     "the central crop of each picture"
-    if found["preprocessing"]["crop"]
+    if metrics.preprocessing.crop
     else "the whole central square of each picture"
   )
   return f"""\

@@ -62,11 +62,11 @@ def draw_bracket(group: Group, prefix: str) -> str:
         axes.text(right, row, _shown(score), ha="right", **look)
       for following in places[number + 1 : number + 2]:
         _connect(axes, right, row, following, name)
-  label = f"Bracket of group {group.number}: " + "; ".join(
+  label = f"Bracket of group {group.group}: " + "; ".join(
     f"round {played.round} eliminates {', '.join(played.eliminated)}"
     for played in group.rounds
   )
-  return drawn.to_svg(f"bracket-{group.number}", label)
+  return drawn.to_svg(f"bracket-{group.group}", label)
 
 
 def _heading(group: Group, number: int) -> str:

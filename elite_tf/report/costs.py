@@ -5,10 +5,10 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from elite_tf.report.champions import kind_of
 from elite_tf.report.drawing import ACCENT, MUTED, SECOND, THIRD, Drawing
-from elite_tf.report.facts import Champion, Network, Run
+from elite_tf.report.facts import Run
 from elite_tf.report.pareto import front
+from elite_tf.runs.results import ChampionResult
 
 PUBLISHED = Path(__file__).parent / "published_models.csv"
 
@@ -32,36 +32,37 @@ class Cost:
   Attributes:
     key: Short name.
     label: Of the axis.
-    of_network: Planned or predicted, None where that is not known.
-    of_champion: Planned or measured, likewise.
+    of_candidate: Run and name -> planned or predicted cost; None where that is
+      not known.
+    of_champion: Planned or measured cost, likewise.
   """
 
   key: str
   label: str
-  of_network: Callable[[Network], float | None]
-  of_champion: Callable[[Champion], float | None]
+  of_candidate: Callable[[Run, str], float | None]
+  of_champion: Callable[[ChampionResult], float | None]
 
 
-def _predicted_arena(network: Network) -> float | None:
-  memory = network.memory
+def _predicted_arena(run: Run, name: str) -> float | None:
+  memory = run.memory.get(name)
   return memory.arena_bytes_host / 1024 if memory else None
 
 
-def _measured_arena(champion: Champion) -> float | None:
-  arena = champion.row["arena_bytes"]
+def _measured_arena(champion: ChampionResult) -> float | None:
+  arena = champion.arena_bytes
   return None if arena is None else arena / 1024
 
 
 COSTS = (
     Cost(
         "params", "parameters, millions",
-        lambda network: network.params / 1e6,
-        lambda champion: champion.row["params"] / 1e6,
+        lambda run, name: run.networks[name].params / 1e6,
+        lambda champion: champion.params / 1e6,
     ),
     Cost(
         "macs", "multiply-accumulates, millions",
-        lambda network: network.macs / 1e6,
-        lambda champion: champion.row["macs"] / 1e6,
+        lambda run, name: run.networks[name].macs / 1e6,
+        lambda champion: champion.macs / 1e6,
     ),
     Cost("arena", "arena, KiB", _predicted_arena, _measured_arena),
 )  # fmt: skip
@@ -74,23 +75,22 @@ def same_epoch_points(run: Run, cost: Cost) -> list[Point]:
   the int8 network's, which is what is predicted.
   """
   if cost.key == "arena" and any(
-    kind_of(champion.row) != "int8" for champion in run.champions
+    champion.result.kind != "int8" for champion in run.champions
   ):
     return []
-  epochs = run.settings["round_epochs"]
+  epochs = run.settings.round_epochs
   points = []
   for name, history in run.histories.items():
-    network = run.networks.get(name)
-    price = cost.of_network(network) if network else None
-    if price is not None and len(history) >= epochs:
-      points.append(Point(name, price, history[epochs - 1].val_accuracy))
+    spent = cost.of_candidate(run, name) if name in run.networks else None
+    if spent is not None and len(history) >= epochs:
+      points.append(Point(name, spent, history[epochs - 1].val_accuracy))
   return points
 
 
 def champion_points(run: Run, cost: Cost) -> list[Point]:
   """Returns the champions at the end of their training, by validation."""
   points = [
-    Point(c.name, cost.of_champion(c), c.row["val_accuracy"])
+    Point(c.name, cost.of_champion(c.result), c.result.val_accuracy)
     for c in run.champions
   ]
   return [point for point in points if point.cost is not None]
@@ -204,7 +204,7 @@ def _draw_published(run: Run, cost: Cost) -> str:
     ]
     _scatter(drawn, points, colour, 24, ":", marker)
   points = [
-    Point(c.name, cost.of_champion(c), c.row["test_accuracy_float"])
+    Point(c.name, cost.of_champion(c.result), c.result.test_accuracy_float)
     for c in run.champions
   ]
   _scatter(drawn, points, ACCENT, 64, "-", "D")

@@ -48,17 +48,15 @@ def draw_curves(run: Run, group: Group) -> str:
     if dashes:
       line.set_dashes(dashes)
     drawn.tell(line, [f"{name}: {_fate(group, name, out)}"])
-  rounds = [
-    played.round * run.settings["round_epochs"] for played in group.rounds
-  ]
+  rounds = [played.round * run.settings.round_epochs for played in group.rounds]
   for epoch in rounds:
     axes.axvline(epoch, color=GRID, linewidth=1.2, zorder=0)
   _epochs(axes, longest, rounds)
   axes.set_ylabel("validation accuracy, %")
   label = (
-    f"Validation accuracy by epoch of the candidates of group {group.number}"
+    f"Validation accuracy by epoch of the candidates of group {group.group}"
   )
-  return drawn.to_svg(f"curves-{group.number}", label)
+  return drawn.to_svg(f"curves-{group.group}", label)
 
 
 def _look(group: Group, name: str, out: int | None):

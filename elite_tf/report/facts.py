@@ -4,8 +4,12 @@ import dataclasses
 import enum
 
 from elite_tf.conversion.verify.predictions import Predictions
+from elite_tf.data.sources import Description
 from elite_tf.hardware.memory import Memory
-from elite_tf.tournament.bracket import Round
+from elite_tf.runs.metrics import Confusion
+from elite_tf.runs.plan_json import PlannedCandidate
+from elite_tf.runs.results import ChampionResult, GroupResult, Result
+from elite_tf.runs.settings import Settings
 from elite_tf.types import Epoch
 
 
@@ -19,59 +23,14 @@ class State(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
-  """A candidate as it was planned.
+class Group(GroupResult):
+  """One group of the tournament, as far as it has come.
 
   Attributes:
-    name: The candidate's name.
-    group: Number of its group, from 1; None where it does not fit.
-    w: Width level, from 1; likewise `d`, depth, and `r`, resolution.
-    width: Width coefficient.
-    depth: Depth coefficient.
-    resolution: Pixels of the input's side.
-    params: Parameters.
-    macs: Multiply-accumulates of one inference.
-    fits: Whether it keeps the limits that were set.
-    flash_bytes: Flash predicted where limits were set, None elsewhere.
-    sram_bytes: Arena on a board predicted, likewise.
-    memory: What it takes as int8, predicted; None where that is not known.
-  """
-
-  name: str
-  group: int | None
-  w: int
-  d: int
-  r: int
-  width: float
-  depth: float
-  resolution: int
-  params: int
-  macs: int
-  fits: bool
-  flash_bytes: int | None
-  sram_bytes: int | None
-  memory: Memory | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Group:
-  """One group of the tournament.
-
-  Attributes:
-    number: From 1.
-    candidates: Names, heaviest first.
-    rounds: That have ended.
-    failures: Reason by name.
-    champion: Its name; None while there is none.
     alive: Names that are still in.
   """
 
-  number: int
-  candidates: tuple[str, ...]
-  rounds: tuple[Round, ...]
-  failures: dict[str, str]
-  champion: str | None
-  alive: tuple[str, ...]
+  alive: tuple[str, ...] = ()
 
   def out_in(self, name: str) -> int | None:
     """Returns the round that eliminated a candidate; None if none did."""
@@ -108,7 +67,7 @@ class Champion:
   """A champion and what its folder holds.
 
   Attributes:
-    row: Its row of result.json.
+    result: What result.json says of it.
     labels: Names of the classes, as far as they are known.
     confusion: Rows by truth, columns by answer, of what is deployed; empty
       where it was not kept.
@@ -118,9 +77,9 @@ class Champion:
     notes: What is missing of its folder, one line each.
   """
 
-  row: dict
+  result: ChampionResult
   labels: tuple[str, ...]
-  confusion: tuple[tuple[int, ...], ...]
+  confusion: Confusion
   answered_by: str
   predictions: Predictions | None
   fits: tuple[Fit, ...]
@@ -129,7 +88,7 @@ class Champion:
   @property
   def name(self) -> str:
     """Its name."""
-    return self.row["name"]
+    return self.result.name
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -140,16 +99,17 @@ class Run:
     path: Of the run folder, as it was given.
     state: How far the search is.
     stopped: Why it stopped before its end, as far as that is known.
-    settings: As config.json has them.
-    versions: Of the packages, likewise.
-    data: The data set's description as a dictionary; empty where not known.
+    settings: Of the search.
+    versions: Of the packages.
+    data: Description of the data set; None where the plan is not known.
     networks: Candidates by name, those that do not fit too; empty where the
       plan is not known.
+    memory: What candidates take as int8, predicted, by name; those of which it
+      is not known are missing.
     groups: In order.
     histories: Epochs by name.
     champions: In the order of result.json.
-    unverified: Reason by name of champions that cannot be deployed.
-    totals: Times and counts of result.json; empty before it is there.
+    result: What result.json holds; None before it is there.
     planned_epochs: Epochs in all; None where the plan is not known.
     notes: What could not be read, one line each.
   """
@@ -157,20 +117,22 @@ class Run:
   path: str
   state: State
   stopped: str
-  settings: dict
+  settings: Settings
   versions: dict[str, str]
-  data: dict
-  networks: dict[str, Network]
+  data: Description | None
+  networks: dict[str, PlannedCandidate]
+  memory: dict[str, Memory]
   groups: tuple[Group, ...]
   histories: dict[str, tuple[Epoch, ...]]
   champions: tuple[Champion, ...]
-  unverified: dict[str, str]
-  totals: dict
+  result: Result | None
   planned_epochs: int | None
   notes: tuple[str, ...] = ()
 
   @property
   def classes(self) -> int:
     """Number of classes, 0 where not known."""
+    if self.data:
+      return self.data.classes
     known = [len(champion.labels) for champion in self.champions]
-    return self.data.get("classes") or max(known, default=0)
+    return max(known, default=0)

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from elite_tf.runs import journal
+from elite_tf.runs.results import ChampionResult
 from elite_tf.types import Epoch, Outcome
 
 
@@ -14,12 +15,12 @@ class Log:
   Attributes:
     outcomes: By (name, epochs before, epochs afterwards).
     epochs: By name, from the first on without a gap.
-    champions: The champions' events, in order.
+    champions: By name.
   """
 
   outcomes: dict[tuple[str, int, int], Outcome]
   epochs: dict[str, tuple[Epoch, ...]]
-  champions: tuple[dict, ...]
+  champions: dict[str, ChampionResult]
 
 
 def read_log(path: Path) -> Log:
@@ -28,7 +29,7 @@ def read_log(path: Path) -> Log:
   Raises:
     OSError: It is there and cannot be read.
   """
-  outcomes, found, champions = {}, {}, []
+  outcomes, found, champions = {}, {}, {}
   for event in journal.read(path) if path.exists() else ():
     kind = event["event"]
     if kind == "trained":
@@ -40,11 +41,12 @@ def read_log(path: Path) -> Log:
       fields = {f.name: event[f.name] for f in dataclasses.fields(Epoch)}
       found.setdefault(event["name"], {})[event["epoch"]] = Epoch(**fields)
     elif kind == "champion":
-      champions.append(event)
+      champion = journal.event_to_champion(event).champion
+      champions[champion.name] = champion
   return Log(
     outcomes,
     {name: _from_the_first(known) for name, known in found.items()},
-    tuple(champions),
+    champions,
   )
 
 

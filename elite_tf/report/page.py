@@ -1,5 +1,6 @@
 """The page: facts and figures, set into one file."""
 
+import dataclasses
 import shlex
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def render(run: Run) -> str:
     run=run,
     state=State,
     style=Markup((DATA / "report.css").read_text("utf-8")),
-    title=run.data.get("name") or run.settings["data"],
+    title=run.data.name if run.data else run.settings.data,
     version=elite_tf.__version__,
     prefix=_prefix(run),
     rounds=max((len(group.rounds) for group in run.groups), default=0),
@@ -82,6 +83,7 @@ def render(run: Run) -> str:
     left_out=left_out(run),
     commands=commands(run),
     changed=changed(run),
+    settings=dataclasses.asdict(run.settings),
     **shown,
   )
 
@@ -92,10 +94,10 @@ def _prefix(run: Run) -> str:
 
 def _best(run: Run) -> str:
   """Returns the champion that is the most accurate one in validation."""
-  rows = [champion.row for champion in run.champions]
-  if not rows:
+  found = [champion.result for champion in run.champions]
+  if not found:
     return ""
-  return max(rows, key=lambda row: row["val_accuracy"])["name"]
+  return max(found, key=lambda champion: champion.val_accuracy).name
 
 
 def _figures(run: Run) -> dict:
@@ -108,10 +110,10 @@ def _figures(run: Run) -> dict:
     "costs": _svgs(draw_costs(run)),
     "published": _svgs(draw_published(run)),
     "brackets": {
-      group.number: Markup(draw_bracket(group, prefix)) for group in run.groups
+      group.group: Markup(draw_bracket(group, prefix)) for group in run.groups
     },
     "curves": {
-      group.number: Markup(draw_curves(run, group))
+      group.group: Markup(draw_curves(run, group))
       for group in run.groups
       if any(run.histories.get(name) for name in group.candidates)
     },
@@ -149,15 +151,14 @@ def left_out(run: Run) -> list[tuple[str, str, str]]:
     if not network.fits
   ]
   for group in run.groups:
-    for name, reason in group.failures.items():
-      fits = reason.startswith("does not fit")
-      rows.append((name, "title taken" if fits else "failed", reason))
+    rows += [(name, "failed", why) for name, why in group.failures.items()]
+    rows += [(name, "title taken", why) for name, why in group.rejected.items()]
+  unverified = run.result.unverified if run.result else {}
   rows += [
-    (name, "not to be deployed", reason)
-    for name, reason in run.unverified.items()
+    (name, "not to be deployed", why) for name, why in unverified.items()
   ]
   rows += [
-    (f"group {group.number}", "without champion", "every candidate failed")
+    (f"group {group.group}", "without champion", "every candidate failed")
     for group in run.groups
     if group.champion is None and not group.alive
   ]
@@ -166,12 +167,9 @@ def left_out(run: Run) -> list[tuple[str, str, str]]:
 
 def changed(run: Run) -> dict[str, object]:
   """Returns the settings that are not the defaults, by name."""
-  defaults = Settings()
-  return {
-    name: value
-    for name, value in run.settings.items()
-    if getattr(defaults, name, None) != value
-  }
+  defaults = dataclasses.asdict(Settings())
+  settings = dataclasses.asdict(run.settings)
+  return {n: value for n, value in settings.items() if value != defaults[n]}
 
 
 def commands(run: Run) -> dict[str, str]:

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Sequence
 
-from elite_tf.report.facts import Group, Network
+from elite_tf.report.facts import Group
 from elite_tf.report.log import Log
+from elite_tf.runs.plan_json import PlannedCandidate
+from elite_tf.runs.results import ChampionResult, GroupResult
 from elite_tf.tournament.bracket import Bracket, Rules
 from elite_tf.types import Job
 
 
 def replay(
-  groups: Sequence[Sequence[Network]],
+  groups: Sequence[Sequence[PlannedCandidate]],
   rules: Rules,
   log: Log,
-  rejection: Callable[[dict], str | None] = lambda row: None,
+  misfit: Callable[[ChampionResult], str],
 ) -> tuple[Group, ...]:
   """Returns the groups as far as they have come.
 
@@ -23,19 +25,19 @@ def replay(
     groups: The candidates, group by group, heaviest first.
     rules: How it is played.
     log: The journal.
-    rejection: A champion's row -> why the title was taken from it, or None.
+    misfit: Champion -> why it does not fit; empty if it does.
   """
   brackets = [
     Bracket(number, members, rules)
     for number, members in enumerate(groups, start=1)
   ]
-  rows = [event["champion"] for event in log.champions]
   for bracket in brackets:
     _play(bracket, bracket.start(), log)
-    for row in rows:
-      reason = rejection(row)
-      if bracket.champion == row["name"] and reason:
-        _play(bracket, bracket.reject(reason), log)
+    while bracket.champion in log.champions:
+      reason = misfit(log.champions[bracket.champion])
+      if not reason:
+        break
+      _play(bracket, bracket.reject(reason), log)
   return tuple(map(group_of, brackets))
 
 
@@ -50,11 +52,4 @@ def _play(bracket: Bracket, jobs: Sequence[Job], log: Log) -> None:
 
 def group_of(bracket: Bracket) -> Group:
   """Returns a bracket's standing."""
-  return Group(
-    bracket.group,
-    tuple(bracket.candidates),
-    tuple(bracket.rounds),
-    dict(bracket.failures),
-    bracket.champion,
-    bracket.alive,
-  )
+  return Group(**vars(GroupResult.of(bracket)), alive=bracket.alive)

@@ -5,7 +5,8 @@ import dataclasses
 from matplotlib.patches import Rectangle
 
 from elite_tf.report.drawing import ACCENT, GRID, INK, MUTED, WIDTH, Drawing
-from elite_tf.report.facts import Network, Run
+from elite_tf.report.facts import Run
+from elite_tf.runs.plan_json import PlannedCandidate
 
 ROW = 25
 
@@ -15,7 +16,7 @@ class Axis:
   """One way of scaling.
 
   Attributes:
-    name: Of the coefficient, a field of `Network`.
+    name: Of the coefficient, a field of `PlannedCandidate`.
     level: Field of its level.
     title: For people.
   """
@@ -32,7 +33,7 @@ AXES = (
 )
 
 
-def stages(run: Run) -> list[tuple[str, list[Network]]]:
+def stages(run: Run) -> list[tuple[str, list[PlannedCandidate]]]:
   """Returns who was still in, stage by stage: (title, networks)."""
   known = run.networks
   names = [name for group in run.groups for name in group.candidates]

@@ -1,7 +1,5 @@
 """A search that has ended: which of its champions is meant, and its data."""
 
-import dataclasses
-import json
 from pathlib import Path
 
 from elite_tf.errors import ConfigError
@@ -22,23 +20,30 @@ def find_champion(folder: RunFolder, champion: str) -> tuple[Path, str]:
   result = folder.read_result()
   if result is None:
     raise ConfigError(f"--run_dir={folder.path} holds no finished search")
-  champions = {entry["name"]: entry for entry in result["champions"]}
+  champions = {champion.name: champion for champion in result.champions}
   if not champions:
     raise ConfigError(f"--run_dir={folder.path} holds no champion")
   if not champion:
-    champion = max(champions, key=lambda n: champions[n]["val_accuracy"])
+    champion = max(champions, key=lambda n: champions[n].val_accuracy)
   if champion not in champions:
     raise ConfigError(
       f"--champion must be one of {', '.join(sorted(champions))}."
       f" Received: {champion}"
     )
-  config = json.loads(folder.config.read_text())
-  return folder.champion(champion), config["settings"]["data"]
+  return folder.champion(champion), folder.read_config().settings.data
 
 
 def data_settings(folder: RunFolder) -> Settings:
-  """Returns a search's pool and where it had its data; else the defaults."""
-  there = json.loads(folder.config.read_text())["settings"]
-  names = ("pool", "cache_dir", "tfds_dir", "base_resolution")
-  known = {name: there[name] for name in names if name in there}
-  return dataclasses.replace(Settings(run_dir=str(folder.path)), **known)
+  """Returns a search's pool and where it had its data; else the defaults.
+
+  Raises:
+    ConfigError: There is no search, or config.json is damaged.
+  """
+  there = folder.read_config().settings
+  return Settings(
+    run_dir=str(folder.path),
+    pool=there.pool,
+    cache_dir=there.cache_dir,
+    tfds_dir=there.tfds_dir,
+    base_resolution=there.base_resolution,
+  )

@@ -5,7 +5,6 @@ import csv
 import dataclasses
 import errno
 import io
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -13,8 +12,10 @@ from pathlib import Path
 
 from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
+from elite_tf.runs.results import Result
 from elite_tf.runs.settings import FREE, Settings
 from elite_tf.system.atomic_files import previous, write_file
+from elite_tf.system.records import Record
 from elite_tf.types import Epoch
 
 HISTORY_FIELDS = (
@@ -25,6 +26,20 @@ HISTORY_FIELDS = (
   "val_accuracy",
   "seconds",
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Record):
+  """What config.json holds.
+
+  Attributes:
+    settings: As resolved; one that an older version did not have is at its
+      default.
+    versions: Of the packages, by name.
+  """
+
+  settings: Settings
+  versions: dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,14 +142,27 @@ class RunFolder:
       for path in sorted(self.path.glob("candidates/*/history.csv"))
     }
 
-  def read_result(self) -> dict | None:
-    """Returns the result, None while the search has not ended."""
+  def read_config(self) -> Config:
+    """Returns what the search runs with.
+
+    Raises:
+      ConfigError: There is no search, or config.json is damaged.
+    """
     try:
-      return json.loads(self.result.read_text())
+      return Config.read(self.config)
+    except FileNotFoundError:
+      raise ConfigError(f"--run_dir={self.path} holds no search") from None
+
+  def read_result(self) -> Result | None:
+    """Returns the result, None while the search has not ended.
+
+    Raises:
+      ConfigError: result.json is damaged.
+    """
+    try:
+      return Result.read(self.result)
     except FileNotFoundError:
       return None
-    except ValueError as error:
-      raise ConfigError(f"{self.result}: damaged ({error})") from error
 
 
 def _read_history(path: Path) -> tuple[Epoch, ...]:
@@ -202,9 +230,8 @@ def open_run(
   try:
     if not folder.config.exists():
       # The one that makes it a search comes last.
-      config = {"settings": dataclasses.asdict(settings), "versions": versions}
       write_file(folder.flags, _flagfile(settings))
-      write_file(folder.config, json.dumps(config, indent=2) + "\n")
+      Config(settings, versions).write(folder.config)
   except OSError as error:
     raise _unusable(folder, error) from error
   return folder
@@ -293,12 +320,7 @@ def _flagfile(settings: Settings) -> str:
 
 
 def _check_same(folder: RunFolder, settings: Settings) -> None:
-  try:
-    there = dict(json.loads(folder.config.read_text())["settings"])
-  except (ValueError, KeyError, TypeError) as error:
-    raise ConfigError(f"{folder.config}: damaged ({error})") from error
-  # A setting that an older version did not have is taken at its default.
-  there = {**dataclasses.asdict(Settings()), **there}
+  there = dataclasses.asdict(folder.read_config().settings)
   for name, here in dataclasses.asdict(settings).items():
     if name not in FREE and there[name] != here:
       raise ConfigError(

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import time
 
+from elite_tf.runs.results import ChampionEvent
 from elite_tf.system.atomic_files import sync_folder
 from elite_tf.types import Epoch, Outcome
 
@@ -246,6 +247,20 @@ def _numbered(lines: list[int]) -> str:
 def epoch_to_event(name: str, epoch: Epoch) -> dict:
   """Returns the event by which an epoch is remembered."""
   return {"event": "epoch", "name": name, **dataclasses.asdict(epoch)}
+
+
+def champion_to_event(champion: ChampionEvent) -> dict:
+  """Returns the event by which a champion is remembered."""
+  return {"event": "champion", **champion.to_json()}
+
+
+def event_to_champion(event: dict) -> ChampionEvent:
+  """Returns the champion of a `champion` event.
+
+  Raises:
+    ConfigError: A field is missing or is of another type.
+  """
+  return ChampionEvent.from_json(event, "journal.jsonl")
 
 
 def outcome_to_event(outcome: Outcome) -> dict:

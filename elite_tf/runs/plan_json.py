@@ -1,93 +1,179 @@
 """The plan of a search as plain data: what is printed, and kept in plan.json."""
 
 import dataclasses
-import json
+from dataclasses import field
 
 from elite_tf.data.sources import Description
 from elite_tf.hardware.fit import Needs, arena_needed
 from elite_tf.networks.families import get_family
 from elite_tf.runs.plan import Plan, make_plan
 from elite_tf.runs.settings import resolve
+from elite_tf.system.records import OMIT_EMPTY, Record
+from elite_tf.tournament.grouping import Moments
 from elite_tf.types import Candidate, Cost
 
 
-def _candidate_to_json(
-  candidate: Candidate, cost: Cost, needs: Needs | None
-) -> dict:
-  return {
-    "name": candidate.name,
-    "width": candidate.width,
-    "depth": candidate.depth,
-    "resolution": candidate.resolution,
-    "stem_stride": candidate.stem_stride,
-    "w": candidate.w,
-    "d": candidate.d,
-    "r": candidate.r,
-    "params": cost.params,
-    "macs": cost.macs,
-    # Predicted where limits are set.
-    "flash_bytes": needs.memory.flash_bytes if needs else None,
-    "sram_bytes": arena_needed(needs.memory.arena_bytes) if needs else None,
-    "estimated_seconds": needs.seconds if needs else None,
-  }
+@dataclasses.dataclass(frozen=True)
+class PlannedCandidate:
+  """A candidate as it is planned.
+
+  Attributes:
+    name: Its name.
+    width: Width coefficient.
+    depth: Depth coefficient.
+    resolution: Side of the input, in pixels.
+    stem_stride: Step of the first convolution, in pixels; 0 where a user's own
+      family decides.
+    w: Width level, from 1.
+    d: Depth level, from 1.
+    r: Resolution level, from 1.
+    params: Parameters.
+    macs: Multiply-accumulates of one inference.
+    flash_bytes: Predicted flash; None where no limits are set.
+    sram_bytes: Predicted arena on a board; None where no limits are set.
+    estimated_seconds: Of one inference; None where no board is named.
+    z_params: z-score of `params` over the candidates that fit; like the next
+      three None for a candidate that does not.
+    z_macs: z-score of `macs`.
+    z_sum: Sum of the two (paper, Equation 4).
+    group: Number of its group, from 1, the heaviest.
+    fits: Whether it keeps the limits.
+  """
+
+  name: str
+  width: float
+  depth: float
+  resolution: int
+  stem_stride: int
+  w: int
+  d: int
+  r: int
+  params: int
+  macs: int
+  flash_bytes: int | None
+  sram_bytes: int | None
+  estimated_seconds: float | None
+  z_params: float | None
+  z_macs: float | None
+  z_sum: float | None
+  group: int | None
+  fits: bool
 
 
-def plan_to_json(plan: Plan) -> dict:
-  """Returns the plan as plain dictionaries, lists and numbers."""
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+  """Mean and population standard deviation over the candidates that fit."""
+
+  params: Moments
+  macs: Moments
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanRecord(Record):
+  """The plan of a search, as it is printed and as plan.json holds it.
+
+  The file outlives the data, a board's file and the version that made it.
+
+  Attributes:
+    pool: Family of the candidates.
+    candidates: Those that fit, in the order of the pool, then the others.
+    groups: Names by group, the heaviest group and member first.
+    statistics: Of the candidates' costs.
+    rounds: Rounds until every group has one candidate left.
+    candidate_epochs: Epochs trained in all, champions' to the end included.
+    disk_bytes: Room that the search takes on the disk, at most.
+    base_resolution: Input size at r = 1, in pixels; in plan.json alone.
+    data: Description of the data set; in plan.json alone.
+  """
+
+  pool: str
+  candidates: tuple[PlannedCandidate, ...]
+  groups: tuple[tuple[str, ...], ...]
+  statistics: Statistics
+  rounds: int
+  candidate_epochs: int
+  disk_bytes: int
+  base_resolution: int | None = field(default=None, metadata=OMIT_EMPTY)
+  data: Description | None = field(default=None, metadata=OMIT_EMPTY)
+
+
+def _planned_candidate(
+  candidate: Candidate,
+  cost: Cost,
+  needs: Needs | None,
+  z: tuple[float | None, float | None, float | None] = (None, None, None),
+  group: int | None = None,
+) -> PlannedCandidate:
+  return PlannedCandidate(
+    name=candidate.name,
+    width=candidate.width,
+    depth=candidate.depth,
+    resolution=candidate.resolution,
+    stem_stride=candidate.stem_stride,
+    w=candidate.w,
+    d=candidate.d,
+    r=candidate.r,
+    params=cost.params,
+    macs=cost.macs,
+    flash_bytes=needs.memory.flash_bytes if needs else None,
+    sram_bytes=arena_needed(needs.memory.arena_bytes) if needs else None,
+    estimated_seconds=needs.seconds if needs else None,
+    z_params=z[0],
+    z_macs=z[1],
+    z_sum=z[2],
+    group=group,
+    fits=group is not None,
+  )
+
+
+def plan_record(
+  plan: Plan, description: Description | None = None
+) -> PlanRecord:
+  """Returns a plan as a record.
+
+  Args:
+    plan: The plan.
+    description: Of the data set; None leaves out what plan.json alone holds.
+  """
   grouping = plan.grouping
   group_of = {
     position: number
     for number, group in enumerate(grouping.groups, start=1)
     for position in group
   }
-  candidates = [
-    {
-      **_candidate_to_json(candidate, cost, needs),
-      "z_params": grouping.z_params[position],
-      "z_macs": grouping.z_macs[position],
-      "z_sum": grouping.z_sum[position],
-      "group": group_of[position],
-      "fits": True,
-    }
-    for position, (candidate, cost, needs) in enumerate(
-      zip(plan.candidates, plan.costs, plan.needs)
+  fitting = tuple(
+    _planned_candidate(*known, scores, group_of[position])
+    for position, (*known, scores) in enumerate(
+      zip(
+        plan.candidates,
+        plan.costs,
+        plan.needs,
+        zip(grouping.z_params, grouping.z_macs, grouping.z_sum),
+      )
     )
-  ] + [
-    {
-      **_candidate_to_json(misfit.candidate, misfit.cost, misfit.needs),
-      "z_params": None,
-      "z_macs": None,
-      "z_sum": None,
-      "group": None,
-      "fits": False,
-    }
+  )
+  others = tuple(
+    _planned_candidate(misfit.candidate, misfit.cost, misfit.needs)
     for misfit in plan.misfits
-  ]
-  return {
-    "pool": plan.pool,
-    "candidates": candidates,
-    "groups": [
-      [candidate.name for candidate in group] for group in plan.groups()
-    ],
-    "statistics": {
-      "params": dataclasses.asdict(grouping.params),
-      "macs": dataclasses.asdict(grouping.macs),
-    },
-    "rounds": plan.rounds,
-    "candidate_epochs": plan.candidate_epochs,
-    "disk_bytes": plan.disk_bytes,
-  }
+  )
+  return PlanRecord(
+    pool=plan.pool,
+    candidates=fitting + others,
+    groups=tuple(
+      tuple(candidate.name for candidate in group) for group in plan.groups()
+    ),
+    statistics=Statistics(grouping.params, grouping.macs),
+    rounds=plan.rounds,
+    candidate_epochs=plan.candidate_epochs,
+    disk_bytes=plan.disk_bytes,
+    base_resolution=plan.base_resolution if description else None,
+    data=description,
+  )
 
 
-def plan_of_run(plan_: Plan, description: Description) -> str:
-  """Returns what plan.json of a run folder holds: the plan and its data.
-
-  It outlives the data, a board's file and the version that made it.
-  """
-  known = plan_to_json(plan_)
-  known["base_resolution"] = plan_.base_resolution
-  known["data"] = dataclasses.asdict(description)
-  return json.dumps(known, indent=1) + "\n"
+def plan_to_json(plan: Plan) -> dict:
+  """Returns a plan as plain dictionaries, lists and numbers."""
+  return plan_record(plan).to_json()
 
 
 def plan(

@@ -31,15 +31,15 @@ def test_prefix_is_left_out_only_if_all_have_it(given, prefix):
 
 
 GROUP = Group(
-  1,
-  ("a", "b", "c", "d"),
-  (
+  group=1,
+  candidates=("a", "b", "c", "d"),
+  rounds=(
     Round(1, {"a": 0.5, "b": 0.7, "c": None, "d": 0.6}, ("a", "c"), None),
     Round(2, {"b": 0.8, "d": 0.9}, ("b",), 0.5),
   ),
-  {"c": "planted"},
-  "d",
-  ("d",),
+  failures={"c": "planted"},
+  champion="d",
+  alive=("d",),
 )
 
 

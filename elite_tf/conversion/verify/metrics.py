@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-Confusion = tuple[tuple[int, ...], ...]
+from elite_tf.runs.metrics import ClassifierMetrics, ClassRecall, Confusion
 
 
 def confusion_matrix(
@@ -48,23 +48,21 @@ def balanced_accuracy(confusion: Confusion) -> float:
   return sum(known) / len(known)
 
 
-def report(confusion: Confusion, names: Sequence[str]) -> dict:
+def classifier_metrics(
+  confusion: Confusion, names: Sequence[str]
+) -> ClassifierMetrics:
   """Returns the figures as metrics.json has them.
 
   Args:
-    confusion: Rows by truth, columns by answer.
-    names: Of the classes.
-
-  Returns:
-    {"accuracy", "balanced_accuracy", "recall": [{"class", "recall"}],
-    "confusion"}.
+    confusion: Counts, rows by true class, columns by answer.
+    names: Of the classes, in the order of the rows.
   """
-  return {
-    "accuracy": accuracy(confusion),
-    "balanced_accuracy": balanced_accuracy(confusion),
-    "recall": [
-      {"class": name, "recall": recall}
+  return ClassifierMetrics(
+    accuracy(confusion),
+    balanced_accuracy(confusion),
+    tuple(
+      ClassRecall(name, recall)
       for name, recall in zip(names, recalls(confusion), strict=True)
-    ],
-    "confusion": [list(row) for row in confusion],
-  }
+    ),
+    confusion,
+  )

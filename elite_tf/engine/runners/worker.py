@@ -18,6 +18,7 @@ from elite_tf.data import sources
 from elite_tf.data.batches import prepare
 from elite_tf.errors import CandidateFailed, ConfigError, EliteError
 from elite_tf.runs.folder import RunFolder, store_of
+from elite_tf.runs.metrics import Metrics
 from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
 from elite_tf.system.processes import connection_to_parent
@@ -82,12 +83,12 @@ class Exported:
 
   Attributes:
     name: The champion.
-    metrics: As metrics.json holds them; None if there is an error.
+    metrics: What metrics.json holds; None if there is an error.
     error: Why the champion cannot be deployed.
   """
 
   name: str
-  metrics: dict | None
+  metrics: Metrics | None
   error: str | None = None
 
 
@@ -195,8 +196,7 @@ class Worker:
     Raises:
       OSError: The run folder cannot be written.
     """
-    from elite_tf.conversion.champion import exported_form, write_champion
-    from elite_tf.conversion.quantize import Options
+    from elite_tf.conversion.champion import write_champion
     from elite_tf.training.trainer import load_trained
 
     name = request.candidate.name
@@ -212,12 +212,9 @@ class Worker:
       metrics = write_champion(
         self._folder.champion(name),
         model,
+        request.candidate,
         self._data,
-        self._settings.quantize,
-        self._settings.calibration_images,
-        self._settings.seed,
-        exported_form(request.candidate, self._settings.slices),
-        Options.of(self._settings),
+        self._settings,
       )
     except EliteError as error:
       return Exported(name, None, str(error))

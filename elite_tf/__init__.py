@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
   "plan": ("elite_tf.runs.plan_json", "plan"),
+  "preprocess": ("elite_tf.data.preprocess", "preprocess"),
   "search": ("elite_tf.search", None),
   **{
     f"EfficientNetELite{i}": (

@@ -72,7 +72,7 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
   model = convert.load_model(path)
   convert.check_model(path, model, data.description, "qat")
   options = Options(qat_epochs=arguments.qat_epochs)
-  material = calibration_images.material(
+  material = calibration_images.make_material(
       data, model.input_shape[1], arguments.calibration_images,
       arguments.seed, options,
   )  # fmt: skip

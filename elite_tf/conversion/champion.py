@@ -1,4 +1,4 @@
-"""A champion's files: what a person takes away from a search."""
+"""Writes the files of a champion."""
 
 import dataclasses
 import os
@@ -28,23 +28,24 @@ from elite_tf.types import Candidate
 def write_champion(
   folder: Path, model, candidate: Candidate, data: Dataset, settings: Settings
 ) -> Metrics:
-  """Converts, verifies and writes a champion; all of its files or none.
+  """Converts, verifies and writes a champion: all of its files or none.
 
-  Where Keras runs on something else than TensorFlow nothing is converted:
-  model.keras, labels.txt and the float model's metrics are all there is.
+  With another backend of Keras than TensorFlow nothing is converted: there are
+  no .tflite files, and the metrics are those of the Keras model.
 
   Args:
-    folder: Where its files go; made anew.
+    folder: Folder of the champion; replaced if it exists.
     model: keras.Model with the averaged weights.
-    candidate: What the model was built from.
-    data: Calibrates (train split) and measures (test split).
-    settings: Of the search.
+    candidate: Candidate that the model was built from.
+    data: Data set, as for `convert`.
+    settings: Settings of the search.
 
   Returns:
-    What metrics.json holds.
+    The contents of metrics.json.
 
   Raises:
-    VerificationFailed: A conversion does not compute the same on a board.
+    VerificationFailed: A .tflite file gives other outputs in TensorFlow Lite
+      Micro.
     OSError: The folder cannot be written.
   """
   began = time.monotonic()
@@ -78,9 +79,9 @@ def write_champion(
 
 
 def _exported(model, candidate: Candidate, slices: bool):
-  """Returns the model in the form that is converted.
+  """Returns the model that is converted; it computes the same.
 
-  It computes the same; its widest maps may be computed by slices of channels.
+  With slices, the widest maps are computed by slices of channels.
   """
   if not slices:
     return model

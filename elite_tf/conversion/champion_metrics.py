@@ -1,4 +1,4 @@
-"""How a network and its conversions answer the test split."""
+"""Metrics of a network and its conversions on the test split."""
 
 from collections.abc import Sequence
 
@@ -19,20 +19,21 @@ from elite_tf.data import preprocess
 from elite_tf.data.sources import Dataset, Split
 from elite_tf.runs.metrics import ConversionMetrics, Metrics, Preprocessing
 
+# Images that the Keras model is given at a time.
 EVALUATION_BATCH = 500
 
 
 def keras_answers(model, split: Split, crop: bool = False) -> Answers:
-  """Returns the Keras model's answers to a split.
+  """Returns the answers of a Keras model to a split.
 
   Args:
-    model: keras.Model of one of the families.
-    split: As stored.
-    crop: As `elite_tf.data.preprocess.central_square` has it.
+    model: keras.Model with a square input.
+    split: Images as stored, and labels.
+    crop: As in `elite_tf.data.preprocess.central_square`.
   """
   answers = np.empty(len(split.labels), np.int64)
   probabilities = np.empty(len(split.labels), np.float32)
-  # In parts: as float32 of the network's size a split may not fit into memory.
+  # In parts, as a whole split in float32 may not fit into memory.
   for start in range(0, len(answers), EVALUATION_BATCH):
     part = slice(start, start + EVALUATION_BATCH)
     images = preprocess.preprocess(
@@ -50,14 +51,13 @@ def metrics_of(
   conversions: dict[str, Conversion],
   answers: Answers | None = None,
 ) -> Metrics:
-  """Returns what metrics.json holds of a network and its conversions.
+  """Returns the metrics of a network and its conversions on the test split.
 
   Args:
     model: keras.Model of one of the families.
-    data: Measures (test split).
-    conversions: Of the model, as `convert` returns them.
-    answers: The model's answers to the test split; None means that the model
-      is asked here.
+    data: Data set.
+    conversions: Conversions of the model by name, as `convert` returns them.
+    answers: Answers of the model to the test split; None computes them.
   """
   crop = preprocess.crops(data.description)
   names = data.description.class_names
@@ -108,13 +108,14 @@ def _conversion_metrics(
 def deployed_predictions(
   model, data: Dataset, conversions: dict[str, Conversion], answers: Answers
 ) -> Predictions:
-  """Returns the test split's answers of what is deployed.
+  """Returns the answers of the network for a board to the test split.
 
   Args:
     model: keras.Model of one of the families.
-    data: Its test split was asked.
-    conversions: The quantized one answers, where there is one.
-    answers: The model's, which count where there is none.
+    data: Data set.
+    conversions: Conversions of the model by name; the answers are those of the
+      quantized network, if there is one.
+    answers: Answers of the model, used if there is no quantized network.
   """
   name = next((name for name in conversions if name != "float"), "keras")
   if name in conversions:

@@ -1,10 +1,10 @@
-"""A network converted to .tflite, and verified to compute the same on a board."""
+"""Converts a network to .tflite files and verifies them."""
 
 import dataclasses
 
 import numpy as np
 
-from elite_tf.conversion.calibration_images import material
+from elite_tf.conversion.calibration_images import make_material
 from elite_tf.conversion.interpreters.operators import require_operators
 from elite_tf.conversion.quantize import METHODS, Options
 from elite_tf.conversion.tflite import convert as tflite
@@ -20,24 +20,23 @@ from elite_tf.data.sources import Dataset
 from elite_tf.runs.metrics import Quantization
 from elite_tf.runs.settings import Settings
 
-# Reference and micro kernels in floating point run as slowly as they are
-# simple; these images tell whether they agree.
+# Images on which a float network is compared: both kinds of kernels are slow in
+# floating point.
 FLOAT_IMAGES = 64
 
-# A quantized network is compared on so many images at least, those of the
-# other parts if the test split has fewer.
+# Least number of images on which a quantized network is compared; images of the
+# other splits are added if the test split has fewer.
 LEAST_IMAGES = 256
 
 
 @dataclasses.dataclass(frozen=True)
 class Conversion:
-  """A network converted and run as it will run on the board.
+  """A network that was converted and verified.
 
   Attributes:
-    model: The .tflite file.
-    verification: Reference kernels against TensorFlow Lite Micro.
-    quantization: How it was quantized; None where it computes in floating
-      point.
+    model: Contents of the .tflite file.
+    verification: TensorFlow Lite Micro compared with the reference kernels.
+    quantization: How the network was quantized; None for floating point.
   """
 
   model: bytes
@@ -46,22 +45,23 @@ class Conversion:
 
 
 def convert(model, data: Dataset, settings: Settings) -> dict[str, Conversion]:
-  """Converts a network and runs each conversion over the test split.
+  """Converts a network and runs each .tflite file on the test split.
 
   Args:
     model: keras.Model of one of the families.
-    data: Calibrates (train split) and verifies (test split).
-    settings: Those of quantization, and the seed, which decides the images
-      that calibrate.
+    data: Data set: the train split calibrates, the val split decides between
+      ways of quantizing, the test split verifies.
+    settings: Settings of the search; `quantize`, `calibration_images`,
+      `calibration_balance`, `max_drop`, `qat_epochs` and `seed` are used.
 
   Returns:
-    The conversions by name: `float`, and `int8` or `int16x8` by what became of
-    `settings.quantize`, unless that is `none`. The quantized one is verified on every
-    test image, the float one on 64.
+    Conversions by name: "float" and, unless `quantize` is "none", "int8" or
+    "int16x8". The quantized network is verified on every test image, the float
+    network on 64.
 
   Raises:
-    VerificationFailed: TensorFlow Lite Micro differs from the reference
-      kernels, or cannot run the network.
+    VerificationFailed: TensorFlow Lite Micro cannot run the network or gives
+      other outputs than the reference kernels.
   """
   resolution = model.input_shape[1]
   crop = preprocess.crops(data.description)
@@ -71,14 +71,14 @@ def convert(model, data: Dataset, settings: Settings) -> dict[str, Conversion]:
   counts = {"float": FLOAT_IMAGES}
   reports = {}
   if settings.quantize != "none":
-    images_ = material(
+    material = make_material(
       data,
       resolution,
       settings.calibration_images,
       settings.seed,
       Options.of(settings),
     )
-    quantized = METHODS[settings.quantize](model, images_)
+    quantized = METHODS[settings.quantize](model, material)
     models[quantized.kind] = quantized.model
     counts[quantized.kind] = len(labels)
     reports[quantized.kind] = quantized.report()
@@ -96,31 +96,33 @@ def convert(model, data: Dataset, settings: Settings) -> dict[str, Conversion]:
 def verified(
   model: bytes, images: np.ndarray, labels: np.ndarray
 ) -> tuple[bytes, Verification]:
-  """Returns a network that computes on a board what it does here.
+  """Verifies a network and returns it with the verification.
+
+  If TensorFlow Lite Micro and the reference kernels round differently, scales
+  of quantization are changed until both agree.
 
   Args:
-    model: The .tflite file.
-    images: uint8 (n, height, width, channels), of the network's size.
-    labels: Whole numbers (n,), the classes.
+    model: Contents of the .tflite file.
+    images: uint8 (n, height, width, channels), of the size of the input.
+    labels: Integers (n,), the classes of the images.
 
   Returns:
-    The .tflite file, changed where kernels would round otherwise, and how
-    TensorFlow Lite Micro compares to the reference kernels.
+    Contents of the .tflite file, and its verification.
 
   Raises:
-    VerificationFailed: TensorFlow Lite Micro lacks an operator, differs or
-      cannot run the network.
+    VerificationFailed: TensorFlow Lite Micro lacks an operator, cannot run the
+      network, or gives other outputs than the reference kernels.
   """
   require_operators(inspect(model).operators)
   verification = compare(model, images, labels)
-  # Rare, and a minute's work: only where a difference has been seen. LOGISTIC's
-  # scales are those of products, too.
-  for mend in (
+  # Both changes are rarely needed and take a minute. A new scale of LOGISTIC
+  # changes products, so that MUL is aligned again.
+  for align in (
     align_mul.align,
     lambda m: align_mul.align(align_logistic.align(m)),
   ):
     if not verification.equal:
-      model = mend(model)
+      model = align(model)
       verification = compare(model, images, labels)
   require_equal(verification)
   return model, verification
@@ -129,10 +131,10 @@ def verified(
 def _compare_others(
   model: bytes, data: Dataset, resolution: int, crop: bool
 ) -> None:
-  """Compares the kernels on images of the other parts.
+  """Compares the kernels on images of the val and train splits.
 
   Raises:
-    VerificationFailed: They differ.
+    VerificationFailed: The outputs differ.
   """
   for split in (data.val, data.train):
     images = preprocess.resize(split.images[:LEAST_IMAGES], resolution, crop)

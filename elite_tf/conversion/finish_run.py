@@ -1,4 +1,4 @@
-"""Finishes the folder of a search whose machine could not convert."""
+"""Converts the champions of a search that ran without TensorFlow."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,11 +17,14 @@ from elite_tf.runs.settings import Settings, limits_of
 
 
 def unfinished(folder: RunFolder, champion: str) -> list[str]:
-  """Returns the names of the champions that were not converted.
+  """Returns the names of the champions without .tflite files.
 
   Args:
-    folder: Of a search that has ended.
-    champion: Only this one; empty means all.
+    folder: Folder of a finished search.
+    champion: Name of the only champion to look at; "" means all.
+
+  Raises:
+    ConfigError: result.json is damaged.
   """
   return [
     found.name
@@ -37,21 +40,23 @@ def finish(
   load: Callable[[Path, Description], keras.Model],
   say: Callable[[str], None],
 ) -> None:
-  """Converts, verifies and writes champions that a search left as they were.
+  """Converts, verifies and writes champions of a search.
 
-  Each is complete, in its folder and in result.json, before the next begins;
-  says in one line what became of it.
+  Each champion is complete, in its folder and in result.json, before the next
+  one begins, and is reported in one line.
 
   Args:
-    folder: Of a search that has ended.
-    names: Of the champions.
-    settings: Of the search.
-    load: Model file and description of the data -> the model, which suits them.
+    folder: Folder of a finished search.
+    names: Names of the champions.
+    settings: Settings of the search.
+    load: Function that loads a model file and checks that the model suits a
+      data set.
     say: Told in one line what became of each.
 
   Raises:
-    ConfigError: A model cannot be loaded, or does not suit the data.
-    VerificationFailed: A conversion does not compute the same on a board.
+    ConfigError: A model cannot be loaded or does not suit the data.
+    VerificationFailed: A .tflite file gives other outputs in TensorFlow Lite
+      Micro.
     OSError: The folder cannot be written.
   """
   plan, description = planning.plan_for_data(settings)
@@ -75,7 +80,7 @@ def finish(
 
 
 def _record(folder: RunFolder, name: str, metrics: Metrics) -> ChampionResult:
-  """Returns a champion with its conversion's figures; writes result.json."""
+  """Adds the figures of a conversion to result.json; returns the champion."""
   result = folder.read_result()
   (before,) = [c for c in result.champions if c.name == name]
   champion = dataclasses.replace(

@@ -1,8 +1,8 @@
-"""A champion's model card: README.md with the front matter of the hub.
+"""The model card of a champion: README.md in its folder.
 
-The front matter is that of https://huggingface.co/docs/hub/model-cards, its
-strings written as JSON, which YAML holds. No license is named: the weights are
-those of whoever trained them, and of the owners of the pictures.
+The front matter follows https://huggingface.co/docs/hub/model-cards. Its
+strings are written as JSON, which is valid YAML. No license is named: the user
+who trained the network and the owners of the images decide about it.
 """
 
 import html
@@ -13,10 +13,10 @@ from elite_tf.runs.metrics import ClassifierMetrics, ConversionMetrics, Metrics
 
 FILE = "README.md"
 
-# More classes than these are left to labels.txt.
+# Most classes that are listed; labels.txt has all of them.
 MOST_CLASSES = 20
 
-# How text from outside stands in Markdown: as it is, and nothing else.
+# Escapes for text from outside, so that Markdown shows it unchanged.
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]#|$~"})
 
 
@@ -24,9 +24,9 @@ def model_card(metrics: Metrics, description: Description, params: int) -> str:
   """Returns the text of a champion's README.md.
 
   Args:
-    metrics: Of the champion.
-    description: Of the data that it was trained on.
-    params: Its parameters, as Keras counts them.
+    metrics: Metrics of the champion.
+    description: Description of the data that the champion was trained on.
+    params: Number of parameters, as Keras counts them.
   """
   parts = [
     _front_matter(metrics, description),
@@ -39,7 +39,7 @@ def model_card(metrics: Metrics, description: Description, params: int) -> str:
 
 
 def _plain(text: str) -> str:
-  """Returns text that Markdown and HTML take for nothing but text."""
+  """Returns text on one line, escaped for Markdown and HTML."""
   line = " ".join(text.split())
   return html.escape(line.translate(_MARKDOWN), quote=False)
 
@@ -47,10 +47,10 @@ def _plain(text: str) -> str:
 def _rows(
   metrics: Metrics,
 ) -> list[tuple[str, str, ClassifierMetrics | ConversionMetrics]]:
-  """Returns (id, what answered, figures) of each network that was measured.
+  """Returns (conversion, title, figures) of each network that was measured.
 
-  The float .tflite file is compared on a few images only: its accuracy is the
-  Keras model's, which computes the same.
+  The accuracy of the float .tflite file is that of the Keras model: the file is
+  run on a few images only, to verify that it computes the same.
   """
   rows = [("float", "float (Keras)", metrics.float_)]
   if metrics.quantized:
@@ -100,9 +100,9 @@ def _what(metrics: Metrics, description: Description, params: int) -> str:
 # {_plain(metrics.name)}
 
 An image classifier for microcontrollers: {params:,} parameters, {colour} images of
-{size} x {size} pixels, {description.classes} classes. The champion of its group in a Network Candidate
-Search ([arXiv 2009.07409](https://arxiv.org/abs/2009.07409)) by elite_tf on `{_plain(description.name)}`
-({description.images:,} images).
+{size} x {size} pixels, {description.classes} classes. It is the champion of its group in a
+Network Candidate Search ([arXiv 2009.07409](https://arxiv.org/abs/2009.07409)), run by elite_tf
+on `{_plain(description.name)}` ({description.images:,} images).
 
 Classes, in the order of the outputs: {", ".join(names)}.
 """
@@ -110,10 +110,10 @@ Classes, in the order of the outputs: {", ".join(names)}.
 
 def _figures(metrics: Metrics) -> str:
   lines = [
-    "## Measured",
+    "## Results",
     "",
-    f"On the {metrics.test_images:,} images of the test split, which nothing"
-    " was trained or chosen by:",
+    f"Measured on the {metrics.test_images:,} images of the test split, which"
+    " were used neither for training nor for any choice:",
     "",
     "| network | accuracy | balanced accuracy | file | arena |",
     "|---|---|---|---|---|",
@@ -129,10 +129,9 @@ def _figures(metrics: Metrics) -> str:
   if metrics.conversions:
     lines += [
       "",
-      "Each .tflite file gave, byte for byte, the outputs of TensorFlow"
-      " Lite's reference kernels in TensorFlow Lite Micro. The arena is that"
-      " of a computer with 64-bit pointers; on a board it is a little"
-      " smaller.",
+      "In TensorFlow Lite Micro, each .tflite file gives the same output bytes"
+      " as in the reference kernels of TensorFlow Lite. The arena was measured"
+      " on a computer with 64-bit pointers; on a board it is a little smaller.",
     ]
   return "\n".join([*lines, ""])
 
@@ -144,15 +143,15 @@ def _how_to_run(metrics: Metrics, description: Description) -> str:
 ## How to run it
 
 ```python
+import elite_tf
 import keras
 import numpy as np
 from PIL import Image
-from elite_tf import preprocess
 
 model = keras.saving.load_model("model.keras")
 picture = np.asarray(Image.open("picture.png").convert("{mode}"))
 images = picture.reshape(1, *picture.shape[:2], {description.channels})
-inputs = preprocess.preprocess(images, {seen.resolution}, crop={seen.crop})
+inputs = elite_tf.preprocess(images, {seen.resolution}, crop={seen.crop})
 answer = model.predict(inputs)[0]
 print(open("labels.txt").read().splitlines()[answer.argmax()], answer.max())
 ```
@@ -162,7 +161,8 @@ print(open("labels.txt").read().splitlines()[answer.argmax()], answer.max())
   return (
     text
     + """
-As firmware in plain C, or with TensorFlow Lite Micro (`--target=list`):
+This command makes firmware in plain C. `--target=list` lists all targets, among them TensorFlow
+Lite Micro.
 
     python -m elite_tf.deploy --model=model_int8.tflite --target=c --out=firmware
 """
@@ -172,17 +172,17 @@ As firmware in plain C, or with TensorFlow Lite Micro (`--target=list`):
 def _limits(metrics: Metrics, description: Description) -> str:
   least = 100 / metrics.test_images
   seen = (
-    "the central crop of each picture"
+    "the central part of an image"
     if metrics.preprocessing.crop
-    else "the whole central square of each picture"
+    else "the largest central square of an image"
   )
   return f"""\
 ## Limits
 
-- It knows the classes above and answers one of them to any picture.
-- It sees {seen}, resized to the size above. What differs from the training
-  pictures in light, camera or framing was not measured.
+- The network answers one of the classes above for any image, whatever the image shows.
+- The network sees {seen}, resized to the size above. Accuracy on images that
+  differ from the training images in light, camera or framing was not measured.
 - One test image is {least:.2g} % of the accuracy.
-- The probabilities were not calibrated.
-- Nobody has chosen a license: that is for whoever trained it, as the pictures allow.
+- The probabilities are not calibrated.
+- No license has been chosen. The user who trained the network chooses one that the images allow.
 """

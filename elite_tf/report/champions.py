@@ -1,4 +1,4 @@
-"""The champions of a run: their figures, and what their folders hold."""
+"""The champions of a run and the contents of their folders."""
 
 from pathlib import Path
 
@@ -17,15 +17,17 @@ from elite_tf.runs.results import ChampionResult
 def read_champion(
   folder: RunFolder, champion: ChampionResult, memory: Memory | None
 ) -> Champion:
-  """Returns a champion with what its folder holds; what is missing is noted.
+  """Returns a champion and the contents of its folder.
+
+  Missing and damaged files become notes.
 
   Args:
-    folder: Of the search.
-    champion: What result.json says of it.
-    memory: What it was predicted to take; None where that is not known.
+    folder: Folder of the search.
+    champion: The entry in result.json.
+    memory: Predicted memory; None if not known.
 
   Raises:
-    OSError: A file is there and cannot be read.
+    OSError: A file exists and cannot be read.
   """
   place = folder.champion(champion.name)
   notes = []
@@ -54,7 +56,7 @@ def read_champion(
 
 
 def _confusion(found: Metrics) -> Confusion:
-  # The float file answered a few images alone; the Keras model all of them.
+  # The float file was run on a few images only, the Keras model on all.
   return (found.quantized or found.float_).confusion
 
 
@@ -67,14 +69,14 @@ def _lines(path: Path) -> tuple[str, ...]:
 
 
 def printable(text: str) -> str:
-  """Returns text without what neither XML nor a person can read."""
+  """Returns text whose unprintable characters, not allowed in XML, are replaced."""
   return "".join(
     c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
   )
 
 
 def _fits(champion: ChampionResult, memory: Memory | None) -> tuple[Fit, ...]:
-  """Returns of every known board whether a champion fits it."""
+  """Returns for each known board whether a champion fits."""
   if champion.tflite_bytes is None:
     return ()
   found = []

@@ -1,4 +1,4 @@
-"""Accuracy against what a network costs."""
+"""Accuracy against cost."""
 
 import csv
 import dataclasses
@@ -12,13 +12,13 @@ from elite_tf.runs.results import ChampionResult
 
 PUBLISHED = Path(__file__).parent / "published_models.csv"
 
-# What the published models were measured on has so many classes.
+# The published models were measured on ImageNet.
 IMAGENET_CLASSES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-  """A network in a picture: its cost, its accuracy (0 to 1) and its name."""
+  """A network in a figure: name, cost and accuracy (0 to 1)."""
 
   name: str
   cost: float
@@ -27,14 +27,15 @@ class Point:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-  """What a network may cost.
+  """A kind of cost.
 
   Attributes:
     key: Short name.
-    label: Of the axis.
-    of_candidate: Run and name -> planned or predicted cost; None where that is
-      not known.
-    of_champion: Planned or measured cost, likewise.
+    label: Label of the axis.
+    of_candidate: Function from a run and a name to the planned or predicted
+      cost, None if not known.
+    of_champion: Function from a champion to the planned or measured cost, None
+      if not known.
   """
 
   key: str
@@ -69,10 +70,10 @@ COSTS = (
 
 
 def same_epoch_points(run: Run, cost: Cost) -> list[Point]:
-  """Returns every candidate at the end of the first round.
+  """Returns the candidates at the end of the first round.
 
-  There all have been trained alike. Of the arena only where the champions' is
-  the int8 network's, which is what is predicted.
+  At that point all have been trained for the same number of epochs. Arenas are
+  predicted for int8 networks, so there are no points if champions are others.
   """
   if cost.key == "arena" and any(
     champion.result.kind != "int8" for champion in run.champions
@@ -88,7 +89,7 @@ def same_epoch_points(run: Run, cost: Cost) -> list[Point]:
 
 
 def champion_points(run: Run, cost: Cost) -> list[Point]:
-  """Returns the champions at the end of their training, by validation."""
+  """Returns the champions with their final validation accuracy."""
   points = [
     Point(c.name, cost.of_champion(c.result), c.result.val_accuracy)
     for c in run.champions
@@ -97,7 +98,7 @@ def champion_points(run: Run, cost: Cost) -> list[Point]:
 
 
 def draw_costs(run: Run) -> list[str]:
-  """Returns the pictures of accuracy against each cost; none without points."""
+  """Draws accuracy against each cost that has points."""
   pictures = []
   for cost in COSTS:
     all_, champions = same_epoch_points(run, cost), champion_points(run, cost)
@@ -161,7 +162,15 @@ def _words(point: Point) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-  """A row of `data/published_models.csv`: millions, and top-1 in percent."""
+  """A published model: a row of `published_models.csv`.
+
+  Attributes:
+    name: Name of the model.
+    family: "elite", "hf" or "other".
+    params: Parameters, in millions.
+    macs: Multiply-accumulates of one inference, in millions.
+    top1: Top-1 accuracy on ImageNet, in percent.
+  """
 
   name: str
   family: str
@@ -171,7 +180,7 @@ class Published:
 
 
 def load_published(path: Path = PUBLISHED) -> list[Published]:
-  """Returns the models of the paper's Table 5, which its figures draw."""
+  """Returns the models of Table 5 of the paper."""
   with open(path, encoding="utf-8", newline="") as file:
     return [
       Published(
@@ -186,7 +195,7 @@ def load_published(path: Path = PUBLISHED) -> list[Published]:
 
 
 def draw_published(run: Run) -> list[str]:
-  """Returns champions among published models, where there are 1000 classes."""
+  """Draws champions among published models, if there are 1000 classes."""
   if run.classes != IMAGENET_CLASSES or not run.champions:
     return []
   return [_draw_published(run, cost) for cost in COSTS[:2]]
@@ -212,6 +221,6 @@ def _draw_published(run: Run, cost: Cost) -> str:
   axes.set_xlabel(cost.label)
   axes.set_ylabel("top-1, %")
   label = (
-    f"Champions' test accuracy against {cost.label}, among published ones."
+    f"Test accuracy of champions and published models against {cost.label}."
   )
   return drawn.to_svg(f"published-{cost.key}", label)

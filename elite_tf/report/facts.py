@@ -1,4 +1,4 @@
-"""What a report tells of a search, as frozen records."""
+"""The contents of the page, as frozen dataclasses."""
 
 import dataclasses
 import enum
@@ -14,20 +14,20 @@ from elite_tf.types import Epoch
 
 
 class State(enum.StrEnum):
-  """How far a search is."""
+  """State of a search."""
 
   FINISHED = "finished"
-  FAILED = "ended without all of its champions"
-  AT_WORK = "still at work"
-  STOPPED = "stopped before its end"
+  FAILED = "ended without all champions"
+  AT_WORK = "still running"
+  STOPPED = "stopped before the end"
 
 
 @dataclasses.dataclass(frozen=True)
 class Group(GroupResult):
-  """One group of the tournament, as far as it has come.
+  """Current state of one group of the tournament.
 
   Attributes:
-    alive: Names that are still in.
+    alive: Names of the remaining candidates.
   """
 
   alive: tuple[str, ...] = ()
@@ -45,10 +45,10 @@ class Fit:
   """Whether a champion fits a board.
 
   Attributes:
-    name: Of the board.
-    title: In full.
-    flash_bytes: Flash that is missing.
-    sram_bytes: Memory that is missing.
+    name: Name of the board.
+    title: Full name of the board.
+    flash_bytes: Bytes of flash that are missing.
+    sram_bytes: Bytes of memory that are missing.
   """
 
   name: str
@@ -64,17 +64,19 @@ class Fit:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Champion:
-  """A champion and what its folder holds.
+  """A champion and the contents of its folder.
 
   Attributes:
-    result: What result.json says of it.
-    labels: Names of the classes, as far as they are known.
-    confusion: Rows by truth, columns by answer, of what is deployed; empty
-      where it was not kept.
-    answered_by: Whose answers these are: int8, int16x8, float.
-    predictions: Its answers one by one, None where they were not kept.
-    fits: Every board known; empty where there is no file to deploy.
-    notes: What is missing of its folder, one line each.
+    result: Its entry in result.json.
+    labels: Names of the classes; empty if labels.txt is missing.
+    confusion: Confusion matrix of the network for a board on the test split:
+      rows are true classes, columns are answers. Empty if metrics.json could
+      not be read.
+    answered_by: Which network gave the answers: "int8", "int16x8" or "float".
+    predictions: Single answers; None if predictions.npz is missing or damaged.
+    fits: Whether the champion fits each known board; empty if there is no
+      .tflite file.
+    notes: What is missing from the folder, one line each.
   """
 
   result: ChampionResult
@@ -87,30 +89,31 @@ class Champion:
 
   @property
   def name(self) -> str:
-    """Its name."""
+    """Name of the champion."""
     return self.result.name
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-  """All that a page tells.
+  """All contents of a page.
 
   Attributes:
-    path: Of the run folder, as it was given.
-    state: How far the search is.
-    stopped: Why it stopped before its end, as far as that is known.
-    settings: Of the search.
-    versions: Of the packages.
-    data: Description of the data set; None where the plan is not known.
-    networks: Candidates by name, those that do not fit too; empty where the
-      plan is not known.
-    memory: What candidates take as int8, predicted, by name; those of which it
-      is not known are missing.
-    groups: In order.
-    histories: Epochs by name.
-    champions: In the order of result.json.
-    result: What result.json holds; None before it is there.
-    planned_epochs: Epochs in all; None where the plan is not known.
+    path: Path of the run folder, as given.
+    state: State of the search.
+    stopped: Why the search stopped before the end; "" if that is not known.
+    settings: Settings of the search.
+    versions: Versions of the packages, by name.
+    data: Description of the data set; None if the plan could not be read.
+    networks: Planned candidates by name, including those that do not fit;
+      empty if the plan could not be read.
+    memory: Predicted memory of candidates as int8 networks, by name; only those
+      that could be predicted.
+    groups: Groups, heaviest first.
+    histories: Epochs by candidate name.
+    champions: Champions, in the order of result.json.
+    result: Contents of result.json; None before the search has ended.
+    planned_epochs: Number of epochs of the whole search; None if the plan could
+      not be read.
     notes: What could not be read, one line each.
   """
 
@@ -131,7 +134,7 @@ class Run:
 
   @property
   def classes(self) -> int:
-    """Number of classes, 0 where not known."""
+    """Number of classes; 0 if not known."""
     if self.data:
       return self.data.classes
     known = [len(champion.labels) for champion in self.champions]

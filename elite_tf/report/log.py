@@ -1,4 +1,4 @@
-"""What a journal tells, read without touching it."""
+"""A journal, read without changing it."""
 
 import dataclasses
 from pathlib import Path
@@ -10,12 +10,12 @@ from elite_tf.types import Epoch, Outcome
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-  """A journal's events, sorted by what they are about.
+  """The events of a journal.
 
   Attributes:
-    outcomes: By (name, epochs before, epochs afterwards).
-    epochs: By name, from the first on without a gap.
-    champions: By name.
+    outcomes: Outcomes by (name, epochs before, epochs afterwards).
+    epochs: Epochs by candidate name, without gaps from the first one.
+    champions: Champions by name.
   """
 
   outcomes: dict[tuple[str, int, int], Outcome]
@@ -24,10 +24,13 @@ class Log:
 
 
 def read_log(path: Path) -> Log:
-  """Returns what a journal tells so far; damaged lines are left out.
+  """Returns the events so far; damaged lines are left out.
+
+  Args:
+    path: The journal; a missing file is an empty journal.
 
   Raises:
-    OSError: It is there and cannot be read.
+    OSError: The file cannot be read.
   """
   outcomes, found, champions = {}, {}, {}
   for event in journal.read(path) if path.exists() else ():

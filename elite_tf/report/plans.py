@@ -1,4 +1,4 @@
-"""What the candidates of a run would take on a board."""
+"""Memory of the candidates of a run, predicted."""
 
 from elite_tf.errors import EliteError
 from elite_tf.hardware.memory import Memory, predict
@@ -11,11 +11,14 @@ from elite_tf.types import Candidate
 
 
 def predict_memory(plan: PlanRecord, settings: Settings) -> dict[str, Memory]:
-  """Returns what candidates take as int8, by name, where that is known.
+  """Returns the predicted memory of candidates as int8 networks, by name.
+
+  Candidates that cannot be predicted are left out: those of a custom family,
+  and those whose family has changed since the search.
 
   Args:
-    plan: As plan.json has it.
-    settings: Of the search.
+    plan: Contents of plan.json.
+    settings: Settings of the search.
   """
   found = {
     planned.name: _memory(planned, plan, settings)
@@ -28,7 +31,7 @@ def _memory(
   planned: PlannedCandidate, plan: PlanRecord, settings: Settings
 ) -> Memory | None:
   family = FAMILIES.get(plan.pool)
-  if family is None:  # A user's own family has no layers to predict from.
+  if family is None:  # A custom family has no layers to predict from.
     return None
   candidate = Candidate(
     family=plan.pool,
@@ -47,7 +50,7 @@ def _memory(
     layers = family.plan(candidate)
     cost = network_cost(layers)
     if (cost.params, cost.macs) != (planned.params, planned.macs):
-      return None  # Another version's family.
+      return None  # The family of another version.
     if settings.slices:
       layers = slice_plan(layers, choose(layers)).layers
     return predict(layers)

@@ -1,4 +1,4 @@
-"""A run folder as the facts of a report. Reads, takes no lock, never writes."""
+"""Reads a run folder for a page; takes no lock and writes nothing."""
 
 from elite_tf.errors import ConfigError, EliteError
 from elite_tf.hardware.boards import Limits
@@ -21,16 +21,17 @@ from elite_tf.types import Epoch
 def read_run(
   folder: RunFolder, at_work: bool | None = None, stopped: str = ""
 ) -> Run:
-  """Returns all that a page tells of a search.
+  """Returns all contents of a page.
 
   Args:
-    folder: Of a search, however far it is.
-    at_work: Whether it is being worked at; None means as its lock says.
-    stopped: Why it stopped before its end, if it did.
+    folder: Folder of a search, finished or not.
+    at_work: Whether the search is running; None means that the lock of the
+      folder tells.
+    stopped: Why the search stopped before the end, if it did.
 
   Raises:
-    ConfigError: config.json or result.json is missing or damaged.
-    OSError: A file is there and cannot be read.
+    ConfigError: There is no search, or config.json or result.json is damaged.
+    OSError: A file exists and cannot be read.
   """
   config = folder.read_config()
   settings = config.settings
@@ -42,7 +43,7 @@ def read_run(
     plan = _read_plan(folder, result)
     memory = predict_memory(plan, settings)
   except (ConfigError, OSError) as error:
-    notes.append(f"Costs of the candidates are not known: {error}")
+    notes.append(f"The plan could not be read: {error}")
   planned = plan.candidates if plan else ()
   groups = _groups(result, plan, memory, settings, log)
   return Run(
@@ -79,7 +80,7 @@ def _read_plan(folder: RunFolder, result: Result | None) -> PlanRecord:
 
 
 def _agrees(plan: PlanRecord, result: Result) -> bool:
-  """Returns whether a plan is the one that a result came from."""
+  """Returns whether a result belongs to a plan."""
   costs = {c.name: (c.params, c.macs) for c in plan.candidates}
   there = [group.candidates for group in result.groups]
   return sorted(map(sorted, there)) == sorted(map(sorted, plan.groups)) and all(
@@ -113,7 +114,7 @@ def _groups(
 def _limits(settings: Settings) -> Limits:
   try:
     return limits_of(settings)
-  except (EliteError, OSError):  # A board's file that is gone.
+  except (EliteError, OSError):  # The file of a board is missing.
     return Limits()
 
 
@@ -137,12 +138,12 @@ def _champions(
 def _histories(
   folder: RunFolder, log: Log, notes: list[str]
 ) -> dict[str, tuple[Epoch, ...]]:
-  """Returns the epochs by name: of table and journal whichever has more."""
+  """Returns the epochs by name, from the table or journal, whichever has more."""
   tables = {}
   try:
     tables = folder.read_histories()
   except (ConfigError, OSError) as error:
-    notes.append(f"Tables of epochs are not used: {error}")
+    notes.append(f"The tables of epochs could not be read: {error}")
   names = dict.fromkeys([*log.epochs, *tables])
   return {
     name: max(tables.get(name, ()), log.epochs.get(name, ()), key=len)

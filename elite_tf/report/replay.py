@@ -1,4 +1,4 @@
-"""The groups of a search that has no result yet, played from its journal."""
+"""The groups of a search without a result, replayed from its journal."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,16 +16,16 @@ def replay(
   log: Log,
   misfit: Callable[[ChampionResult], str],
 ) -> tuple[Group, ...]:
-  """Returns the groups as far as they have come.
+  """Returns the current state of the groups.
 
-  Decisions are pure functions of outcomes: the tournament is played again, up
-  to the jobs whose outcome is not known.
+  All decisions depend on outcomes alone, so the tournament is played again up
+  to the jobs without a known outcome.
 
   Args:
-    groups: The candidates, group by group, heaviest first.
-    rules: How it is played.
+    groups: The candidates of each group, heaviest first.
+    rules: Rules of the tournament.
     log: The journal.
-    misfit: Champion -> why it does not fit; empty if it does.
+    misfit: Function that returns why a champion does not fit, or "".
   """
   brackets = [
     Bracket(number, members, rules)
@@ -51,5 +51,5 @@ def _play(bracket: Bracket, jobs: Sequence[Job], log: Log) -> None:
 
 
 def group_of(bracket: Bracket) -> Group:
-  """Returns a bracket's standing."""
+  """Returns the state of a bracket."""
   return Group(**vars(GroupResult.of(bracket)), alive=bracket.alive)

@@ -1,4 +1,4 @@
-"""A search that has ended: which of its champions is meant, and its data."""
+"""Finds a champion of a finished search, and its data set."""
 
 from pathlib import Path
 

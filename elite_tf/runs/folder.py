@@ -30,12 +30,12 @@ HISTORY_FIELDS = (
 
 @dataclasses.dataclass(frozen=True)
 class Config(Record):
-  """What config.json holds.
+  """Contents of config.json.
 
   Attributes:
-    settings: As resolved; one that an older version did not have is at its
-      default.
-    versions: Of the packages, by name.
+    settings: All settings as resolved. A setting that an older version did not
+      have has its default.
+    versions: Versions of the packages, by name.
   """
 
   settings: Settings
@@ -143,7 +143,7 @@ class RunFolder:
     }
 
   def read_config(self) -> Config:
-    """Returns what the search runs with.
+    """Returns the settings and versions of the search.
 
     Raises:
       ConfigError: There is no search, or config.json is damaged.

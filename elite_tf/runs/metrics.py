@@ -1,4 +1,4 @@
-"""What metrics.json in a champion's folder holds."""
+"""Contents of metrics.json in the folder of a champion."""
 
 import dataclasses
 from dataclasses import field
@@ -8,22 +8,24 @@ from elite_tf.system.records import OMIT_EMPTY, Record
 
 FILE = "metrics.json"
 
-# Counts: rows by true class, columns by answer.
+# Counts of images: rows are true classes, columns are answers.
 Confusion = tuple[tuple[int, ...], ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-  """How a network's input is made of an image (`elite_tf.data.preprocess`).
+  """How the input of a network is made from an image.
+
+  `elite_tf.data.preprocess.describe` has the steps.
 
   Attributes:
     resolution: Side of the input, in pixels.
-    crop: Whether the central part of a photograph is taken.
-    crop_margin: Pixels of the short side beside what is taken, of a photograph
-      whose short side is `resolution` + `crop_margin`; 0 without a crop.
-    filter: Of the resizing.
+    crop: Whether only the central part of an image is used.
+    crop_margin: The side of the part is the short side of the image times
+      `resolution` / (`resolution` + `crop_margin`), in pixels; 0 without crop.
+    filter: Filter of the resizing.
     pixel_zero: The input is (pixel - `pixel_zero`) * `pixel_scale`.
-    pixel_scale: See above.
+    pixel_scale: See `pixel_zero`.
   """
 
   resolution: int
@@ -36,11 +38,11 @@ class Preprocessing:
 
 @dataclasses.dataclass(frozen=True)
 class ClassRecall:
-  """Share of the images of a class that were answered right.
+  """Share of the images of a class that have the right answer.
 
   Attributes:
-    class_: Name of the class.
-    recall: 0 to 1; None for a class of which there is no image.
+    class_: Name of the class; "class" in the file.
+    recall: The share, 0 to 1; None for a class without images.
   """
 
   class_: str
@@ -49,13 +51,13 @@ class ClassRecall:
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierMetrics:
-  """How well a network answers a split.
+  """Metrics of a network on a split.
 
   Attributes:
     accuracy: Top-1 accuracy, 0 to 1.
-    balanced_accuracy: Mean recall of the classes, 0 to 1.
-    recall: Of every class, in the order of the outputs.
-    confusion: Counts, rows by true class, columns by answer.
+    balanced_accuracy: Mean recall of the classes that have images, 0 to 1.
+    recall: Recall of each class, in the order of the outputs.
+    confusion: Counts of images: rows are true classes, columns are answers.
   """
 
   accuracy: float
@@ -70,13 +72,13 @@ class Trial:
 
   Attributes:
     method: Its name in `elite_tf.conversion.quantize.METHODS`.
-    kind: "int8" or "int16x8": what the network's numbers are.
-    val_accuracy: Validation accuracy, 0 to 1, by TensorFlow Lite's fast
-      kernels.
-    tflite_bytes: Size of the file.
-    arena_bytes: Arena that TensorFlow Lite Micro takes on this machine.
-    seconds: Wall clock.
-    details: What the method has to tell of itself.
+    kind: Numbers of the quantized network, "int8" or "int16x8".
+    val_accuracy: Validation accuracy with the fast kernels of TensorFlow Lite,
+      0 to 1.
+    tflite_bytes: Size of the .tflite file.
+    arena_bytes: Arena that TensorFlow Lite Micro uses on this computer.
+    seconds: Wall-clock seconds.
+    details: Further figures, which depend on the method.
   """
 
   method: str
@@ -90,17 +92,17 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True)
 class Quantization:
-  """How a quantized network came about.
+  """How a network was quantized.
 
   Attributes:
-    method: The method taken.
-    kind: "int8" or "int16x8": what the network's numbers are.
-    val_accuracy_float: Validation accuracy before, 0 to 1.
-    drop_points: Percentage points of validation accuracy lost.
-    tried: Every method tried, in order.
-    skipped: Why methods could not be tried, by name.
-    noise: {"layer", "operator", "sqnr_db"} of each layer, the noisiest first;
-      empty where too little was lost to ask why.
+    method: Method that was chosen.
+    kind: Numbers of the quantized network, "int8" or "int16x8".
+    val_accuracy_float: Validation accuracy before quantization, 0 to 1.
+    drop_points: Validation accuracy lost, in percentage points.
+    tried: Methods that were tried, in order.
+    skipped: Reasons why methods could not be tried, by name.
+    noise: {"layer", "operator", "sqnr_db"} of each layer, the noisiest layer
+      first; empty if little accuracy was lost.
   """
 
   method: str
@@ -114,18 +116,27 @@ class Quantization:
 
 @dataclasses.dataclass(frozen=True)
 class ConversionMetrics:
-  """A .tflite file, and how it answers the test split.
+  """Metrics of a .tflite file on the test split.
 
-  The attributes from `images` to `seconds` are those of
-  `elite_tf.conversion.verify.compare.Verification`, the others those of
-  `ClassifierMetrics`, but for
+  `accuracy`, `balanced_accuracy`, `recall` and `confusion` are as in
+  `ClassifierMetrics`.
 
   Attributes:
     tflite_bytes: Size of the file.
-    per_channel_dense: Names of dense layers whose weights have a scale for each
-      output, which TensorFlow Lite Micro may compute otherwise.
-    quantization: How it was quantized; None where it computes in floating
-      point.
+    per_channel_dense: Names of dense layers with one scale per output, which
+      TensorFlow Lite Micro may round differently.
+    images: Number of images on which TensorFlow Lite Micro was compared with
+      the reference kernels; the metrics are of these images.
+    equal: Whether all bytes of all outputs are equal.
+    different: Number of images with different outputs.
+    first_difference: Position of the first of these images; None if there is
+      none.
+    arena_bytes: Arena that TensorFlow Lite Micro used on this computer.
+    arena_head_bytes: Part of the arena that is reused between layers.
+    arena_tail_bytes: Part of the arena that is kept throughout.
+    codes: Number of different values in all outputs.
+    seconds: Wall-clock seconds of the comparison.
+    quantization: How the network was quantized; None for floating point.
   """
 
   tflite_bytes: int
@@ -148,19 +159,19 @@ class ConversionMetrics:
 
 @dataclasses.dataclass(frozen=True)
 class Metrics(Record):
-  """A network, its conversions, and how they answer the test split.
+  """Metrics of a network and its conversions on the test split.
 
   Attributes:
-    name: Of the network.
-    test_images: Images of the test split.
-    preprocessing: How the input is made.
+    name: Name of the network.
+    test_images: Number of images of the test split.
+    preprocessing: How the input is made from an image.
     test_accuracy_float: Top-1 accuracy of the Keras model, 0 to 1.
-    float_: How the Keras model answers.
-    conversions: By name: "float", and "int8" or "int16x8". The float file
-      answers a few images alone: the Keras model, which computes the same, has
-      answered them all.
-    seconds: Wall clock of conversion and verification; None where it was not
-      measured.
+    float_: Metrics of the Keras model; "float" in the file.
+    conversions: Metrics of the .tflite files by name: "float", and "int8" or
+      "int16x8". The float file, which computes the same as the Keras model, is
+      run on a few images only.
+    seconds: Wall-clock seconds of conversion and verification; None if they
+      were not measured.
   """
 
   name: str
@@ -173,15 +184,15 @@ class Metrics(Record):
 
   @property
   def kind(self) -> str | None:
-    """Name of the quantized conversion; None where there is none."""
+    """Name of the quantized conversion; None if there is none."""
     return next((name for name in self.conversions if name != "float"), None)
 
   @property
   def quantized(self) -> ConversionMetrics | None:
-    """The quantized conversion; None where there is none."""
+    """Metrics of the quantized conversion; None if there is none."""
     return self.conversions.get(self.kind)
 
   @property
   def deployed(self) -> ConversionMetrics | None:
-    """The conversion for a board; None where nothing was converted."""
+    """Metrics of the conversion for a board; None if there is none."""
     return self.quantized or self.conversions.get("float")

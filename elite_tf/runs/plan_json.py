@@ -1,4 +1,4 @@
-"""The plan of a search as plain data: what is printed, and kept in plan.json."""
+"""The plan of a search as it is printed and written to plan.json."""
 
 import dataclasses
 from dataclasses import field
@@ -18,26 +18,26 @@ class PlannedCandidate:
   """A candidate as it is planned.
 
   Attributes:
-    name: Its name.
+    name: Name of the candidate.
     width: Width coefficient.
     depth: Depth coefficient.
     resolution: Side of the input, in pixels.
-    stem_stride: Step of the first convolution, in pixels; 0 where a user's own
-      family decides.
+    stem_stride: Stride of the first convolution, in pixels; 0 for a custom
+      family.
     w: Width level, from 1.
     d: Depth level, from 1.
     r: Resolution level, from 1.
-    params: Parameters.
+    params: Number of parameters.
     macs: Multiply-accumulates of one inference.
-    flash_bytes: Predicted flash; None where no limits are set.
-    sram_bytes: Predicted arena on a board; None where no limits are set.
-    estimated_seconds: Of one inference; None where no board is named.
-    z_params: z-score of `params` over the candidates that fit; like the next
-      three None for a candidate that does not.
+    flash_bytes: Predicted flash; None without limits.
+    sram_bytes: Predicted arena on a board; None without limits.
+    estimated_seconds: Estimated seconds of one inference; None without a board.
+    z_params: z-score of `params` among the candidates that fit. `z_params`,
+      `z_macs`, `z_sum` and `group` are None for a candidate that does not fit.
     z_macs: z-score of `macs`.
-    z_sum: Sum of the two (paper, Equation 4).
-    group: Number of its group, from 1, the heaviest.
-    fits: Whether it keeps the limits.
+    z_sum: Sum of `z_params` and `z_macs` (paper, Equation 4).
+    group: Number of the group, from 1, heaviest first.
+    fits: Whether the candidate fits the limits.
   """
 
   name: str
@@ -62,7 +62,7 @@ class PlannedCandidate:
 
 @dataclasses.dataclass(frozen=True)
 class Statistics:
-  """Mean and population standard deviation over the candidates that fit."""
+  """Means and standard deviations over the candidates that fit."""
 
   params: Moments
   macs: Moments
@@ -70,20 +70,18 @@ class Statistics:
 
 @dataclasses.dataclass(frozen=True)
 class PlanRecord(Record):
-  """The plan of a search, as it is printed and as plan.json holds it.
-
-  The file outlives the data, a board's file and the version that made it.
+  """The plan of a search as it is printed and written to plan.json.
 
   Attributes:
     pool: Family of the candidates.
-    candidates: Those that fit, in the order of the pool, then the others.
-    groups: Names by group, the heaviest group and member first.
-    statistics: Of the candidates' costs.
-    rounds: Rounds until every group has one candidate left.
-    candidate_epochs: Epochs trained in all, champions' to the end included.
-    disk_bytes: Room that the search takes on the disk, at most.
-    base_resolution: Input size at r = 1, in pixels; in plan.json alone.
-    data: Description of the data set; in plan.json alone.
+    candidates: Candidates that fit, in the order of the pool, then the others.
+    groups: Names of the candidates of each group, heaviest first.
+    statistics: Means and standard deviations of the costs.
+    rounds: Number of rounds until one candidate of each group is left.
+    candidate_epochs: Number of epochs of the whole search.
+    disk_bytes: Largest disk space that the search needs.
+    base_resolution: Input size at r = 1, in pixels; only in plan.json.
+    data: Description of the data set; only in plan.json.
   """
 
   pool: str
@@ -133,7 +131,7 @@ def plan_record(
 
   Args:
     plan: The plan.
-    description: Of the data set; None leaves out what plan.json alone holds.
+    description: Description of the data set, for plan.json; None for printing.
   """
   grouping = plan.grouping
   group_of = {

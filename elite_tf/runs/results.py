@@ -1,4 +1,4 @@
-"""What result.json of a run folder holds."""
+"""Contents of result.json in a run folder."""
 
 import dataclasses
 from dataclasses import field
@@ -17,14 +17,14 @@ class GroupResult:
   """One group of the tournament.
 
   Attributes:
-    group: Its number, from 1.
-    candidates: Names, heaviest first.
-    rounds: The rounds that ended.
-    failures: Why candidates failed, by name.
-    champion: Name of the champion; None while there is none, and at the end if
-      every candidate failed.
-    rejected: Why champions lost their title, by name: as converted they do not
-      fit.
+    group: Number of the group, from 1.
+    candidates: Names of the candidates, heaviest first.
+    rounds: Rounds that have ended.
+    failures: Reasons why candidates failed, by name.
+    champion: Name of the champion; None while it is not decided, and if no
+      candidate is left.
+    rejected: Reasons why champions were rejected, by name: as converted, they
+      do not fit the limits. Not written if empty.
   """
 
   group: int
@@ -36,7 +36,7 @@ class GroupResult:
 
   @classmethod
   def of(cls, bracket: Bracket) -> Self:
-    """Returns where a group stands."""
+    """Returns the current state of a bracket."""
     return cls(
       bracket.group,
       tuple(bracket.candidates),
@@ -52,25 +52,28 @@ class ChampionResult(Record):
   """The champion of a group.
 
   Attributes:
-    name: Its name.
-    group: Number of its group, from 1.
-    params: Parameters.
+    name: Name of the candidate.
+    group: Number of the group, from 1.
+    params: Number of parameters.
     macs: Multiply-accumulates of one inference.
-    val_accuracy: Top-1 accuracy on the validation split, 0 to 1.
-    test_accuracy_float: Of the Keras model on the test split, 0 to 1.
-    test_accuracy_int8: Of the quantized network, likewise; None where there is
-      none.
-    test_balanced_accuracy_float: Mean recall of the classes, likewise.
-    test_balanced_accuracy_int8: Mean recall of the classes, likewise.
-    tflite_bytes: Size of the file for a board: the quantized one, or the float
-      one where that is all there is. None where nothing was converted.
-    arena_bytes: Arena that TensorFlow Lite Micro took for it on the computer
-      that converted; None where nothing was converted.
-    kind: Numbers of the quantized network, "int8" or "int16x8"; None where
-      there is none.
-    estimated_seconds: Of one inference on the board that was named; None
-      without a board.
-    files: Paths of its files, relative to the run folder, sorted.
+    val_accuracy: Top-1 accuracy of the Keras model on the val split, 0 to 1.
+    test_accuracy_float: Top-1 accuracy of the Keras model on the test split,
+      0 to 1.
+    test_accuracy_int8: Top-1 accuracy of the quantized network, of whatever
+      kind, on the test split, 0 to 1; None without a quantized network.
+    test_balanced_accuracy_float: Mean recall of the classes, as
+      `test_accuracy_float`.
+    test_balanced_accuracy_int8: Mean recall of the classes, as
+      `test_accuracy_int8`.
+    tflite_bytes: Size of the .tflite file for a board: the quantized network,
+      or the float network if there is no other. None if nothing was converted.
+    arena_bytes: Arena that TensorFlow Lite Micro used for that file on the
+      computer that converted it; None if nothing was converted.
+    kind: Numbers of the quantized network, "int8" or "int16x8"; None without a
+      quantized network.
+    estimated_seconds: Estimated seconds of one inference on the board of the
+      search; None without a board.
+    files: Paths of the files, relative to the run folder, sorted.
   """
 
   name: str
@@ -89,16 +92,15 @@ class ChampionResult(Record):
   files: tuple[str, ...]
 
   def shortfall(self, memory: Memory | None, limits: Limits) -> Shortfall:
-    """Returns the bytes by which the champion's file misses limits.
+    """Returns the bytes by which the .tflite file exceeds limits.
 
     Args:
-      memory: What it was predicted to take as int8; None where that is not
-        known: then the arena counts as it was measured on this computer, whose
-        pointers are longer than a board's.
-      limits: The most that it may take.
+      memory: Predicted memory as an int8 network; None if not known. With a
+        prediction, the arena is corrected for the shorter pointers of a board.
+      limits: Limits of flash and arena.
 
     Raises:
-      TypeError: There is no file.
+      TypeError: There is no .tflite file.
     """
     predicted = memory if self.kind == "int8" else None
     return measured_shortfall(
@@ -106,13 +108,11 @@ class ChampionResult(Record):
     )
 
   def misfit(self, memory: Memory | None, limits: Limits) -> str:
-    """Returns why the champion does not fit; empty if it does.
-
-    Where nothing was converted, nothing is known to be too large.
+    """Returns why the champion does not fit; "" if it fits or has no file.
 
     Args:
       memory: As in `shortfall`.
-      limits: The most that it may take; none at all by default.
+      limits: Limits of flash and arena; `Limits()` means no limits.
     """
     if limits == Limits() or self.tflite_bytes is None:
       return ""
@@ -127,11 +127,11 @@ class ChampionResult(Record):
 
 @dataclasses.dataclass(frozen=True)
 class ChampionEvent(Record):
-  """A champion, as the journal remembers it.
+  """Event of the journal: a champion was converted and written.
 
   Attributes:
     champion: The champion.
-    seconds: Wall clock of its conversion and verification.
+    seconds: Wall-clock seconds of conversion and verification.
   """
 
   champion: ChampionResult
@@ -139,7 +139,7 @@ class ChampionEvent(Record):
 
 
 def figures_of(metrics: Metrics) -> dict:
-  """Returns the fields of `ChampionResult` that a network's metrics tell."""
+  """Returns the fields of `ChampionResult` that follow from metrics."""
   quantized, deployed = metrics.quantized, metrics.deployed
   return {
     "test_accuracy_float": metrics.test_accuracy_float,
@@ -154,20 +154,20 @@ def figures_of(metrics: Metrics) -> dict:
 
 @dataclasses.dataclass(frozen=True)
 class Result(Record):
-  """What a search found, and what it took.
+  """Result of a search.
 
   Attributes:
-    groups: In order.
-    champions: One for each group that has one that could be converted, in the
-      order of the groups.
-    unverified: Why other champions cannot be deployed, by name.
-    seconds: Wall clock of all sessions.
-    training_seconds: The part of it until the last epoch ended.
-    step_seconds: Seconds in training and validation steps, of all workers.
-    first_step_seconds: The part of these in first steps, with their tracing.
-    convert_seconds: Conversion and verification, of all champions.
-    candidate_epochs: Epochs trained.
-    workers: How many trained at a time.
+    groups: Groups, heaviest first.
+    champions: Champions that were written, in the order of the groups.
+    unverified: Reasons why other champions cannot be deployed, by name.
+    seconds: Wall-clock seconds of all sessions of the search.
+    training_seconds: Wall-clock seconds of training, without conversion.
+    step_seconds: Seconds in training and validation steps, sum over workers.
+    first_step_seconds: Part of `step_seconds` spent in first steps, which
+      include tracing.
+    convert_seconds: Seconds of conversion and verification, sum over champions.
+    candidate_epochs: Number of epochs that were trained.
+    workers: Number of workers.
   """
 
   groups: tuple[GroupResult, ...]

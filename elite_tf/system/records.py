@@ -1,7 +1,9 @@
-"""Dataclasses as JSON, and back.
+"""Dataclasses that are written and read as JSON.
 
-A field is a key of the same name; a trailing underscore, which a name that
-Python reserves needs, is left out: `class_` is "class".
+The key of a field is its name without a trailing underscore, which avoids names
+that Python reserves: the key of `class_` is "class". A field may be a bool, int,
+float, str, `X | None`, `tuple[X, ...]`, `dict[str, X]`, another dataclass or
+`typing.Any`.
 """
 
 import dataclasses
@@ -15,7 +17,7 @@ from typing import Any, Self
 from elite_tf.errors import ConfigError
 from elite_tf.system.atomic_files import write_file
 
-# Metadata of a field that is not written where it is empty.
+# Metadata of a field that is not written if it is empty.
 OMIT_EMPTY = {"omit_empty": True}
 
 _NAMES = {
@@ -32,31 +34,31 @@ class Record:
   """Base of a dataclass that is written as a JSON object."""
 
   def to_json(self) -> dict:
-    """Returns dictionaries, lists, strings and numbers alone."""
+    """Returns the record as dictionaries, lists, strings and numbers."""
     return to_json(self)
 
   @classmethod
   def from_json(cls, value: object, source: str) -> Self:
-    """Returns the record that a JSON value holds.
+    """Returns the record of a JSON value.
 
     Args:
-      value: As `json.loads` returns it. Keys that are no fields are ignored;
-        fields that have defaults may be missing.
-      source: Where the value is from: the beginning of the error.
+      value: As returned by `json.loads`. Unknown keys are ignored; fields with
+        defaults may be missing.
+      source: Where the value is from, for the error.
 
     Raises:
-      ConfigError: A field is missing or is of another type.
+      ConfigError: A field is missing or has another type.
     """
     return _read(cls, value, source, "")
 
   @classmethod
   def read(cls, path: Path) -> Self:
-    """Returns the record that a file holds.
+    """Returns the record in a file.
 
     Raises:
       FileNotFoundError: There is no file.
-      ConfigError: It is damaged, or holds something else.
-      OSError: It cannot be read.
+      ConfigError: The file is damaged or is not such a record.
+      OSError: The file cannot be read.
     """
     try:
       value = json.loads(path.read_bytes())
@@ -65,16 +67,16 @@ class Record:
     return cls.from_json(value, str(path))
 
   def write(self, path: Path) -> None:
-    """Writes a file as a whole.
+    """Writes the record to a file, whole or not at all.
 
     Raises:
-      OSError: It cannot be written.
+      OSError: The file cannot be written.
     """
     write_file(path, json.dumps(self.to_json(), indent=2) + "\n")
 
 
 def to_json(value: Any) -> Any:
-  """Returns a dataclass, and all that it holds, as JSON has it."""
+  """Returns a value with all dataclasses in it converted for `json.dumps`."""
   if dataclasses.is_dataclass(value):
     return {
       field.name.removesuffix("_"): to_json(held)
@@ -93,7 +95,7 @@ def _is_optional(field: dataclasses.Field) -> bool:
 
 
 def _read(kind: Any, value: Any, source: str, place: str) -> Any:
-  """Returns a JSON value as a type says; `place` is its path in `source`."""
+  """Converts a JSON value to a type; `place` is its path in `source`."""
   if kind is Any:
     return value
   if dataclasses.is_dataclass(kind):

@@ -1,10 +1,12 @@
 """The files of a champion: all of them or none."""
 
 import json
+import re
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from elite_tf.conversion import champion, converted
 from elite_tf.data import preprocess
@@ -73,3 +75,21 @@ def test_slices_are_converted_and_the_model_is_kept_as_it_is(
   assert metrics.conversions["float"].accuracy == pytest.approx(answers.mean())
   saved = keras.saving.load_model(tmp_path / "c" / "model.keras")
   assert np.array_equal(saved.get_weights()[0], network.get_weights()[0])
+
+
+def test_the_code_of_the_model_card_answers(
+  network, noise, tmp_path, monkeypatch, capsys
+):
+  """With the class that the network itself finds the most probable."""
+  folder = tmp_path / "c"
+  champion.write_champion(folder, network, CANDIDATE, noise, FLOAT)
+  card = (folder / "README.md").read_text("utf-8")
+  (code,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+  image = noise.test.images[0, ..., 0]
+  Image.fromarray(image).save(folder / "picture.png")
+  monkeypatch.chdir(folder)
+  exec(code, {})
+  name, probability = capsys.readouterr().out.split()
+  answer = network.predict(preprocess.scale(noise.test.images[:1]), verbose=0)
+  assert name == ("no", "yes")[answer.argmax()]
+  assert float(probability) == pytest.approx(float(answer.max()), abs=1e-6)

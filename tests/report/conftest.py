@@ -123,7 +123,7 @@ def undrawn(monkeypatch):
   """Leaves the pictures out of a page: drawing takes a second."""
   for function in ("draw_bracket", "draw_curves", "draw_confusion"):
     monkeypatch.setattr(page, function, lambda *_: "")
-  for function in ("draw_levels", "draw_kept"):
+  for function in ("draw_levels", "draw_ratios"):
     monkeypatch.setattr(page, function, lambda *_: "")
   monkeypatch.setattr(page, "draw_costs", lambda _: [])
 

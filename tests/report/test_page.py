@@ -215,9 +215,9 @@ def test_a_search_at_work_has_a_page_so_far(make_run, outcomes, request):
   with lock.hold(folder.lock):
     read = _page(folder)
     held = folder.lock.read_bytes()
-    assert page.read_run(folder).state == "still at work"
+    assert page.read_run(folder).state == "still running"
     assert folder.lock.read_bytes() == held
-  assert "still at work" in read.text
+  assert "still running" in read.text
   epochs = 3 * min(outcomes, 6) + 6 * (outcomes >= 7) + 3 * max(0, outcomes - 7)
   assert f"{epochs} of 48 epochs so far" in " ".join(read.text.split())
   for path, state in before.items():
@@ -242,7 +242,7 @@ def test_a_search_at_work_stands_where_the_finished_one_stood(make_run):
 def test_a_search_that_was_stopped_says_how_to_go_on(make_run, undrawn):
   folder = make_run(outcomes=3)
   text = _page(folder, stopped="No space left on device").text
-  assert "stopped before its end" in text
+  assert "stopped before the end" in text
   assert "No space left on device" in text
   assert f"--flagfile={folder.flags}" in text
 
@@ -258,7 +258,7 @@ def test_failures_are_told(make_run, undrawn):
     failures=dict.fromkeys(whole["groups"][0]["candidates"], "planted"),
   )
   read = _page(failed)
-  assert "ended without all of its champions" in read.text
+  assert "ended without all champions" in read.text
   assert "every candidate failed" in read.text
 
 
@@ -288,7 +288,7 @@ def test_what_is_missing_is_told_and_the_rest_is_there(make_run, undrawn):
   read = _page(folder)
   assert read.text.count("predictions.npz is missing") == 2
   assert read.text.count("metrics.json is missing") == 2
-  assert "Costs of the candidates are not known" in read.text
+  assert "The plan could not be read" in read.text
   shown = {key for key, _, _ in read.numbers}
   assert {
     place for place, _ in _leaves(result["champions"], "/champions")
@@ -324,7 +324,7 @@ def test_a_search_without_its_plan_has_a_page_so_far(make_run, undrawn):
   folder = make_run(outcomes=5)
   folder.plan.unlink()
   text = _page(folder).text
-  assert "plan.json is missing" in text and "stopped before its end" in text
+  assert "plan.json is missing" in text and "stopped before the end" in text
 
 
 def test_a_champion_that_does_not_fit_has_lost_its_title(make_run, undrawn):
@@ -340,7 +340,7 @@ def test_a_champion_that_does_not_fit_has_lost_its_title(make_run, undrawn):
   folder.champion(first).rename(folder.champion(second))
   folder.result.write_text(json.dumps(result))
   text = _page(folder).text
-  assert re.search(rf"{first}\s*title taken\s*planted reason", text)
+  assert re.search(rf"{first}\s*rejected as champion\s*planted reason", text)
   folder.result.unlink()
   folder.journal.write_text("".join(_with_larger_champion(folder, first)))
   run = page.read_run(folder)

@@ -119,7 +119,7 @@ def main() -> int:
   )
   converted = convert_file(path, out, settings)
   if values.format == "json":
-    print(json.dumps({"out": str(out), **converted.metrics}))
+    print(json.dumps({"out": str(out), **converted.metrics.to_json()}))
   else:
     _print(out, converted)
   return 0
@@ -145,9 +145,9 @@ def _print(out: Path, converted: Converted) -> None:
 def _finish(values) -> int:
   folder = RunFolder(Path(values.run_dir))
   find_champion(folder, values.champion)
-  config = json.loads(folder.config.read_text())
   given = given_flags(("run_dir", "data", *CONVERSION))
-  settings = resolve({**config["settings"], **given})
+  before = dataclasses.asdict(folder.read_config().settings)
+  settings = resolve({**before, **given})
   backend.load_keras()
   from elite_tf.conversion import finish_run
   from elite_tf.report import ending
@@ -163,7 +163,7 @@ def _finish(values) -> int:
       " --out, one champion is converted again"
     )
   if values.format == "json":
-    print(json.dumps(folder.read_result()))
+    print(json.dumps(folder.read_result().to_json()))
   return 0
 
 

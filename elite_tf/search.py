@@ -43,7 +43,7 @@ def define_flags() -> None:
   define_format("the plan or the result")
 
 
-def run_search(preset: str = "", progress: bool = True, **settings):
+def run_search(preset: str = "", progress: bool = True, **settings) -> dict:
   """Runs a search, or continues it, and returns its result.
 
   ```
@@ -69,12 +69,13 @@ def run_search(preset: str = "", progress: bool = True, **settings):
       something else on a microcontroller.
   """
   if not progress:
-    return _play(prepare_search(resolve(settings, preset)), None)
+    return _play(prepare_search(resolve(settings, preset)), None).to_json()
   from rich.console import Console
 
   console = Console(stderr=True)
   with show_log(console):
-    return _play(prepare_search(resolve(settings, preset)), console)
+    result = _play(prepare_search(resolve(settings, preset)), console)
+    return result.to_json()
 
 
 def _play(search: PreparedSearch, console):
@@ -112,7 +113,7 @@ def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
     on_begin(RunFolder(Path(search.settings.run_dir)))
     result = _play(search, console)
   if as_json:
-    print(json.dumps(result))
+    print(json.dumps(result.to_json()))
   else:
     tables.print_result(console, result, search.settings.run_dir)
   return 0

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from elite_tf.runs import journal as journals
+from elite_tf.runs.results import Result
 from elite_tf.training.checkpoint import Checkpoint, save
 from elite_tf.types import Epoch
 
@@ -41,10 +42,12 @@ def run(run_dir: Path, flags: list[str]) -> tuple[float, dict]:
   )  # fmt: skip
   if done.returncode:
     raise RuntimeError(done.stderr)
-  return time.perf_counter() - begun, json.loads(done.stdout)
+  return time.perf_counter() - begun, Result.from_json(
+    json.loads(done.stdout), "stdout"
+  )
 
 
-def parts(run_dir: Path, seconds: float, result: dict) -> dict[str, float]:
+def parts(run_dir: Path, seconds: float, result: Result) -> dict[str, float]:
   """Returns where a search's wall clock went."""
   events = list(journals.read(run_dir / "journal.jsonl"))
   begun = events[0]["time"]
@@ -53,8 +56,8 @@ def parts(run_dir: Path, seconds: float, result: dict) -> dict[str, float]:
   return {
     "first_epoch": round(first["time"] - begun, 1),
     "training": round(trained["time"] - begun, 1),
-    "steps": round(result["step_seconds"], 1),
-    "first_steps": round(result["first_step_seconds"], 1),
+    "steps": round(result.step_seconds, 1),
+    "first_steps": round(result.first_step_seconds, 1),
     "until_set_up": round(first["time"] - begun - first["seconds"], 1),
     "conversion": round(events[-1]["time"] - trained["time"], 1),
     "outside": round(seconds - (events[-1]["time"] - begun), 1),

@@ -7,8 +7,12 @@ The best champion's int8 test accuracy must be at least 97 % and within one
 point of its float model. Prints both; exit code 1 if not.
 """
 
-import json
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from elite_tf.runs.results import Result
 
 LEAST = 0.97
 DROP = 0.01
@@ -16,11 +20,10 @@ DROP = 0.01
 
 def main(path: str) -> int:
   """Checks the result in a file; returns the exit code."""
-  with open(path, encoding="utf-8") as file:
-    champions = json.load(file)["champions"]
-  best = max(champions, key=lambda champion: champion["test_accuracy_int8"])
-  int8, real = best["test_accuracy_int8"], best["test_accuracy_float"]
-  print(f"{best['name']}: int8 {int8:.4f}, float {real:.4f}")
+  champions = Result.read(Path(path)).champions
+  best = max(champions, key=lambda champion: champion.test_accuracy_int8)
+  int8, real = best.test_accuracy_int8, best.test_accuracy_float
+  print(f"{best.name}: int8 {int8:.4f}, float {real:.4f}")
   return int(int8 < LEAST or real - int8 > DROP)
 
 

@@ -8,7 +8,7 @@ calibration images and the same test images go to both:
 
     plain   `TFLiteConverter.from_keras_model`, full-integer int8, as
             TensorFlow's documentation has it
-    ours    `elite_tf.conversion.champion.convert`, `--quantize=int8`
+    ours    `elite_tf.conversion.converted.convert`, `--quantize=int8`
 
 Both files are run by TensorFlow Lite's reference kernels and by TensorFlow Lite
 Micro, whose outputs are compared byte by byte. Where the latter cannot run a
@@ -67,13 +67,14 @@ def networks(path: str, data: str, every: bool) -> list[Network]:
     return [Network(Path(path), Settings(data=data))]
   folder = RunFolder(Path(path))
   best, spec = find_champion.find_champion(folder, "")
-  held = json.loads(folder.config.read_text())["settings"]
   settings = dataclasses.replace(
-    find_champion.data_settings(folder), data=data or spec, seed=held["seed"]
+    find_champion.data_settings(folder),
+    data=data or spec,
+    seed=folder.read_config().settings.seed,
   )
   names = [best.name]
   if every:
-    names = [c["name"] for c in folder.read_result()["champions"]]
+    names = [c.name for c in folder.read_result().champions]
   return [
     Network(folder.champion(name) / "model.keras", settings) for name in names
   ]
@@ -148,7 +149,7 @@ def run(made: bytes, images, labels) -> dict:
 
 def compare(network: Network, images: int, count: int) -> dict:
   """Returns both exports of a network, side by side."""
-  from elite_tf.conversion import champion
+  from elite_tf.conversion import converted
   from elite_tf.data import preprocess
 
   settings = network.settings
@@ -169,7 +170,11 @@ def compare(network: Network, images: int, count: int) -> dict:
   plain_seconds = time.monotonic() - began
 
   began = time.monotonic()
-  made = champion.convert(model, data, "int8", count, settings.seed)["int8"]
+  made = converted.convert(
+    model,
+    data,
+    Settings(calibration_images=count, seed=settings.seed),
+  )["int8"]
   seconds = time.monotonic() - began
   both = {
     "plain": contents(plain)

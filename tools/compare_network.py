@@ -4,7 +4,7 @@
 
 Both are trained by the search's own code (tools/trainings.py): same images,
 augmentation, recipe, schedule and epochs, one thread each. Both are exported by
-`elite_tf.conversion.champion.convert` and run by TensorFlow Lite Micro.
+`elite_tf.conversion.converted.convert` and run by TensorFlow Lite Micro.
 
 Which network of the pool stands there is decided by its cost, before anything
 is trained: of all candidates of elite and lite, with every activation, at the
@@ -129,7 +129,7 @@ def settings_of(one: Priced, base: Settings) -> Settings:
 
 def measure(task: Task, verified: int) -> dict:
   """Converts a trained network and measures it; loads TensorFlow."""
-  from elite_tf.conversion import champion
+  from elite_tf.conversion import converted
   from elite_tf.conversion.quantize import accuracy
   from elite_tf.data import preprocess
   from elite_tf.training.trainer import load_trained
@@ -140,13 +140,9 @@ def measure(task: Task, verified: int) -> dict:
   # The kernels that verify are slow: on a part of the test images.
   part = sources.Split(data.test.images[:verified], data.test.labels[:verified])
   began = time.monotonic()
-  made = champion.convert(
-    model,
-    dataclasses.replace(data, test=part),
-    "int8",
-    task.settings.calibration_images,
-    task.settings.seed,
-  )["int8"]
+  how = dataclasses.replace(task.settings, quantize="int8")
+  made = converted.convert(model, dataclasses.replace(data, test=part), how)
+  made = made["int8"]
   seconds = time.monotonic() - began
   images = preprocess.resize(data.test.images, candidate.resolution)
   epochs = trainings.read_record(task.record)

@@ -21,7 +21,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from elite_tf.conversion import calibration_images, champion, model_file
+from elite_tf.conversion import calibration_images, model_file
+from elite_tf.conversion.converted import verified
 from elite_tf.conversion.quantize import METHODS, Options
 from elite_tf.data import preprocess, sources
 from elite_tf.errors import ConfigError, EliteError
@@ -40,8 +41,9 @@ def networks(path: str, data: str) -> list[tuple[Path, str]]:
   result = folder.read_result()
   if result is None:
     raise ConfigError(f"{path} holds no finished search")
-  names = [row["name"] for row in result["champions"]]
-  found = [find_champion(folder, name) for name in names]
+  found = [
+    find_champion(folder, champion.name) for champion in result.champions
+  ]
   return [(files / "model.keras", data or spec) for files, spec in found]
 
 
@@ -69,7 +71,7 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
   model = model_file.load_model(path)
   model_file.check_model(path, model, data.description, "qat")
   options = Options(qat_epochs=arguments.qat_epochs)
-  material = calibration_images.material(
+  material = calibration_images.make_material(
       data, model.input_shape[1], arguments.calibration_images,
       arguments.seed, options,
   )  # fmt: skip
@@ -84,14 +86,14 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
   rows = []
   for way in arguments.ways:
     made, detail, seconds = converted(way, model, material)
-    made, verified = champion.verified(made, images, data.test.labels[some])
+    made, found = verified(made, images, data.test.labels[some])
     rows.append(
         {
             "network": model.name, "data": data.description.name, "way": way,
-            "measures": detail, "test_accuracy": verified.accuracy,
-            "images": verified.images, "equal": verified.equal,
-            "codes": verified.codes, "tflite_bytes": len(made),
-            "arena_bytes": verified.arena_bytes, "seconds": seconds,
+            "measures": detail, "test_accuracy": found.accuracy,
+            "images": found.images, "equal": found.equal,
+            "codes": found.codes, "tflite_bytes": len(made),
+            "arena_bytes": found.arena_bytes, "seconds": seconds,
         }
     )  # fmt: skip
     say(rows[-1])

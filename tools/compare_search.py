@@ -103,7 +103,7 @@ def play_tournament(task: Task) -> tuple[str, float]:
   events = trainings.read_record(task.run_folder.journal)
   epochs = [event for event in events if event["event"] == "epoch"]
   task.record.write_text("".join(json.dumps(e) + "\n" for e in epochs))
-  champion = task.run_folder.read_result()["champions"][0]["name"]
+  champion = task.run_folder.read_result().champions[0].name
   # After it the champion is converted, which the others do not do.
   ended = max(e["time"] for e in events if e["event"] == "trained")
   return champion, ended

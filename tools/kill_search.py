@@ -29,6 +29,7 @@ import time
 from pathlib import Path
 
 from elite_tf.runs import journal as journals
+from elite_tf.runs.folder import RunFolder
 from elite_tf.training import checkpoint as checkpoints
 
 SEARCH = (
@@ -136,7 +137,7 @@ def trained(run_dir: Path) -> list[tuple[str, int]]:
 
 def outcome(run_dir: Path) -> dict:
   """Returns all that has to be the same in every run."""
-  result = json.loads((run_dir / "result.json").read_text())
+  result = RunFolder(run_dir).read_result()
   histories = {}
   for path in sorted(run_dir.glob("candidates/*/history.csv")):
     with open(path, newline="", encoding="utf-8") as file:
@@ -144,11 +145,13 @@ def outcome(run_dir: Path) -> dict:
     for row in rows:
       del row["seconds"]
     histories[path.parent.name] = rows
-  keys = ("name", "val_accuracy", "test_accuracy_float", "tflite_bytes")
   return {
-    "groups": result["groups"],
-    "champions": [{k: c[k] for k in keys} for c in result["champions"]],
-    "candidate_epochs": result["candidate_epochs"],
+    "groups": result.groups,
+    "champions": [
+      (c.name, c.val_accuracy, c.test_accuracy_float, c.tflite_bytes)
+      for c in result.champions
+    ],
+    "candidate_epochs": result.candidate_epochs,
     "histories": histories,
     "checkpoints": sorted(
       path.parent.name for path in run_dir.glob("candidates/*/checkpoint.npz")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import elite_tf
+from elite_tf.runs.metrics import Quantization
 
 PACKAGES = ("tensorflow", "keras", "keras-tuner", "ray")
 
@@ -66,9 +67,9 @@ def record(measure: Callable[[], dict], out: str | None) -> dict:
   return whole
 
 
-def measures(quantization: dict) -> str:
+def measures(quantization: Quantization) -> str:
   """Returns what the export did to a network, of its report, in words."""
-  return quantization["tried"][0]["details"]["measures"]
+  return quantization.tried[0].details["measures"]
 
 
 def _version(package: str) -> str | None:

@@ -149,9 +149,9 @@ class Trainings:
 
 def float_accuracy(model, split, crop: bool = False) -> float:
   """Returns the top-1 accuracy of a Keras model on a split, 0 to 1."""
-  from elite_tf.conversion import champion
+  from elite_tf.conversion import champion_metrics
 
-  answers = champion.keras_answers(model, split, crop)
+  answers = champion_metrics.keras_answers(model, split, crop)
   return float((answers.classes == split.labels).mean())
 
 

@@ -1,4 +1,4 @@
-"""The images that quantization works with: which, and at what size."""
+"""Images for quantization: how they are drawn and resized."""
 
 import numpy as np
 
@@ -15,15 +15,19 @@ def calibration_images(
   crop: bool = False,
   balance: bool = False,
 ) -> np.ndarray:
-  """Returns float32 images of the training split, drawn by the seed.
+  """Draws images of the training split for calibration.
 
   Args:
-    train: The training split; no other calibrates.
-    resolution: The network's, in pixels.
-    count: Images wanted; all there are if fewer.
-    seed: Decides which.
-    crop: As `elite_tf.data.preprocess.central_square` has it.
-    balance: Whether every class has the same share, as far as its images go.
+    train: The training split; images of other splits must not calibrate.
+    resolution: Side of the input, in pixels.
+    count: Number of images; all images are used if there are fewer.
+    seed: Seed of the draw.
+    crop: As in `elite_tf.data.preprocess.central_square`.
+    balance: Whether each class has the same number of images, as far as it has
+      enough.
+
+  Returns:
+    float32 (n, resolution, resolution, channels), preprocessed.
   """
   order = np.random.default_rng([seed, len(train.labels)]).permutation(
     len(train.labels)
@@ -34,7 +38,7 @@ def calibration_images(
 
 
 def _rank_in_class(labels: np.ndarray) -> np.ndarray:
-  """Returns for each label how many of the same come before it."""
+  """Returns for each label the number of equal labels before it."""
   ranks = np.empty(len(labels), np.int64)
   for label in np.unique(labels):
     where = np.flatnonzero(labels == label)
@@ -42,17 +46,17 @@ def _rank_in_class(labels: np.ndarray) -> np.ndarray:
   return ranks
 
 
-def material(
+def make_material(
   data: Dataset, resolution: int, count: int, seed: int, options: Options
 ) -> Material:
-  """Returns what a method of quantization works with.
+  """Prepares the images that a method of quantization works with.
 
   Args:
-    data: Calibrates and trains (train split) and decides (val split).
-    resolution: The network's, in pixels.
-    count: Training images that calibrate.
-    seed: Decides which, and the order in which images train.
-    options: What was chosen.
+    data: Data set: the train split calibrates and trains, the val split decides.
+    resolution: Side of the input, in pixels.
+    count: Number of training images that calibrate.
+    seed: Seed of the draw and of the order of training images.
+    options: Options of quantization.
   """
   crop = preprocess.crops(data.description)
 

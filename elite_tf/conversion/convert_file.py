@@ -6,15 +6,15 @@ import typing
 from pathlib import Path
 
 from elite_tf.conversion.model_file import load_for
-from elite_tf.conversion.quantize import Options
 from elite_tf.data import sources
 from elite_tf.runs.folder import store_of
+from elite_tf.runs.metrics import Metrics
 from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
 from elite_tf.system.atomic_files import write_file
 
 if typing.TYPE_CHECKING:  # Loads Keras.
-  from elite_tf.conversion.champion import Conversion
+  from elite_tf.conversion.converted import Conversion
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Converted:
   """
 
   conversion: "Conversion"
-  metrics: dict
+  metrics: Metrics
 
 
 def convert_file(path: Path, out: Path, settings: Settings) -> Converted:
@@ -49,7 +49,8 @@ def convert_file(path: Path, out: Path, settings: Settings) -> Converted:
   description = sources.describe(settings.data, store_of(settings))
   # TensorFlow is loaded only when the data set is known to be there.
   backend.load_keras()
-  from elite_tf.conversion import champion
+  from elite_tf.conversion.champion_metrics import metrics_of
+  from elite_tf.conversion.converted import convert
 
   model = load_for(path, description, settings)
   if not settings.base_resolution:
@@ -59,16 +60,7 @@ def convert_file(path: Path, out: Path, settings: Settings) -> Converted:
   data = sources.load(settings.data, settings.seed, store_of(settings))
   for note in data.notes:
     logger.info(note)
-  conversions = champion.convert(
-    model,
-    data,
-    settings.quantize,
-    settings.calibration_images,
-    settings.seed,
-    Options.of(settings),
-  )
+  conversions = convert(model, data, settings)
   *_, name = conversions  # The quantized one, if there is one.
   write_file(out, conversions[name].model)
-  return Converted(
-    conversions[name], champion.metrics_of(model, data, conversions)
-  )
+  return Converted(conversions[name], metrics_of(model, data, conversions))

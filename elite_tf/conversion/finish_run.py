@@ -1,37 +1,38 @@
-"""Finishes the folder of a search whose machine could not convert."""
+"""Converts the champions of a search that ran without TensorFlow."""
 
-import json
+import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 
-from elite_tf.conversion import champion as champions
-from elite_tf.conversion.quantize import Options
+from elite_tf.conversion.champion import write_champion
 from elite_tf.data import sources
 from elite_tf.data.sources import Description
-from elite_tf.hardware import fit
-from elite_tf.hardware.boards import Limits
 from elite_tf.runs import plan as planning
 from elite_tf.runs.folder import RunFolder, store_of
+from elite_tf.runs.metrics import Metrics
+from elite_tf.runs.results import ChampionResult, figures_of
 from elite_tf.runs.settings import Settings, limits_of
-from elite_tf.system.atomic_files import write_file
 
 logger = logging.getLogger(__name__)
 
 
 def unfinished(folder: RunFolder, champion: str) -> list[str]:
-  """Returns the names of the champions that were not converted.
+  """Returns the names of the champions without .tflite files.
 
   Args:
-    folder: Of a search that has ended.
-    champion: Only this one; empty means all.
+    folder: Folder of a finished search.
+    champion: Name of the only champion to look at; "" means all.
+
+  Raises:
+    ConfigError: result.json is damaged.
   """
   return [
-    row["name"]
-    for row in folder.read_result()["champions"]
-    if row["tflite_bytes"] is None and champion in ("", row["name"])
+    found.name
+    for found in folder.read_result().champions
+    if found.tflite_bytes is None and champion in ("", found.name)
   ]
 
 
@@ -41,20 +42,22 @@ def finish(
   settings: Settings,
   load: Callable[[Path, Description], keras.Model],
 ) -> None:
-  """Converts, verifies and writes champions that a search left as they were.
+  """Converts, verifies and writes champions of a search.
 
-  Each is complete, in its folder and in result.json, before the next begins;
-  logs in one line what became of it.
+  Each champion is complete, in its folder and in result.json, before the next
+  one begins, and is logged in one line.
 
   Args:
-    folder: Of a search that has ended.
-    names: Of the champions.
-    settings: Of the search.
-    load: Model file and description of the data -> the model, which suits them.
+    folder: Folder of a finished search.
+    names: Names of the champions.
+    settings: Settings of the search.
+    load: Function that loads a model file and checks that the model suits a
+      data set.
 
   Raises:
-    ConfigError: A model cannot be loaded, or does not suit the data.
-    VerificationFailed: A conversion does not compute the same on a board.
+    ConfigError: A model cannot be loaded or does not suit the data.
+    VerificationFailed: A .tflite file gives other outputs in TensorFlow Lite
+      Micro.
     OSError: The folder cannot be written.
   """
   plan, description = planning.plan_for_data(settings)
@@ -63,36 +66,34 @@ def finish(
     path = folder.champion(name) / "model.keras"
     model = load(path, description)
     position = plan.position(name)
-    metrics = champions.write_champion(
-      folder.champion(name),
-      model,
-      data,
-      settings.quantize,
-      settings.calibration_images,
-      settings.seed,
-      champions.exported_form(plan.candidates[position], settings.slices),
-      Options.of(settings),
+    metrics = write_champion(
+      folder.champion(name), model, plan.candidates[position], data, settings
     )
-    result = folder.read_result()
-    (row,) = [r for r in result["champions"] if r["name"] == name]
-    row |= champions.measured(metrics)
-    row["files"] = folder.champion_files(name)
-    result["convert_seconds"] += metrics["seconds"]
-    write_file(folder.result, json.dumps(result, indent=2) + "\n")
+    champion = _record(folder, name, metrics)
     logger.info(
-      f"{path.parent}: {row['tflite_bytes']:,} bytes, arena"
-      f" {row['arena_bytes']:,} bytes, equal to TensorFlow Lite Micro"
+      f"{path.parent}: {champion.tflite_bytes:,} bytes, arena"
+      f" {champion.arena_bytes:,} bytes, equal to TensorFlow Lite Micro"
     )
-    limits = limits_of(settings)
-    if limits != Limits():
-      missing = fit.measured_shortfall(
-        plan.needs[position],
-        limits,
-        row["tflite_bytes"],
-        row["arena_bytes"],
-      )
-      if missing != (0, 0):
-        logger.warning(
-          f"{name} does not fit: {missing.flash_bytes} bytes of flash and"
-          f" {missing.sram_bytes} of memory are missing, as measured"
-        )
+    needs = plan.needs[position]
+    misfit = champion.misfit(needs and needs.memory, limits_of(settings))
+    if misfit:
+      logger.warning(f"{name} {misfit}")
+
+
+def _record(folder: RunFolder, name: str, metrics: Metrics) -> ChampionResult:
+  """Adds the figures of a conversion to result.json; returns the champion."""
+  result = folder.read_result()
+  (before,) = [c for c in result.champions if c.name == name]
+  champion = dataclasses.replace(
+    before,
+    **figures_of(metrics),
+    files=tuple(folder.champion_files(name)),
+  )
+  dataclasses.replace(
+    result,
+    champions=tuple(
+      champion if known is before else known for known in result.champions
+    ),
+    convert_seconds=result.convert_seconds + metrics.seconds,
+  ).write(folder.result)
+  return champion

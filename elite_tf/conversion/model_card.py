@@ -1,64 +1,64 @@
-"""A champion's model card: README.md with the front matter of the hub.
+"""The model card of a champion: README.md in its folder.
 
-The front matter is that of https://huggingface.co/docs/hub/model-cards, its
-strings written as JSON, which YAML holds. No license is named: the weights are
-those of whoever trained them, and of the owners of the pictures.
+The front matter follows https://huggingface.co/docs/hub/model-cards. Its
+strings are written as JSON, which is valid YAML. No license is named: the user
+who trained the network and the owners of the images decide about it.
 """
 
 import html
 import json
 
 from elite_tf.data.sources import Description
+from elite_tf.runs.metrics import ClassifierMetrics, ConversionMetrics, Metrics
 
 FILE = "README.md"
 
-# More classes than these are left to labels.txt.
+# Most classes that are listed; labels.txt has all of them.
 MOST_CLASSES = 20
 
-# How text from outside stands in Markdown: as it is, and nothing else.
+# Escapes for text from outside, so that Markdown shows it unchanged.
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]#|$~"})
 
 
-def model_card(found: dict, description: Description, params: int) -> str:
+def model_card(metrics: Metrics, description: Description, params: int) -> str:
   """Returns the text of a champion's README.md.
 
   Args:
-    found: Its metrics, as metrics.json has them.
-    description: Of the data that it was trained on.
-    params: Its parameters, as Keras counts them.
+    metrics: Metrics of the champion.
+    description: Description of the data that the champion was trained on.
+    params: Number of parameters, as Keras counts them.
   """
   parts = [
-    _front_matter(found, description),
-    _what(found, description, params),
-    _figures(found),
-    _how_to_run(found, description),
-    _limits(found, description),
+    _front_matter(metrics, description),
+    _what(metrics, description, params),
+    _figures(metrics),
+    _how_to_run(metrics, description),
+    _limits(metrics, description),
   ]
   return "\n".join(parts)
 
 
 def _plain(text: str) -> str:
-  """Returns text that Markdown and HTML take for nothing but text."""
+  """Returns text on one line, escaped for Markdown and HTML."""
   line = " ".join(text.split())
   return html.escape(line.translate(_MARKDOWN), quote=False)
 
 
-def _rows(found: dict) -> list[tuple[str, str, dict]]:
-  """Returns (id, what answered, figures) of each network that was measured.
+def _rows(
+  metrics: Metrics,
+) -> list[tuple[str, str, ClassifierMetrics | ConversionMetrics]]:
+  """Returns (conversion, title, figures) of each network that was measured.
 
-  The float .tflite file is compared on a few images only: its accuracy is the
-  Keras model's, which computes the same.
+  The accuracy of the float .tflite file is that of the Keras model: the file is
+  run on a few images only, to verify that it computes the same.
   """
-  rows = [("float", "float (Keras)", found["float"])]
-  rows += [
-    (name, f"{name} (.tflite)", figures)
-    for name, figures in found["conversions"].items()
-    if name != "float"
-  ]
+  rows = [("float", "float (Keras)", metrics.float_)]
+  if metrics.quantized:
+    rows.append((metrics.kind, f"{metrics.kind} (.tflite)", metrics.quantized))
   return rows
 
 
-def _front_matter(found: dict, description: Description) -> str:
+def _front_matter(metrics: Metrics, description: Description) -> str:
   lines = [
     "---",
     "library_name: keras",
@@ -71,7 +71,7 @@ def _front_matter(found: dict, description: Description) -> str:
     "metrics:",
     "- accuracy",
     "model-index:",
-    f"- name: {json.dumps(found['name'])}",
+    f"- name: {json.dumps(metrics.name)}",
     "  results:",
     "  - task:",
     "      type: image-classification",
@@ -81,109 +81,108 @@ def _front_matter(found: dict, description: Description) -> str:
     "      split: test",
     "    metrics:",
   ]
-  for _, title, figures in _rows(found):
+  for _, title, figures in _rows(metrics):
     lines += [
       "    - type: accuracy",
       f"      name: {json.dumps(f'Test accuracy, {title}')}",
-      f"      value: {json.dumps(figures['accuracy'])}",
+      f"      value: {json.dumps(figures.accuracy)}",
     ]
   return "\n".join([*lines, "---", ""])
 
 
-def _what(found: dict, description: Description, params: int) -> str:
-  size = found["preprocessing"]["resolution"]
+def _what(metrics: Metrics, description: Description, params: int) -> str:
+  size = metrics.preprocessing.resolution
   names = [_plain(name) for name in description.class_names[:MOST_CLASSES]]
   more = description.classes - len(names)
   names += [f"and {more} more (`labels.txt`)"] if more else []
   colour = "grey" if description.channels == 1 else "RGB"
   return f"""\
-# {_plain(found["name"])}
+# {_plain(metrics.name)}
 
 An image classifier for microcontrollers: {params:,} parameters, {colour} images of
-{size} x {size} pixels, {description.classes} classes. The champion of its group in a Network Candidate
-Search ([arXiv 2009.07409](https://arxiv.org/abs/2009.07409)) by elite_tf on `{_plain(description.name)}`
-({description.images:,} images).
+{size} x {size} pixels, {description.classes} classes. It is the champion of its group in a
+Network Candidate Search ([arXiv 2009.07409](https://arxiv.org/abs/2009.07409)), run by elite_tf
+on `{_plain(description.name)}` ({description.images:,} images).
 
 Classes, in the order of the outputs: {", ".join(names)}.
 """
 
 
-def _figures(found: dict) -> str:
+def _figures(metrics: Metrics) -> str:
   lines = [
-    "## Measured",
+    "## Results",
     "",
-    f"On the {found['test_images']:,} images of the test split, which nothing"
-    " was trained or chosen by:",
+    f"Measured on the {metrics.test_images:,} images of the test split, which"
+    " were used neither for training nor for any choice:",
     "",
     "| network | accuracy | balanced accuracy | file | arena |",
     "|---|---|---|---|---|",
   ]
-  for name, title, figures in _rows(found):
-    file = found["conversions"].get(name, {})
-    size = f"{file['tflite_bytes']:,} bytes" if file else "-"
-    arena = f"{file['arena_bytes']:,} bytes" if file else "-"
+  for name, title, figures in _rows(metrics):
+    file = metrics.conversions.get(name)
+    size = f"{file.tflite_bytes:,} bytes" if file else "-"
+    arena = f"{file.arena_bytes:,} bytes" if file else "-"
     lines.append(
-      f"| {title} | {100 * figures['accuracy']:.2f} % |"
-      f" {100 * figures['balanced_accuracy']:.2f} % | {size} | {arena} |"
+      f"| {title} | {100 * figures.accuracy:.2f} % |"
+      f" {100 * figures.balanced_accuracy:.2f} % | {size} | {arena} |"
     )
-  if found["conversions"]:
+  if metrics.conversions:
     lines += [
       "",
-      "Each .tflite file gave, byte for byte, the outputs of TensorFlow"
-      " Lite's reference kernels in TensorFlow Lite Micro. The arena is that"
-      " of a computer with 64-bit pointers; on a board it is a little"
-      " smaller.",
+      "In TensorFlow Lite Micro, each .tflite file gives the same output bytes"
+      " as in the reference kernels of TensorFlow Lite. The arena was measured"
+      " on a computer with 64-bit pointers; on a board it is a little smaller.",
     ]
   return "\n".join([*lines, ""])
 
 
-def _how_to_run(found: dict, description: Description) -> str:
-  seen = found["preprocessing"]
+def _how_to_run(metrics: Metrics, description: Description) -> str:
+  seen = metrics.preprocessing
   mode = "L" if description.channels == 1 else "RGB"
   text = f"""\
 ## How to run it
 
 ```python
+import elite_tf
 import keras
 import numpy as np
 from PIL import Image
-from elite_tf import preprocess
 
 model = keras.saving.load_model("model.keras")
 picture = np.asarray(Image.open("picture.png").convert("{mode}"))
 images = picture.reshape(1, *picture.shape[:2], {description.channels})
-inputs = preprocess.preprocess(images, {seen["resolution"]}, crop={seen["crop"]})
+inputs = elite_tf.preprocess(images, {seen.resolution}, crop={seen.crop})
 answer = model.predict(inputs)[0]
 print(open("labels.txt").read().splitlines()[answer.argmax()], answer.max())
 ```
 """
-  quantized = [name for name in found["conversions"] if name != "float"]
-  if quantized != ["int8"]:
+  if metrics.kind != "int8":
     return text
   return (
     text
     + """
-As firmware in plain C, or with TensorFlow Lite Micro (`--target=list`):
+This command makes firmware in plain C. `--target=list` lists all targets, among them TensorFlow
+Lite Micro.
 
     python -m elite_tf.deploy --model=model_int8.tflite --target=c --out=firmware
 """
   )
 
 
-def _limits(found: dict, description: Description) -> str:
-  least = 100 / found["test_images"]
+def _limits(metrics: Metrics, description: Description) -> str:
+  least = 100 / metrics.test_images
   seen = (
-    "the central crop of each picture"
-    if found["preprocessing"]["crop"]
-    else "the whole central square of each picture"
+    "the central part of an image"
+    if metrics.preprocessing.crop
+    else "the largest central square of an image"
   )
   return f"""\
 ## Limits
 
-- It knows the classes above and answers one of them to any picture.
-- It sees {seen}, resized to the size above. What differs from the training
-  pictures in light, camera or framing was not measured.
+- The network answers one of the classes above for any image, whatever the image shows.
+- The network sees {seen}, resized to the size above. Accuracy on images that
+  differ from the training images in light, camera or framing was not measured.
 - One test image is {least:.2g} % of the accuracy.
-- The probabilities were not calibrated.
-- Nobody has chosen a license: that is for whoever trained it, as the pictures allow.
+- The probabilities are not calibrated.
+- No license has been chosen. The user who trained the network chooses one that the images allow.
 """

@@ -2,13 +2,11 @@
 
 import contextlib
 import dataclasses
-import json
 import logging
 import shutil
 
 from rich.console import Console
 
-from elite_tf.conversion.champion import measured
 from elite_tf.data import sources
 from elite_tf.data.sources import Description
 from elite_tf.engine.cleanup import Housekeeping, Observers
@@ -19,8 +17,6 @@ from elite_tf.engine.runners.replay import RecordedRunner
 from elite_tf.engine.runners.scheduling import Workers
 from elite_tf.engine.tensorboard import open_tensorboard
 from elite_tf.errors import SearchFailed
-from elite_tf.hardware.boards import Limits
-from elite_tf.hardware.fit import measured_shortfall
 from elite_tf.report import ending
 from elite_tf.runs import plan_json
 from elite_tf.runs.folder import (
@@ -30,8 +26,21 @@ from elite_tf.runs.folder import (
   open_run,
   store_of,
 )
-from elite_tf.runs.journal import Journal, epoch_to_event
+from elite_tf.runs.journal import (
+  Journal,
+  champion_to_event,
+  epoch_to_event,
+  event_to_champion,
+)
+from elite_tf.runs.metrics import Metrics
 from elite_tf.runs.plan import Plan
+from elite_tf.runs.results import (
+  ChampionEvent,
+  ChampionResult,
+  GroupResult,
+  Result,
+  figures_of,
+)
 from elite_tf.runs.settings import Settings, limits_of
 from elite_tf.system import backend, lock
 from elite_tf.system.atomic_files import write_file
@@ -47,7 +56,7 @@ def run_search(
   description: Description,
   versions: dict[str, str],
   console: Console | None = None,
-) -> dict:
+) -> Result:
   """Runs a search, resumes it, or reads the result if it has ended.
 
   Args:
@@ -78,11 +87,11 @@ def run_search(
     open_run(settings, versions, 0)  # A part of the disk space is used by now.
     if plan.prices is not None:
       write_file(folder.prices, plan.prices.to_json())
-    write_file(folder.plan, plan_json.plan_of_run(plan, description))
+    plan_json.plan_record(plan, description).write(folder.plan)
     folder.tidy()
     try:
       result = _play_to_the_end(settings, plan, description, folder, console)
-      write_file(folder.result, json.dumps(result, indent=2) + "\n")
+      result.write(folder.result)
     except Exception as error:
       ending.write_or_warn(folder, str(error))
       raise
@@ -109,7 +118,7 @@ def _play_to_the_end(
   description: Description,
   folder: RunFolder,
   console: Console | None,
-) -> dict:
+) -> Result:
   """Returns the result of a search that begins or is resumed."""
   rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
   brackets = [
@@ -162,19 +171,19 @@ def _play_to_the_end(
     )
 
 
-def _checked(result: dict, folder: RunFolder) -> dict:
+def _checked(result: Result, folder: RunFolder) -> Result:
   """Returns a result in which every group has its champion.
 
   Raises:
     SearchFailed: A group has none, or its champion cannot be deployed.
   """
-  failed = [g["group"] for g in result["groups"] if g["champion"] is None]
+  failed = ", ".join(map(str, result.failed_groups))
   if failed:
     raise SearchFailed(
-      f"every candidate failed in group {', '.join(map(str, failed))}; the"
-      f" reasons stand in {folder.result}"
+      f"every candidate failed in group {failed}; the reasons stand in"
+      f" {folder.result}"
     )
-  for name, reason in result["unverified"].items():
+  for name, reason in result.unverified.items():
     raise SearchFailed(f"champion {name}: {reason}")
   return result
 
@@ -212,11 +221,10 @@ def _write_champions(
   folder: RunFolder,
   journal: Journal,
   workers: Workers,
-) -> tuple[list[dict], dict[str, str]]:
-  """Returns the champions' rows and the reasons why others have none."""
-  known = {
-    event["champion"]["name"]: event["champion"] for event in journal.champions
-  }
+) -> tuple[list[ChampionResult], dict[str, str]]:
+  """Returns the champions, and by name why others cannot be deployed."""
+  exports = map(event_to_champion, journal.champions)
+  known = {export.champion.name: export.champion for export in exports}
   champions = {bracket.champion: bracket for bracket in brackets}
   champions.pop(None, None)
   missing = [name for name in champions if name not in known]
@@ -229,21 +237,17 @@ def _write_champions(
     if exported.error is not None:
       unverified[exported.name] = exported.error
       continue
-    known[exported.name] = _champion(
-      champions[exported.name], plan, exported.metrics, settings, folder
+    champion = _champion(
+      champions[exported.name], plan, exported.metrics, folder
     )
-    journal.append(
-      {
-        "event": "champion",
-        "champion": known[exported.name],
-        "seconds": exported.metrics["seconds"],
-      }
-    )
+    known[exported.name] = champion
+    event = ChampionEvent(champion, exported.metrics.seconds)
+    journal.append(champion_to_event(event))
   return [known[name] for name in champions if name in known], unverified
 
 
 def _replace_misfits(
-  champions: list[dict],
+  champions: list[ChampionResult],
   brackets: list[Bracket],
   plan: Plan,
   settings: Settings,
@@ -258,73 +262,54 @@ def _replace_misfits(
   home = {bracket.champion: bracket for bracket in brackets}
   jobs, all_fit = [], True
   for champion in champions:
-    needs = plan.needs[plan.position(champion["name"])]
-    if limits == Limits() or champion["tflite_bytes"] is None:
-      continue
-    missing = measured_shortfall(
-      needs, limits, champion["tflite_bytes"], champion["arena_bytes"]
-    )
-    if missing != (0, 0):
+    needs = plan.needs[plan.position(champion.name)]
+    misfit = champion.misfit(needs and needs.memory, limits)
+    if misfit:
       all_fit = False
-      shutil.rmtree(folder.champion(champion["name"]))
-      jobs += home[champion["name"]].reject(
-        f"does not fit: {missing.flash_bytes} bytes of flash and"
-        f" {missing.sram_bytes} of memory are missing, as measured"
-      )
+      shutil.rmtree(folder.champion(champion.name))
+      jobs += home[champion.name].reject(misfit)
   return None if all_fit else jobs
 
 
 def _champion(
-  bracket: Bracket,
-  plan: Plan,
-  metrics: dict,
-  settings: Settings,
-  folder: RunFolder,
-) -> dict:
+  bracket: Bracket, plan: Plan, metrics: Metrics, folder: RunFolder
+) -> ChampionResult:
   name = bracket.champion
   cost = plan.cost(name)
   needs = plan.needs[plan.position(name)]
-  return {
-    "name": name,
-    "group": bracket.group,
-    "params": cost.params,
-    "macs": cost.macs,
-    "val_accuracy": bracket.histories[name].val_accuracy[-1],
-    **measured(metrics),
-    "estimated_seconds": needs.seconds if needs else None,
-    "files": folder.champion_files(name),
-  }
+  return ChampionResult(
+    name=name,
+    group=bracket.group,
+    params=cost.params,
+    macs=cost.macs,
+    val_accuracy=bracket.histories[name].val_accuracy[-1],
+    **figures_of(metrics),
+    estimated_seconds=needs.seconds if needs else None,
+    files=tuple(folder.champion_files(name)),
+  )
 
 
 def _result(
   brackets: list[Bracket],
-  champions: list[dict],
+  champions: list[ChampionResult],
   unverified: dict[str, str],
   journal: Journal,
   workers: int,
   first_step_seconds: float,
-) -> dict:
+) -> Result:
   histories = [
     history for bracket in brackets for history in bracket.histories.values()
   ]
-  return {
-    "groups": [
-      {
-        "group": bracket.group,
-        "candidates": list(bracket.candidates),
-        "rounds": [dataclasses.asdict(played) for played in bracket.rounds],
-        "failures": bracket.failures,
-        "champion": bracket.champion,
-      }
-      for bracket in brackets
-    ],
-    "champions": champions,
-    "unverified": unverified,
-    "seconds": journal.seconds(),
-    "training_seconds": journal.seconds(("epoch", "trained")),
-    "step_seconds": sum(sum(history.seconds) for history in histories),
-    "first_step_seconds": first_step_seconds,
-    "convert_seconds": sum(event["seconds"] for event in journal.champions),
-    "candidate_epochs": sum(map(len, histories)),
-    "workers": workers,
-  }
+  exports = map(event_to_champion, journal.champions)
+  return Result(
+    groups=tuple(map(GroupResult.of, brackets)),
+    champions=tuple(champions),
+    unverified=unverified,
+    seconds=journal.seconds(),
+    training_seconds=journal.seconds(("epoch", "trained")),
+    step_seconds=sum(sum(history.seconds) for history in histories),
+    first_step_seconds=first_step_seconds,
+    convert_seconds=sum(export.seconds for export in exports),
+    candidate_epochs=sum(map(len, histories)),
+    workers=workers,
+  )

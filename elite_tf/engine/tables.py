@@ -6,6 +6,7 @@ from rich.table import Table
 from elite_tf.data.sources import Description
 from elite_tf.hardware.fit import Needs
 from elite_tf.runs.plan import Plan
+from elite_tf.runs.results import Result
 from elite_tf.system.text import duration
 from elite_tf.types import Candidate, Cost
 
@@ -107,33 +108,33 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
   )
 
 
-def print_result(console: Console, result: dict, run_dir: str) -> None:
+def print_result(console: Console, result: Result, run_dir: str) -> None:
   """Prints the champions, the time it took and where the files are."""
   table = _table(
       "group", "champion", "params", "MACs", "val %", "float %", "int8 %",
       "flash", "arena",
   )  # fmt: skip
-  for champion in result["champions"]:
+  for champion in result.champions:
     table.add_row(
-      str(champion["group"]),
-      champion["name"],
-      millions(champion["params"]),
-      millions(champion["macs"]),
-      _hundredths(champion["val_accuracy"]),
-      _hundredths(champion["test_accuracy_float"]),
-      _hundredths(champion["test_accuracy_int8"]),
-      _size(champion["tflite_bytes"]),
-      _size(champion["arena_bytes"]),
+      str(champion.group),
+      champion.name,
+      millions(champion.params),
+      millions(champion.macs),
+      _hundredths(champion.val_accuracy),
+      _hundredths(champion.test_accuracy_float),
+      _hundredths(champion.test_accuracy_int8),
+      _size(champion.tflite_bytes),
+      _size(champion.arena_bytes),
     )
   console.print(table)
   _print(
     console,
-    f"{result['candidate_epochs']:,} epochs in"
-    f" {duration(result['training_seconds'])} by {result['workers']} workers;"
-    f" in training and validation steps {duration(result['step_seconds'])},"
+    f"{result.candidate_epochs:,} epochs in"
+    f" {duration(result.training_seconds)} by {result.workers} workers;"
+    f" in training and validation steps {duration(result.step_seconds)},"
     " of these first steps with their tracing"
-    f" {duration(result['first_step_seconds'])}; conversion"
-    f" {duration(result['convert_seconds'])}",
+    f" {duration(result.first_step_seconds)}; conversion"
+    f" {duration(result.convert_seconds)}",
   )
   _print(
     console, f"float %, int8 %: test accuracy; files: {run_dir}/champions/"

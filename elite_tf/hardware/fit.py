@@ -41,21 +41,19 @@ def arena_needed(arena_bytes: int) -> int:
 
 
 def measured_shortfall(
-  needs: Needs | None, limits: Limits, tflite_bytes: int, arena_bytes: int
+  memory: Memory | None, limits: Limits, tflite_bytes: int, arena_bytes: int
 ) -> Shortfall:
   """Returns by how much a converted network misses the limits.
 
   Args:
-    needs: What was predicted of it; None where nothing could be: then the
+    memory: What was predicted of it; None where nothing could be: then the
       arena is taken as measured, some KB larger than on a board.
     limits: Most that it may take.
     tflite_bytes: Its file.
     arena_bytes: The arena measured on this computer; the pointers in it are
       smaller on a board, by what was predicted.
   """
-  pointers, memory = 0, needs and needs.memory
-  if memory:
-    pointers = memory.arena_bytes_host - memory.arena_bytes
+  pointers = memory.arena_bytes_host - memory.arena_bytes if memory else 0
   return shortfall(
     limits,
     tflite_bytes + CODE_BYTES,

@@ -1,7 +1,7 @@
-"""One page that shows a search to a person: report.html in the run folder.
+"""report.html in a run folder: one page that shows a search.
 
     reading -> facts -> figures -> page
 
-What a run folder holds is read into frozen records, drawn by matplotlib as
-inline SVG, and set by Jinja into one file that needs nothing else.
+The run folder is read into frozen dataclasses, matplotlib draws figures as
+inline SVG, and Jinja writes one file that loads nothing else.
 """

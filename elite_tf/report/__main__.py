@@ -38,11 +38,11 @@ def main() -> int:
 
   written = page.write(folder)
   if values.format == "json":
-    print(json.dumps(written))
+    print(json.dumps(written.to_json()))
   else:
     print(
-      f"{written['page']}: {written['state']}, {written['champions']}"
-      f" champions, {written['bytes']:,} bytes"
+      f"{written.page}: {written.state}, {written.champions} champions,"
+      f" {written.bytes:,} bytes"
     )
   return 0
 

@@ -1,10 +1,10 @@
-"""The tournament of a group as a bracket."""
+"""The tournament of a group, drawn as a bracket."""
 
 from elite_tf.report.drawing import ACCENT, GRID, INK, MUTED, SECOND, Drawing
 from elite_tf.report.facts import Group
 
-# Pixels that a candidate takes, a letter of its name, its score, and the way to
-# the next round.
+# Pixels: height of a candidate, width of a letter of its name, width of its
+# score, and distance to the next round.
 ROW = 22
 LETTER = 7
 SCORE = 44
@@ -12,10 +12,9 @@ WAY = 22
 
 
 def standings(group: Group) -> list[list[tuple[str, float | None]]]:
-  """Returns round by round who played, best first, each with its score.
+  """Returns (name, score) of the candidates of each round, best first.
 
-  Those who failed, without a score, come last. The one that a last column
-  would hold alone is the champion.
+  Failed candidates have no score and come last.
   """
   columns = []
   for played in group.rounds:
@@ -31,11 +30,11 @@ def standings(group: Group) -> list[list[tuple[str, float | None]]]:
 
 
 def draw_bracket(group: Group, prefix: str) -> str:
-  """Returns the picture of a group's tournament.
+  """Draws the tournament of a group.
 
   Args:
-    group: Whose.
-    prefix: Of the names, left out here.
+    group: The group.
+    prefix: Prefix of the names that is left out.
   """
   columns = standings(group) or [[(name, None) for name in group.candidates]]
   last = [(name, None) for name in group.alive]
@@ -62,19 +61,19 @@ def draw_bracket(group: Group, prefix: str) -> str:
         axes.text(right, row, _shown(score), ha="right", **look)
       for following in places[number + 1 : number + 2]:
         _connect(axes, right, row, following, name)
-  label = f"Bracket of group {group.number}: " + "; ".join(
+  label = f"Bracket of group {group.group}: " + "; ".join(
     f"round {played.round} eliminates {', '.join(played.eliminated)}"
     for played in group.rounds
   )
-  return drawn.to_svg(f"bracket-{group.number}", label)
+  return drawn.to_svg(f"bracket-{group.group}", label)
 
 
 def _heading(group: Group, number: int) -> str:
   if number < len(group.rounds):
     return f"round {group.rounds[number].round}"
   if not group.rounds and not group.champion:
-    return "begins"
-  return "champion" if group.champion else "goes on"
+    return "start"
+  return "champion" if group.champion else "remaining"
 
 
 def _shown(score: float | None) -> str:
@@ -82,7 +81,7 @@ def _shown(score: float | None) -> str:
 
 
 def _look(group: Group, number: int, name: str) -> dict[str, str]:
-  """Returns colour and weight by what became of a candidate in a round."""
+  """Returns colour and weight of a candidate's name in a round."""
   played = group.rounds[number] if number < len(group.rounds) else None
   out = played is not None and name in played.eliminated
   if name == group.champion:
@@ -93,7 +92,7 @@ def _look(group: Group, number: int, name: str) -> dict[str, str]:
 
 
 def _connect(axes, end, row, following, name) -> None:
-  """Draws the way of one who goes on to the next round."""
+  """Draws a line to the next round if the candidate is in it."""
   if name not in following:
     return
   there = following[name]

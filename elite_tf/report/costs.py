@@ -1,24 +1,24 @@
-"""Accuracy against what a network costs."""
+"""Accuracy against cost."""
 
 import csv
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from elite_tf.report.champions import kind_of
 from elite_tf.report.drawing import ACCENT, MUTED, SECOND, THIRD, Drawing
-from elite_tf.report.facts import Champion, Network, Run
+from elite_tf.report.facts import Run
 from elite_tf.report.pareto import front
+from elite_tf.runs.results import ChampionResult
 
 PUBLISHED = Path(__file__).parent / "published_models.csv"
 
-# What the published models were measured on has so many classes.
+# The published models were measured on ImageNet.
 IMAGENET_CLASSES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-  """A network in a picture: its cost, its accuracy (0 to 1) and its name."""
+  """A network in a figure: name, cost and accuracy (0 to 1)."""
 
   name: str
   cost: float
@@ -27,77 +27,78 @@ class Point:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-  """What a network may cost.
+  """A kind of cost.
 
   Attributes:
     key: Short name.
-    label: Of the axis.
-    of_network: Planned or predicted, None where that is not known.
-    of_champion: Planned or measured, likewise.
+    label: Label of the axis.
+    of_candidate: Function from a run and a name to the planned or predicted
+      cost, None if not known.
+    of_champion: Function from a champion to the planned or measured cost, None
+      if not known.
   """
 
   key: str
   label: str
-  of_network: Callable[[Network], float | None]
-  of_champion: Callable[[Champion], float | None]
+  of_candidate: Callable[[Run, str], float | None]
+  of_champion: Callable[[ChampionResult], float | None]
 
 
-def _predicted_arena(network: Network) -> float | None:
-  memory = network.memory
+def _predicted_arena(run: Run, name: str) -> float | None:
+  memory = run.memory.get(name)
   return memory.arena_bytes_host / 1024 if memory else None
 
 
-def _measured_arena(champion: Champion) -> float | None:
-  arena = champion.row["arena_bytes"]
+def _measured_arena(champion: ChampionResult) -> float | None:
+  arena = champion.arena_bytes
   return None if arena is None else arena / 1024
 
 
 COSTS = (
     Cost(
         "params", "parameters, millions",
-        lambda network: network.params / 1e6,
-        lambda champion: champion.row["params"] / 1e6,
+        lambda run, name: run.networks[name].params / 1e6,
+        lambda champion: champion.params / 1e6,
     ),
     Cost(
         "macs", "multiply-accumulates, millions",
-        lambda network: network.macs / 1e6,
-        lambda champion: champion.row["macs"] / 1e6,
+        lambda run, name: run.networks[name].macs / 1e6,
+        lambda champion: champion.macs / 1e6,
     ),
     Cost("arena", "arena, KiB", _predicted_arena, _measured_arena),
 )  # fmt: skip
 
 
 def same_epoch_points(run: Run, cost: Cost) -> list[Point]:
-  """Returns every candidate at the end of the first round.
+  """Returns the candidates at the end of the first round.
 
-  There all have been trained alike. Of the arena only where the champions' is
-  the int8 network's, which is what is predicted.
+  At that point all have been trained for the same number of epochs. Arenas are
+  predicted for int8 networks, so there are no points if champions are others.
   """
   if cost.key == "arena" and any(
-    kind_of(champion.row) != "int8" for champion in run.champions
+    champion.result.kind != "int8" for champion in run.champions
   ):
     return []
-  epochs = run.settings["round_epochs"]
+  epochs = run.settings.round_epochs
   points = []
   for name, history in run.histories.items():
-    network = run.networks.get(name)
-    price = cost.of_network(network) if network else None
-    if price is not None and len(history) >= epochs:
-      points.append(Point(name, price, history[epochs - 1].val_accuracy))
+    spent = cost.of_candidate(run, name) if name in run.networks else None
+    if spent is not None and len(history) >= epochs:
+      points.append(Point(name, spent, history[epochs - 1].val_accuracy))
   return points
 
 
 def champion_points(run: Run, cost: Cost) -> list[Point]:
-  """Returns the champions at the end of their training, by validation."""
+  """Returns the champions with their final validation accuracy."""
   points = [
-    Point(c.name, cost.of_champion(c), c.row["val_accuracy"])
+    Point(c.name, cost.of_champion(c.result), c.result.val_accuracy)
     for c in run.champions
   ]
   return [point for point in points if point.cost is not None]
 
 
 def draw_costs(run: Run) -> list[str]:
-  """Returns the pictures of accuracy against each cost; none without points."""
+  """Draws accuracy against each cost that has points."""
   pictures = []
   for cost in COSTS:
     all_, champions = same_epoch_points(run, cost), champion_points(run, cost)
@@ -161,7 +162,15 @@ def _words(point: Point) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-  """A row of `data/published_models.csv`: millions, and top-1 in percent."""
+  """A published model: a row of `published_models.csv`.
+
+  Attributes:
+    name: Name of the model.
+    family: "elite", "hf" or "other".
+    params: Parameters, in millions.
+    macs: Multiply-accumulates of one inference, in millions.
+    top1: Top-1 accuracy on ImageNet, in percent.
+  """
 
   name: str
   family: str
@@ -171,7 +180,7 @@ class Published:
 
 
 def load_published(path: Path = PUBLISHED) -> list[Published]:
-  """Returns the models of the paper's Table 5, which its figures draw."""
+  """Returns the models of Table 5 of the paper."""
   with open(path, encoding="utf-8", newline="") as file:
     return [
       Published(
@@ -186,7 +195,7 @@ def load_published(path: Path = PUBLISHED) -> list[Published]:
 
 
 def draw_published(run: Run) -> list[str]:
-  """Returns champions among published models, where there are 1000 classes."""
+  """Draws champions among published models, if there are 1000 classes."""
   if run.classes != IMAGENET_CLASSES or not run.champions:
     return []
   return [_draw_published(run, cost) for cost in COSTS[:2]]
@@ -204,7 +213,7 @@ def _draw_published(run: Run, cost: Cost) -> str:
     ]
     _scatter(drawn, points, colour, 24, ":", marker)
   points = [
-    Point(c.name, cost.of_champion(c), c.row["test_accuracy_float"])
+    Point(c.name, cost.of_champion(c.result), c.result.test_accuracy_float)
     for c in run.champions
   ]
   _scatter(drawn, points, ACCENT, 64, "-", "D")
@@ -212,6 +221,6 @@ def _draw_published(run: Run, cost: Cost) -> str:
   axes.set_xlabel(cost.label)
   axes.set_ylabel("top-1, %")
   label = (
-    f"Champions' test accuracy against {cost.label}, among published ones."
+    f"Test accuracy of champions and published models against {cost.label}."
   )
   return drawn.to_svg(f"published-{cost.key}", label)

@@ -1,4 +1,4 @@
-"""How the candidates of a group learned, and when they were out."""
+"""Learning curves of the candidates of a group."""
 
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
@@ -13,8 +13,8 @@ from elite_tf.report.drawing import (
 )
 from elite_tf.report.facts import Group, Run
 
-# Colour and dashes by the round that eliminated a candidate; told apart without
-# the colours, too.
+# Colour and dashes by the round that eliminated a candidate. The dashes differ
+# too, so that curves can be told apart without colours.
 BY_ROUND = (
   (MUTED, (1, 1.6)),
   (THIRD, (4, 1.6)),
@@ -24,7 +24,7 @@ BY_ROUND = (
 
 
 def draw_curves(run: Run, group: Group) -> str:
-  """Returns the picture of a group's validation accuracy by epoch."""
+  """Draws the validation accuracy of a group by epoch."""
   drawn = Drawing()
   axes = drawn.axes
   longest = 1
@@ -48,24 +48,22 @@ def draw_curves(run: Run, group: Group) -> str:
     if dashes:
       line.set_dashes(dashes)
     drawn.tell(line, [f"{name}: {_fate(group, name, out)}"])
-  rounds = [
-    played.round * run.settings["round_epochs"] for played in group.rounds
-  ]
+  rounds = [played.round * run.settings.round_epochs for played in group.rounds]
   for epoch in rounds:
     axes.axvline(epoch, color=GRID, linewidth=1.2, zorder=0)
   _epochs(axes, longest, rounds)
   axes.set_ylabel("validation accuracy, %")
   label = (
-    f"Validation accuracy by epoch of the candidates of group {group.number}"
+    f"Validation accuracy by epoch of the candidates of group {group.group}"
   )
-  return drawn.to_svg(f"curves-{group.number}", label)
+  return drawn.to_svg(f"curves-{group.group}", label)
 
 
 def _look(group: Group, name: str, out: int | None):
   if name == group.champion:
     return ACCENT, None, 2.2
   if out is None:
-    return ACCENT, None, 1.2
+    return SECOND if name in group.rejected else ACCENT, None, 1.2
   colour, dashes = BY_ROUND[(out - 1) % len(BY_ROUND)]
   return colour, dashes, 1.3
 
@@ -75,11 +73,13 @@ def _fate(group: Group, name: str, out: int | None) -> str:
     return "champion"
   if name in group.failures:
     return "failed"
-  return f"out in round {out}" if out else "still in"
+  if name in group.rejected:
+    return "does not fit"
+  return f"eliminated in round {out}" if out else "remaining"
 
 
 def _epochs(axes, longest: int, rounds: list[int]) -> None:
-  """Sets the axis of the epochs; rounds stay apart if the end is far away."""
+  """Sets the axis of the epochs: logarithmic if the rounds are short."""
   if rounds and longest > 4 * rounds[-1]:
     axes.set_xscale("log")
     axes.set_xticks([*rounds, longest])

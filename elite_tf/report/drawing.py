@@ -1,7 +1,7 @@
-"""Figures of matplotlib as inline SVG that takes its colours from the page.
+"""matplotlib figures as inline SVG with the colours of the page.
 
-matplotlib draws in placeholder colours; here they become the page's CSS
-variables, so that light and dark are the page's affair. Text stays text.
+matplotlib draws in placeholder colours, which are replaced by CSS variables, so
+that the style of the page decides about light and dark. Text stays text.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-# Placeholder colours by the CSS variable that takes their place.
+# Placeholder colours; `_VARIABLES` has the CSS variables that replace them.
 INK = "#010203"
 MUTED = "#010204"
 GRID = "#010205"
@@ -38,8 +38,8 @@ _VARIABLES = {
   FOURTH: "var(--fourth)",
 }
 
-# Figures are as wide as a phone's screen, in pixels, and stand side by side on
-# a larger one: so their text is of one size everywhere.
+# Pixels. Figures are as wide as the screen of a phone and are placed side by
+# side on larger screens, so that their text has the same size everywhere.
 WIDTH = 360
 HEIGHT = 260
 
@@ -82,11 +82,11 @@ _TITLED = "titled-"
 
 
 class Drawing:
-  """A figure under way.
+  """A figure that is being drawn.
 
   Attributes:
-    figure: matplotlib's.
-    axes: Its axes.
+    figure: The figure.
+    axes: The axes of the figure.
   """
 
   def __init__(
@@ -95,12 +95,12 @@ class Drawing:
     height: float = HEIGHT,
     bare: bool = False,
   ):
-    """Makes an empty figure; to be used within `style`.
+    """Makes an empty figure; must be called within `style()`.
 
     Args:
-      width: In pixels.
-      height: In pixels.
-      bare: Whether there is nothing but what is drawn: no axes about it.
+      width: Width in pixels.
+      height: Height in pixels.
+      bare: Whether the axes are hidden and fill the figure.
     """
     size = (width / 72, height / 72)
     self.figure = Figure(figsize=size, layout=None if bare else "tight")
@@ -112,16 +112,16 @@ class Drawing:
     self._titles: list[Sequence[str]] = []
 
   def tell(self, artist: Artist, titles: Sequence[str]) -> None:
-    """Gives an artist, or each of its marks in order, words to hover over."""
+    """Gives an artist, or each of its marks in order, a tooltip."""
     artist.set_gid(f"{_TITLED}{len(self._titles)}")
     self._titles.append(titles)
 
   def to_svg(self, name: str, label: str) -> str:
-    """Returns the figure for a page.
+    """Returns the figure as an SVG element.
 
     Args:
-      name: Unique on the page; ids begin with it.
-      label: What the figure shows, for those who cannot see it.
+      name: Prefix of the ids in the figure, unique on the page.
+      label: Description of the figure for screen readers.
     """
     out = StringIO()
     self.figure.savefig(
@@ -132,10 +132,10 @@ class Drawing:
 
 @contextlib.contextmanager
 def style() -> Iterator[None]:
-  """Draws as this page wants it, whatever a user's matplotlibrc says."""
+  """Sets the style of the page, whatever the user's matplotlibrc contains."""
   logging.getLogger("matplotlib").setLevel(logging.ERROR)
   with matplotlib.rc_context(), warnings.catch_warnings():
-    # Letters that its font lacks are the browser's to draw.
+    # The browser draws letters that matplotlib's font lacks.
     warnings.filterwarnings("ignore", "Glyph .* missing")
     matplotlib.rcdefaults()
     matplotlib.rcParams.update(_STYLE)
@@ -145,7 +145,7 @@ def style() -> Iterator[None]:
 def _cleaned(
   svg: str, name: str, label: str, titles: Sequence[Sequence[str]]
 ) -> str:
-  """Returns matplotlib's SVG as an element of a page."""
+  """Returns the SVG of matplotlib as an element of a page."""
   ElementTree.register_namespace("", _SVG)
   root = ElementTree.fromstring(svg)
   for child in list(root):
@@ -180,7 +180,7 @@ def _drop_styles(root: ElementTree.Element) -> None:
 
 
 def _drop_empty(element: ElementTree.Element) -> None:
-  """Drops groups of nothing, and shapes that are not painted."""
+  """Removes empty groups and invisible shapes."""
   element.text = element.tail = (element.text or "").strip() or None
   for child in list(element):
     text = child.text
@@ -193,7 +193,7 @@ def _drop_empty(element: ElementTree.Element) -> None:
 
 
 def _add_titles(element: ElementTree.Element, titles: Sequence[str]) -> None:
-  """Gives titles to an element's marks in their order, or to it as a whole."""
+  """Adds titles to the marks of an element in order, or to the element."""
   marks = [e for e in element.iter() if e.tag == f"{{{_SVG}}}use"]
   if len(titles) == 1 or len(marks) != len(titles):
     marks = [element] * min(1, len(titles))
@@ -215,7 +215,7 @@ def _references(root: ElementTree.Element) -> set[str]:
 def _clean_element(
   element: ElementTree.Element, name: str, used: set[str]
 ) -> None:
-  """Shortens numbers, names ids after the figure, takes the page's colours."""
+  """Shortens numbers, prefixes ids and replaces placeholder colours."""
   number = element.attrib.pop("id", "")
   if number in used:
     element.set("id", f"{name}-{number}")

@@ -1,77 +1,36 @@
-"""What a report tells of a search, as frozen records."""
+"""The contents of the page, as frozen dataclasses."""
 
 import dataclasses
 import enum
 
 from elite_tf.conversion.verify.predictions import Predictions
+from elite_tf.data.sources import Description
 from elite_tf.hardware.memory import Memory
-from elite_tf.tournament.bracket import Round
+from elite_tf.runs.metrics import Confusion
+from elite_tf.runs.plan_json import PlannedCandidate
+from elite_tf.runs.results import ChampionResult, GroupResult, Result
+from elite_tf.runs.settings import Settings
 from elite_tf.types import Epoch
 
 
 class State(enum.StrEnum):
-  """How far a search is."""
+  """State of a search."""
 
   FINISHED = "finished"
-  FAILED = "ended without all of its champions"
-  AT_WORK = "still at work"
-  STOPPED = "stopped before its end"
+  FAILED = "ended without all champions"
+  AT_WORK = "still running"
+  STOPPED = "stopped before the end"
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
-  """A candidate as it was planned.
+class Group(GroupResult):
+  """Current state of one group of the tournament.
 
   Attributes:
-    name: The candidate's name.
-    group: Number of its group, from 1; None where it does not fit.
-    w: Width level, from 1; likewise `d`, depth, and `r`, resolution.
-    width: Width coefficient.
-    depth: Depth coefficient.
-    resolution: Pixels of the input's side.
-    params: Parameters.
-    macs: Multiply-accumulates of one inference.
-    fits: Whether it keeps the limits that were set.
-    flash_bytes: Flash predicted where limits were set, None elsewhere.
-    sram_bytes: Arena on a board predicted, likewise.
-    memory: What it takes as int8, predicted; None where that is not known.
+    alive: Names of the remaining candidates.
   """
 
-  name: str
-  group: int | None
-  w: int
-  d: int
-  r: int
-  width: float
-  depth: float
-  resolution: int
-  params: int
-  macs: int
-  fits: bool
-  flash_bytes: int | None
-  sram_bytes: int | None
-  memory: Memory | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Group:
-  """One group of the tournament.
-
-  Attributes:
-    number: From 1.
-    candidates: Names, heaviest first.
-    rounds: That have ended.
-    failures: Reason by name.
-    champion: Its name; None while there is none.
-    alive: Names that are still in.
-  """
-
-  number: int
-  candidates: tuple[str, ...]
-  rounds: tuple[Round, ...]
-  failures: dict[str, str]
-  champion: str | None
-  alive: tuple[str, ...]
+  alive: tuple[str, ...] = ()
 
   def out_in(self, name: str) -> int | None:
     """Returns the round that eliminated a candidate; None if none did."""
@@ -86,10 +45,10 @@ class Fit:
   """Whether a champion fits a board.
 
   Attributes:
-    name: Of the board.
-    title: In full.
-    flash_bytes: Flash that is missing.
-    sram_bytes: Memory that is missing.
+    name: Name of the board.
+    title: Full name of the board.
+    flash_bytes: Bytes of flash that are missing.
+    sram_bytes: Bytes of memory that are missing.
   """
 
   name: str
@@ -105,22 +64,24 @@ class Fit:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Champion:
-  """A champion and what its folder holds.
+  """A champion and the contents of its folder.
 
   Attributes:
-    row: Its row of result.json.
-    labels: Names of the classes, as far as they are known.
-    confusion: Rows by truth, columns by answer, of what is deployed; empty
-      where it was not kept.
-    answered_by: Whose answers these are: int8, int16x8, float.
-    predictions: Its answers one by one, None where they were not kept.
-    fits: Every board known; empty where there is no file to deploy.
-    notes: What is missing of its folder, one line each.
+    result: Its entry in result.json.
+    labels: Names of the classes; empty if labels.txt is missing.
+    confusion: Confusion matrix of the network for a board on the test split:
+      rows are true classes, columns are answers. Empty if metrics.json could
+      not be read.
+    answered_by: Which network gave the answers: "int8", "int16x8" or "float".
+    predictions: Single answers; None if predictions.npz is missing or damaged.
+    fits: Whether the champion fits each known board; empty if there is no
+      .tflite file.
+    notes: What is missing from the folder, one line each.
   """
 
-  row: dict
+  result: ChampionResult
   labels: tuple[str, ...]
-  confusion: tuple[tuple[int, ...], ...]
+  confusion: Confusion
   answered_by: str
   predictions: Predictions | None
   fits: tuple[Fit, ...]
@@ -128,49 +89,53 @@ class Champion:
 
   @property
   def name(self) -> str:
-    """Its name."""
-    return self.row["name"]
+    """Name of the champion."""
+    return self.result.name
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-  """All that a page tells.
+  """All contents of a page.
 
   Attributes:
-    path: Of the run folder, as it was given.
-    state: How far the search is.
-    stopped: Why it stopped before its end, as far as that is known.
-    settings: As config.json has them.
-    versions: Of the packages, likewise.
-    data: The data set's description as a dictionary; empty where not known.
-    networks: Candidates by name, those that do not fit too; empty where the
-      plan is not known.
-    groups: In order.
-    histories: Epochs by name.
-    champions: In the order of result.json.
-    unverified: Reason by name of champions that cannot be deployed.
-    totals: Times and counts of result.json; empty before it is there.
-    planned_epochs: Epochs in all; None where the plan is not known.
+    path: Path of the run folder, as given.
+    state: State of the search.
+    stopped: Why the search stopped before the end; "" if that is not known.
+    settings: Settings of the search.
+    versions: Versions of the packages, by name.
+    data: Description of the data set; None if the plan could not be read.
+    networks: Planned candidates by name, including those that do not fit;
+      empty if the plan could not be read.
+    memory: Predicted memory of candidates as int8 networks, by name; only those
+      that could be predicted.
+    groups: Groups, heaviest first.
+    histories: Epochs by candidate name.
+    champions: Champions, in the order of result.json.
+    result: Contents of result.json; None before the search has ended.
+    planned_epochs: Number of epochs of the whole search; None if the plan could
+      not be read.
     notes: What could not be read, one line each.
   """
 
   path: str
   state: State
   stopped: str
-  settings: dict
+  settings: Settings
   versions: dict[str, str]
-  data: dict
-  networks: dict[str, Network]
+  data: Description | None
+  networks: dict[str, PlannedCandidate]
+  memory: dict[str, Memory]
   groups: tuple[Group, ...]
   histories: dict[str, tuple[Epoch, ...]]
   champions: tuple[Champion, ...]
-  unverified: dict[str, str]
-  totals: dict
+  result: Result | None
   planned_epochs: int | None
   notes: tuple[str, ...] = ()
 
   @property
   def classes(self) -> int:
-    """Number of classes, 0 where not known."""
+    """Number of classes; 0 if not known."""
+    if self.data:
+      return self.data.classes
     known = [len(champion.labels) for champion in self.champions]
-    return self.data.get("classes") or max(known, default=0)
+    return max(known, default=0)

@@ -1,8 +1,8 @@
-"""How numbers stand on the page: for people, and exactly for programs.
+"""Numbers on the page: rounded for people, exact for programs.
 
-A number is `<data value="0.9043" data-key="/champions/0/val_accuracy">90.43
-%</data>`: what is shown is rounded, `value` is what result.json says at that
-JSON pointer (RFC 6901).
+A number is written as `<data value="0.9043" data-key="/champions/0/val_accuracy">90.43
+%</data>`: the text is rounded, `value` is the exact value in result.json at
+the JSON pointer (RFC 6901) `data-key`.
 """
 
 import json
@@ -12,23 +12,23 @@ from markupsafe import Markup
 
 from elite_tf.system.text import duration
 
-# Stands where nothing was measured.
+# Shown instead of a number that is not known.
 NOTHING = Markup('<span class="none" title="not known">\N{EN DASH}</span>')
 
 
 def pointer(*keys: str | int) -> str:
-  """Returns the JSON pointer of keys, one after the other."""
+  """Returns the JSON pointer made of keys."""
   escaped = (str(key).replace("~", "~0").replace("/", "~1") for key in keys)
   return "".join(f"/{key}" for key in escaped)
 
 
 def number(value: float | None, shown: str, key: str = "") -> Markup:
-  """Returns a number as it is shown, with its exact value.
+  """Returns a rounded number with its exact value.
 
   Args:
-    value: The number; None and what is not finite is shown as nothing.
-    shown: As people read it.
-    key: Where result.json has it; empty where it has not.
+    value: The exact number; None, NaN and infinity are shown as a dash.
+    shown: The rounded number.
+    key: JSON pointer into result.json; "" if the number is not there.
   """
   if value is None or not math.isfinite(value):
     return NOTHING
@@ -55,7 +55,7 @@ def millions(value: int | None, key: str = "") -> Markup:
 
 
 def size(value: int | None, key: str = "") -> Markup:
-  """Shows bytes in KiB, rounded up: what a board must have."""
+  """Shows bytes in KiB, rounded up, as a requirement."""
   shown = "" if value is None else f"{-(-value // 1024):,} KiB"
   return number(value, shown, key)
 

@@ -1,34 +1,38 @@
-"""What a journal tells, read without touching it."""
+"""A journal, read without changing it."""
 
 import dataclasses
 from pathlib import Path
 
 from elite_tf.runs import journal
+from elite_tf.runs.results import ChampionResult
 from elite_tf.types import Epoch, Outcome
 
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-  """A journal's events, sorted by what they are about.
+  """The events of a journal.
 
   Attributes:
-    outcomes: By (name, epochs before, epochs afterwards).
-    epochs: By name, from the first on without a gap.
-    champions: The champions' events, in order.
+    outcomes: Outcomes by (name, epochs before, epochs afterwards).
+    epochs: Epochs by candidate name, without gaps from the first one.
+    champions: Champions by name.
   """
 
   outcomes: dict[tuple[str, int, int], Outcome]
   epochs: dict[str, tuple[Epoch, ...]]
-  champions: tuple[dict, ...]
+  champions: dict[str, ChampionResult]
 
 
 def read_log(path: Path) -> Log:
-  """Returns what a journal tells so far; damaged lines are left out.
+  """Returns the events so far; damaged lines are left out.
+
+  Args:
+    path: The journal; a missing file is an empty journal.
 
   Raises:
-    OSError: It is there and cannot be read.
+    OSError: The file cannot be read.
   """
-  outcomes, found, champions = {}, {}, []
+  outcomes, found, champions = {}, {}, {}
   for event in journal.read(path) if path.exists() else ():
     kind = event["event"]
     if kind == "trained":
@@ -40,11 +44,12 @@ def read_log(path: Path) -> Log:
       fields = {f.name: event[f.name] for f in dataclasses.fields(Epoch)}
       found.setdefault(event["name"], {})[event["epoch"]] = Epoch(**fields)
     elif kind == "champion":
-      champions.append(event)
+      champion = journal.event_to_champion(event).champion
+      champions[champion.name] = champion
   return Log(
     outcomes,
     {name: _from_the_first(known) for name, known in found.items()},
-    tuple(champions),
+    champions,
   )
 
 

@@ -1,4 +1,4 @@
-"""What a champion confuses, as a picture and as a list."""
+"""Classes that a champion confuses: figure, list and images."""
 
 import base64
 import dataclasses
@@ -10,8 +10,8 @@ from elite_tf.data import preprocess
 from elite_tf.report.drawing import ACCENT, INK, MUTED, SECOND, Drawing
 from elite_tf.report.facts import Champion
 
-# Counts are written into the matrix up to so many classes, and it is drawn up
-# to so many; beyond, the list of pairs tells more.
+# Most classes for which the counts are written into the matrix, and for which
+# the matrix is drawn at all; with more classes, the list of pairs tells more.
 MOST_WRITTEN = 12
 MOST_DRAWN = 60
 
@@ -20,7 +20,14 @@ PAIRS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-  """A class taken for another: how often, of how many images."""
+  """A class answered instead of another.
+
+  Attributes:
+    truth: The true class.
+    answer: The class answered.
+    count: Number of such answers.
+    images: Number of images of the true class.
+  """
 
   truth: str
   answer: str
@@ -30,14 +37,14 @@ class Pair:
 
 @dataclasses.dataclass(frozen=True)
 class Mistake:
-  """A picture answered wrongly.
+  """An image with a wrong answer.
 
   Attributes:
-    source: The picture, as a data URI.
-    truth: Its class.
+    source: The image, as a data URI.
+    truth: The true class.
     answer: The class answered.
-    probability: Of the answer, 0 to 1.
-    position: Of the image in the test split, from 0.
+    probability: Probability of the answer, 0 to 1.
+    position: Position of the image in the test split, from 0.
   """
 
   source: str
@@ -48,13 +55,13 @@ class Mistake:
 
 
 def label_of(champion: Champion, number: int) -> str:
-  """Returns a class's name, or its number where that is not known."""
+  """Returns the name of a class, or its number if the name is not known."""
   labels = champion.labels
   return labels[number] if number < len(labels) else str(number)
 
 
 def worst_pairs(champion: Champion, count: int = PAIRS) -> list[Pair]:
-  """Returns the classes confused most often, most often first."""
+  """Returns the most frequent confusions, the most frequent one first."""
   found = [
     Pair(label_of(champion, truth), label_of(champion, answer), n, sum(row))
     for truth, row in enumerate(champion.confusion)
@@ -65,7 +72,7 @@ def worst_pairs(champion: Champion, count: int = PAIRS) -> list[Pair]:
 
 
 def worst_mistakes(champion: Champion) -> list[Mistake]:
-  """Returns the mistakes made with most confidence, as pictures."""
+  """Returns the wrong answers with the highest probability, with images."""
   kept = champion.predictions
   if kept is None:
     return []
@@ -82,7 +89,7 @@ def worst_mistakes(champion: Champion) -> list[Mistake]:
 
 
 def _data_uri(image) -> str:
-  """Returns a picture, uint8 (height, width, channels), for a page's src."""
+  """Returns an image, uint8 (height, width, channels), as a data URI."""
   out = io.BytesIO()
   small = image.shape[0] <= 32
   options = {"format": "PNG"} if small else {"format": "JPEG", "quality": 85}
@@ -92,13 +99,13 @@ def _data_uri(image) -> str:
 
 
 def draw_confusion(champion: Champion, name: str) -> str | None:
-  """Returns the picture of a confusion matrix; None with too many classes.
+  """Draws a confusion matrix; returns None if there are too many classes.
 
-  A row is a class, its cells' strength the share of its images.
+  A row is a true class; the strength of a cell is its share of the row.
 
   Args:
-    champion: Whose.
-    name: Of the figure, unique on the page.
+    champion: The champion.
+    name: Name of the figure, unique on the page.
   """
   matrix = champion.confusion
   classes = len(matrix)
@@ -120,7 +127,7 @@ def draw_confusion(champion: Champion, name: str) -> str | None:
   _ticks(axes, champion, classes, written)
   label = (
     f"Confusion matrix of {champion.name}: {sum(map(sum, matrix))} test"
-    f" images of {classes} classes, rows by truth, columns by answer."
+    f" images of {classes} classes, rows are true classes, columns answers."
   )
   return drawn.to_svg(name, label)
 
@@ -156,7 +163,7 @@ def _ticks(axes, champion, classes, written) -> None:
   axes.set_xticks(places, shown, fontsize=size, rotation=turn)
   axes.set_yticks(places, shown, fontsize=size)
   axes.set_xlabel("answer", color=MUTED)
-  axes.set_ylabel("truth", color=MUTED)
+  axes.set_ylabel("true class", color=MUTED)
 
 
 def _shortened(label: str) -> str:

@@ -1,5 +1,6 @@
-"""The page: facts and figures, set into one file."""
+"""Writes the page: facts and figures in one file."""
 
+import dataclasses
 import shlex
 from pathlib import Path
 
@@ -16,47 +17,68 @@ from elite_tf.report.facts import Run, State
 from elite_tf.report.mistakes import draw_confusion, worst_mistakes, worst_pairs
 from elite_tf.report.names import prefix_of
 from elite_tf.report.reading import read_run
-from elite_tf.report.tradeoff import AXES, draw_kept, draw_levels, kept
+from elite_tf.report.tradeoff import (
+  AXES,
+  draw_levels,
+  draw_ratios,
+  ratios_to_group,
+)
 from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.settings import Settings
 from elite_tf.system.atomic_files import write_file
+from elite_tf.system.records import Record
 
 DATA = Path(__file__).parent
 
 FILE = "report.html"
 
 
+@dataclasses.dataclass(frozen=True)
+class Written(Record):
+  """A page that was written.
+
+  Attributes:
+    page: Path of the file.
+    state: State of the search.
+    champions: Number of champions on the page.
+    bytes: Size of the file.
+  """
+
+  page: str
+  state: str
+  champions: int
+  bytes: int
+
+
 def write(
   folder: RunFolder, at_work: bool | None = None, stopped: str = ""
-) -> dict:
+) -> Written:
   """Writes the page of a search into its folder, and nothing else.
 
   Args:
-    folder: Of a search, however far it is.
-    at_work: Whether it is being worked at; None means as its lock says.
-    stopped: Why it stopped before its end, if it did.
-
-  Returns:
-    {"page": path, "state", "champions": how many, "bytes"}.
+    folder: Folder of a search, finished or not.
+    at_work: Whether the search is running; None means that the lock of the
+      folder tells.
+    stopped: Why the search stopped before the end, if it did.
 
   Raises:
-    ConfigError: config.json or result.json is missing or damaged.
+    ConfigError: There is no search, or config.json or result.json is damaged.
     OSError: The folder cannot be read or written.
   """
   run = read_run(folder, at_work, stopped)
   text = render(run)
   path = folder.path / FILE
   write_file(path, text)
-  return {
-    "page": str(path),
-    "state": str(run.state),
-    "champions": len(run.champions),
-    "bytes": len(text.encode()),
-  }
+  return Written(
+    page=str(path),
+    state=str(run.state),
+    champions=len(run.champions),
+    bytes=len(text.encode()),
+  )
 
 
 def render(run: Run) -> str:
-  """Returns the page of a search."""
+  """Returns the page of a search as HTML."""
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(DATA),
     autoescape=True,
@@ -72,7 +94,7 @@ def render(run: Run) -> str:
     run=run,
     state=State,
     style=Markup((DATA / "report.css").read_text("utf-8")),
-    title=run.data.get("name") or run.settings["data"],
+    title=run.data.name if run.data else run.settings.data,
     version=elite_tf.__version__,
     prefix=_prefix(run),
     rounds=max((len(group.rounds) for group in run.groups), default=0),
@@ -82,6 +104,7 @@ def render(run: Run) -> str:
     left_out=left_out(run),
     commands=commands(run),
     changed=changed(run),
+    settings=dataclasses.asdict(run.settings),
     **shown,
   )
 
@@ -91,37 +114,39 @@ def _prefix(run: Run) -> str:
 
 
 def _best(run: Run) -> str:
-  """Returns the champion that is the most accurate one in validation."""
-  rows = [champion.row for champion in run.champions]
-  if not rows:
+  """Returns the name of the champion with the highest validation accuracy."""
+  found = [champion.result for champion in run.champions]
+  if not found:
     return ""
-  return max(rows, key=lambda row: row["val_accuracy"])["name"]
+  return max(found, key=lambda champion: champion.val_accuracy).name
 
 
 def _figures(run: Run) -> dict:
-  """Returns every picture, as SVG or data URI, by what the page calls it."""
+  """Returns all figures as SVG or data URI, by their names in the template."""
   prefix = _prefix(run)
   planned = bool(run.networks)
-  ratios = {axis.title: kept(run, axis) for axis in AXES} if planned else {}
-  has_kept = any(ratios.values())
+  ratios = {}
+  if planned:
+    ratios = {axis.name: ratios_to_group(run, axis) for axis in AXES}
+  has_ratios = any(ratios.values())
   return {
     "costs": _svgs(draw_costs(run)),
     "published": _svgs(draw_published(run)),
     "brackets": {
-      group.number: Markup(draw_bracket(group, prefix)) for group in run.groups
+      group.group: Markup(draw_bracket(group, prefix)) for group in run.groups
     },
     "curves": {
-      group.number: Markup(draw_curves(run, group))
+      group.group: Markup(draw_curves(run, group))
       for group in run.groups
       if any(run.histories.get(name) for name in group.candidates)
     },
     "levels": _svgs(draw_levels(run, axis) for axis in AXES)
     if planned and run.groups
     else [],
-    "kept": Markup(draw_kept(run)) if has_kept else "",
+    "ratios": Markup(draw_ratios(run)) if has_ratios else "",
     "means": {
-      title: sum(values) / len(values) - 1
-      for title, values in ratios.items()
+      name: sum(values) / len(values) - 1
+      for name, values in ratios.items()
       if values
     },
     "confusions": {
@@ -137,7 +162,12 @@ def _svgs(pictures) -> list[Markup]:
 
 
 def left_out(run: Run) -> list[tuple[str, str, str]]:
-  """Returns (candidate, what became of it, why) of all that came to nothing."""
+  """Returns (name, outcome, reason) of what did not become a champion.
+
+  These are candidates that do not fit or failed, champions that do not fit or
+  cannot be deployed, and groups without a champion. Candidates that were
+  eliminated by their accuracy are not among them.
+  """
   rows = [
     (
       network.name,
@@ -149,15 +179,21 @@ def left_out(run: Run) -> list[tuple[str, str, str]]:
     if not network.fits
   ]
   for group in run.groups:
-    for name, reason in group.failures.items():
-      fits = reason.startswith("does not fit")
-      rows.append((name, "title taken" if fits else "failed", reason))
+    rows += [(name, "failed", why) for name, why in group.failures.items()]
+    rows += [
+      (name, "rejected as champion", why)
+      for name, why in group.rejected.items()
+    ]
+  unverified = run.result.unverified if run.result else {}
   rows += [
-    (name, "not to be deployed", reason)
-    for name, reason in run.unverified.items()
+    (name, "cannot be deployed", why) for name, why in unverified.items()
   ]
   rows += [
-    (f"group {group.number}", "without champion", "every candidate failed")
+    (
+      f"group {group.group}",
+      "no champion",
+      "every candidate failed or does not fit",
+    )
     for group in run.groups
     if group.champion is None and not group.alive
   ]
@@ -165,17 +201,18 @@ def left_out(run: Run) -> list[tuple[str, str, str]]:
 
 
 def changed(run: Run) -> dict[str, object]:
-  """Returns the settings that are not the defaults, by name."""
-  defaults = Settings()
-  return {
-    name: value
-    for name, value in run.settings.items()
-    if getattr(defaults, name, None) != value
-  }
+  """Returns the settings that differ from the defaults, by name."""
+  defaults = dataclasses.asdict(Settings())
+  settings = dataclasses.asdict(run.settings)
+  return {n: value for n, value in settings.items() if value != defaults[n]}
 
 
 def commands(run: Run) -> dict[str, str]:
-  """Returns the commands that repeat a search and that go on with it."""
+  """Returns the commands for a search, as lines for a shell.
+
+  "again" repeats it in another folder, "on" continues it, and "page" writes its
+  page again.
+  """
   flags = [
     f"--{name}={value}"
     for name, value in changed(run).items()

@@ -1,4 +1,4 @@
-"""Which networks no other one beats."""
+"""The Pareto front of accuracy and cost."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 def front(points: Sequence[tuple[float, float]]) -> list[int]:
   """Returns the positions of the points on the Pareto front, cheapest first.
 
-  A point is on it if no other one has at least its accuracy for at most its
-  cost, one of the two being better. Of equal points the first stands for all.
+  A point is on the front if no other point has at least the same accuracy at
+  no higher cost. Of equal points, the first one is taken.
 
   Args:
     points: (cost, accuracy) of each network.

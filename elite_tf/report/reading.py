@@ -1,176 +1,149 @@
-"""A run folder as the facts of a report. Reads, takes no lock, never writes."""
-
-import json
+"""Reads a run folder for a page; takes no lock and writes nothing."""
 
 from elite_tf.errors import ConfigError, EliteError
 from elite_tf.hardware.boards import Limits
-from elite_tf.report.champions import measured, read_champion
-from elite_tf.report.facts import Group, Network, Run, State
+from elite_tf.hardware.memory import Memory
+from elite_tf.report.champions import read_champion
+from elite_tf.report.facts import Group, Run, State
 from elite_tf.report.log import Log, read_log
-from elite_tf.report.plans import networks_of, read_plan, settings_of
+from elite_tf.report.plans import predict_memory
 from elite_tf.report.replay import replay
 from elite_tf.runs.folder import RunFolder
+from elite_tf.runs.plan_json import PlanRecord
+from elite_tf.runs.results import ChampionResult, GroupResult, Result
 from elite_tf.runs.settings import Settings, limits_of
 from elite_tf.system import lock
-from elite_tf.tournament.bracket import Round, Rules
+from elite_tf.tournament.bracket import Rules
 from elite_tf.tournament.criteria import candidate_epochs
 from elite_tf.types import Epoch
-
-# What result.json counts beside groups and champions.
-TOTALS = (
-    "seconds", "training_seconds", "step_seconds", "first_step_seconds",
-    "convert_seconds", "candidate_epochs", "workers",
-)  # fmt: skip
 
 
 def read_run(
   folder: RunFolder, at_work: bool | None = None, stopped: str = ""
 ) -> Run:
-  """Returns all that a page tells of a search.
+  """Returns all contents of a page.
 
   Args:
-    folder: Of a search, however far it is.
-    at_work: Whether it is being worked at; None means as its lock says.
-    stopped: Why it stopped before its end, if it did.
+    folder: Folder of a search, finished or not.
+    at_work: Whether the search is running; None means that the lock of the
+      folder tells.
+    stopped: Why the search stopped before the end, if it did.
 
   Raises:
-    ConfigError: config.json or result.json is missing or damaged.
-    OSError: A file is there and cannot be read.
+    ConfigError: There is no search, or config.json or result.json is damaged.
+    OSError: A file exists and cannot be read.
   """
-  config = _config(folder)
-  settings = settings_of(config["settings"])
+  config = folder.read_config()
+  settings = config.settings
   notes = []
   log = read_log(folder.journal)
   result = folder.read_result()
-  plan, networks = {}, {}
+  plan, memory = None, {}
   try:
-    plan = read_plan(folder, settings)
-    networks = networks_of(plan, settings)
-    if result is not None and not _agrees(plan, result):
-      plan, networks = {}, {}
-      raise ConfigError("this version plans another search from its settings")
-  except (EliteError, OSError, KeyError, TypeError) as error:
-    notes.append(f"Costs of the candidates are not known: {error}")
-  groups = _groups(result, plan, networks, settings, log)
-  rows = _rows(result, log, groups)
+    plan = _read_plan(folder, result)
+    memory = predict_memory(plan, settings)
+  except (ConfigError, OSError) as error:
+    notes.append(f"The plan could not be read: {error}")
+  planned = plan.candidates if plan else ()
+  groups = _groups(result, plan, memory, settings, log)
   return Run(
     path=str(folder.path),
     state=_state(folder, result, at_work),
     stopped="" if result else stopped,
-    settings=config["settings"],
-    versions=config.get("versions", {}),
-    data=plan.get("data", {}),
-    networks=networks,
+    settings=settings,
+    versions=config.versions,
+    data=plan and plan.data,
+    networks={candidate.name: candidate for candidate in planned},
+    memory=memory,
     groups=groups,
     histories=_histories(folder, log, notes),
     champions=tuple(
-      read_champion(folder, row, _memory(networks, row["name"])) for row in rows
+      read_champion(folder, champion, memory.get(champion.name))
+      for champion in _champions(result, log, groups)
     ),
-    unverified=(result or {}).get("unverified", {}),
-    totals={n: result[n] for n in TOTALS if n in result} if result else {},
-    planned_epochs=_planned(groups, settings),
+    result=result,
+    planned_epochs=_planned_epochs(groups, settings),
     notes=tuple(notes),
   )
 
 
-def _config(folder: RunFolder) -> dict:
+def _read_plan(folder: RunFolder, result: Result | None) -> PlanRecord:
   try:
-    config = json.loads(folder.config.read_text("utf-8"))
-    dict(config["settings"])
-    return config
+    plan = PlanRecord.read(folder.plan)
   except FileNotFoundError:
-    raise ConfigError(f"--run_dir={folder.path} holds no search") from None
-  except (ValueError, KeyError, TypeError) as error:
-    raise ConfigError(f"{folder.config}: damaged ({error})") from error
+    raise ConfigError(f"{folder.plan} is missing") from None
+  if plan.data is None:
+    raise ConfigError(f"{folder.plan}: data is missing")
+  if result is not None and not _agrees(plan, result):
+    raise ConfigError(f"{folder.plan} is not the plan of {folder.result}")
+  return plan
 
 
-def _agrees(plan: dict, result: dict) -> bool:
-  """Returns whether a plan is the one that a result came from."""
-  costs = {row["name"]: row for row in plan["candidates"]}
-  there = [group["candidates"] for group in result["groups"]]
-  return sorted(map(sorted, there)) == sorted(
-    map(sorted, plan["groups"])
-  ) and all(
-    (row["params"], row["macs"])
-    == (costs[row["name"]]["params"], costs[row["name"]]["macs"])
-    for row in result["champions"]
+def _agrees(plan: PlanRecord, result: Result) -> bool:
+  """Returns whether a result belongs to a plan."""
+  costs = {c.name: (c.params, c.macs) for c in plan.candidates}
+  there = [group.candidates for group in result.groups]
+  return sorted(map(sorted, there)) == sorted(map(sorted, plan.groups)) and all(
+    (champion.params, champion.macs) == costs.get(champion.name)
+    for champion in result.champions
   )
 
 
 def _groups(
-  result: dict | None,
-  plan: dict,
-  networks: dict[str, Network],
+  result: Result | None,
+  plan: PlanRecord | None,
+  memory: dict[str, Memory],
   settings: Settings,
   log: Log,
 ) -> tuple[Group, ...]:
   if result is not None:
-    return tuple(map(_group, result["groups"]))
-  members = [[networks[n] for n in names] for names in plan.get("groups", ())]
+    return tuple(map(_ended, result.groups))
+  if plan is None:
+    return ()
+  known = {candidate.name: candidate for candidate in plan.candidates}
   rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
   limits = _limits(settings)
-
-  def rejection(row: dict) -> str | None:
-    if limits == Limits() or row["tflite_bytes"] is None:
-      return None
-    missing = measured(row, _memory(networks, row["name"]), limits)
-    return None if missing == (0, 0) else "does not fit, as measured"
-
-  return replay(members, rules, log, rejection)
+  return replay(
+    [[known[name] for name in names] for names in plan.groups],
+    rules,
+    log,
+    lambda champion: champion.misfit(memory.get(champion.name), limits),
+  )
 
 
 def _limits(settings: Settings) -> Limits:
   try:
     return limits_of(settings)
-  except (EliteError, OSError):  # A board's file that is gone.
+  except (EliteError, OSError):  # The file of a board is missing.
     return Limits()
 
 
-def _group(row: dict) -> Group:
-  rounds = tuple(
-    Round(
-      played["round"],
-      played["scores"],
-      tuple(played["eliminated"]),
-      played.get("nu"),
-    )
-    for played in row["rounds"]
-  )
-  champion = row["champion"]
-  return Group(
-    row["group"],
-    tuple(row["candidates"]),
-    rounds,
-    row["failures"],
-    champion,
-    (champion,) if champion else (),
-  )
+def _ended(group: GroupResult) -> Group:
+  alive = (group.champion,) if group.champion else ()
+  return Group(**vars(group), alive=alive)
 
 
-def _rows(
-  result: dict | None, log: Log, groups: tuple[Group, ...]
-) -> list[dict]:
+def _champions(
+  result: Result | None, log: Log, groups: tuple[Group, ...]
+) -> tuple[ChampionResult, ...]:
   if result is not None:
-    return result["champions"]
-  known = {
-    event["champion"]["name"]: event["champion"] for event in log.champions
-  }
-  return [known[g.champion] for g in groups if g.champion in known]
-
-
-def _memory(networks: dict[str, Network], name: str):
-  return networks[name].memory if name in networks else None
+    return result.champions
+  return tuple(
+    log.champions[group.champion]
+    for group in groups
+    if group.champion in log.champions
+  )
 
 
 def _histories(
   folder: RunFolder, log: Log, notes: list[str]
 ) -> dict[str, tuple[Epoch, ...]]:
-  """Returns the epochs by name: of table and journal whichever has more."""
+  """Returns the epochs by name, from the table or journal, whichever has more."""
   tables = {}
   try:
     tables = folder.read_histories()
   except (ConfigError, OSError) as error:
-    notes.append(f"Tables of epochs are not used: {error}")
+    notes.append(f"The tables of epochs could not be read: {error}")
   names = dict.fromkeys([*log.epochs, *tables])
   return {
     name: max(tables.get(name, ()), log.epochs.get(name, ()), key=len)
@@ -179,18 +152,19 @@ def _histories(
 
 
 def _state(
-  folder: RunFolder, result: dict | None, at_work: bool | None
+  folder: RunFolder, result: Result | None, at_work: bool | None
 ) -> State:
   if result is not None:
-    missing = [g for g in result["groups"] if g["champion"] is None]
-    incomplete = missing or result.get("unverified")
+    incomplete = result.failed_groups or result.unverified
     return State.FAILED if incomplete else State.FINISHED
   if at_work is None:
     at_work = lock.is_held(folder.lock)
   return State.AT_WORK if at_work else State.STOPPED
 
 
-def _planned(groups: tuple[Group, ...], settings: Settings) -> int | None:
+def _planned_epochs(
+  groups: tuple[Group, ...], settings: Settings
+) -> int | None:
   if not groups:
     return None
   return sum(

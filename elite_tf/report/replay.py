@@ -1,41 +1,43 @@
-"""The groups of a search that has no result yet, played from its journal."""
+"""The groups of a search without a result, replayed from its journal."""
 
 from collections.abc import Callable, Sequence
 
-from elite_tf.report.facts import Group, Network
+from elite_tf.report.facts import Group
 from elite_tf.report.log import Log
+from elite_tf.runs.plan_json import PlannedCandidate
+from elite_tf.runs.results import ChampionResult, GroupResult
 from elite_tf.tournament.bracket import Bracket, Rules
 from elite_tf.types import Job
 
 
 def replay(
-  groups: Sequence[Sequence[Network]],
+  groups: Sequence[Sequence[PlannedCandidate]],
   rules: Rules,
   log: Log,
-  rejection: Callable[[dict], str | None] = lambda row: None,
+  misfit: Callable[[ChampionResult], str],
 ) -> tuple[Group, ...]:
-  """Returns the groups as far as they have come.
+  """Returns the current state of the groups.
 
-  Decisions are pure functions of outcomes: the tournament is played again, up
-  to the jobs whose outcome is not known.
+  All decisions depend on outcomes alone, so the tournament is played again up
+  to the jobs without a known outcome.
 
   Args:
-    groups: The candidates, group by group, heaviest first.
-    rules: How it is played.
+    groups: The candidates of each group, heaviest first.
+    rules: Rules of the tournament.
     log: The journal.
-    rejection: A champion's row -> why the title was taken from it, or None.
+    misfit: Function that returns why a champion does not fit, or "".
   """
   brackets = [
     Bracket(number, members, rules)
     for number, members in enumerate(groups, start=1)
   ]
-  rows = [event["champion"] for event in log.champions]
   for bracket in brackets:
     _play(bracket, bracket.start(), log)
-    for row in rows:
-      reason = rejection(row)
-      if bracket.champion == row["name"] and reason:
-        _play(bracket, bracket.reject(reason), log)
+    while bracket.champion in log.champions:
+      reason = misfit(log.champions[bracket.champion])
+      if not reason:
+        break
+      _play(bracket, bracket.reject(reason), log)
   return tuple(map(group_of, brackets))
 
 
@@ -49,12 +51,5 @@ def _play(bracket: Bracket, jobs: Sequence[Job], log: Log) -> None:
 
 
 def group_of(bracket: Bracket) -> Group:
-  """Returns a bracket's standing."""
-  return Group(
-    bracket.group,
-    tuple(bracket.candidates),
-    tuple(bracket.rounds),
-    dict(bracket.failures),
-    bracket.champion,
-    bracket.alive,
-  )
+  """Returns the state of a bracket."""
+  return Group(**vars(GroupResult.of(bracket)), alive=bracket.alive)

@@ -1,11 +1,12 @@
-"""Which of width, depth and resolution the winners kept."""
+"""Width, depth and resolution of the champions and of their competitors."""
 
 import dataclasses
 
 from matplotlib.patches import Rectangle
 
 from elite_tf.report.drawing import ACCENT, GRID, INK, MUTED, WIDTH, Drawing
-from elite_tf.report.facts import Network, Run
+from elite_tf.report.facts import Run
+from elite_tf.runs.plan_json import PlannedCandidate
 
 ROW = 25
 
@@ -15,25 +16,23 @@ class Axis:
   """One way of scaling.
 
   Attributes:
-    name: Of the coefficient, a field of `Network`.
-    level: Field of its level.
-    title: For people.
+    name: Field of `PlannedCandidate` that holds the coefficient.
+    level: Field of `PlannedCandidate` that holds the level.
   """
 
   name: str
   level: str
-  title: str
 
 
 AXES = (
-  Axis("width", "w", "width"),
-  Axis("depth", "d", "depth"),
-  Axis("resolution", "r", "resolution"),
+  Axis("width", "w"),
+  Axis("depth", "d"),
+  Axis("resolution", "r"),
 )
 
 
-def stages(run: Run) -> list[tuple[str, list[Network]]]:
-  """Returns who was still in, stage by stage: (title, networks)."""
+def stages(run: Run) -> list[tuple[str, list[PlannedCandidate]]]:
+  """Returns (title, remaining candidates) of each stage of the search."""
   known = run.networks
   names = [name for group in run.groups for name in group.candidates]
   found = [("all", names)]
@@ -50,11 +49,11 @@ def stages(run: Run) -> list[tuple[str, list[Network]]]:
   return [(title, [known[n] for n in names]) for title, names in found]
 
 
-def kept(run: Run, axis: Axis) -> list[float]:
-  """Returns of each champion its coefficient over the mean of its group.
+def ratios_to_group(run: Run, axis: Axis) -> list[float]:
+  """Returns each champion's coefficient divided by the mean of its group.
 
-  Above 1 it kept more than its competitors of similar cost had. Empty where all
-  networks of the pool are alike.
+  Above 1, the champion has more than its competitors of similar cost. Empty if
+  all candidates have the same level.
   """
   if len({getattr(n, axis.level) for n in run.networks.values()}) < 2:
     return []
@@ -69,7 +68,7 @@ def kept(run: Run, axis: Axis) -> list[float]:
 
 
 def draw_levels(run: Run, axis: Axis) -> str:
-  """Returns the picture of how many networks of each level were still in."""
+  """Draws how many candidates of each level remained at each stage."""
   table = stages(run)
   levels = sorted(
     {(getattr(n, axis.level), getattr(n, axis.name)) for n in table[0][1]}
@@ -78,7 +77,7 @@ def draw_levels(run: Run, axis: Axis) -> str:
   axes = drawn.axes
   axes.set_xlim(-1.25, len(levels))
   axes.set_ylim(len(table) + 0.1, -1.9)
-  axes.text(-1.25, -1.4, axis.title, color=INK, va="center", fontweight="bold")
+  axes.text(-1.25, -1.4, axis.name, color=INK, va="center", fontweight="bold")
   for column, (_, value) in enumerate(levels):
     axes.text(
       column + 0.5,
@@ -99,15 +98,15 @@ def draw_levels(run: Run, axis: Axis) -> str:
       )  # fmt: skip
       axes.add_patch(cell)
       axes.text(column + 0.5, row + 0.5, str(count), ha="center", va="center")
-  label = f"Number of candidates by {axis.title}: " + "; ".join(
+  label = f"Number of candidates by {axis.name}: " + "; ".join(
     f"{title}: {len(networks)}" for title, networks in table
   )
   return drawn.to_svg(f"levels-{axis.name}", label)
 
 
-def draw_kept(run: Run) -> str:
-  """Returns the picture of what champions kept against their groups."""
-  found = {axis.title: kept(run, axis) for axis in AXES}
+def draw_ratios(run: Run) -> str:
+  """Draws the coefficients of champions compared with their groups."""
+  found = {axis.name: ratios_to_group(run, axis) for axis in AXES}
   found = {title: ratios for title, ratios in found.items() if ratios}
   drawn = Drawing(WIDTH, 60 + 30 * len(found))
   axes = drawn.axes
@@ -124,8 +123,11 @@ def draw_kept(run: Run) -> str:
   axes.set_ylim(len(found) - 0.5, -0.5)
   axes.grid(axis="y", visible=False)
   axes.spines["left"].set_visible(False)
-  axes.set_xlabel("champion over the mean of its group, %")
+  axes.set_xlabel("champion compared with the mean of its group, %")
   axes.tick_params(axis="y", colors=INK)
   axes.spines["bottom"].set_color(GRID)
-  label = "What champions kept of width, depth and resolution over their groups"
-  return drawn.to_svg("kept", label)
+  label = (
+    "Width, depth and resolution of champions compared with the means of their"
+    " groups"
+  )
+  return drawn.to_svg("ratios", label)

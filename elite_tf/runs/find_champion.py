@@ -1,7 +1,6 @@
-"""Finds a champion of a finished search, and the data of the search."""
+"""Finds a champion of a finished search, and its data set."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 from elite_tf.errors import ConfigError
@@ -23,32 +22,36 @@ def find_champion(folder: RunFolder, champion: str) -> tuple[Path, str]:
   result = folder.read_result()
   if result is None:
     raise ConfigError(f"--run_dir={folder.path} holds no finished search")
-  champions = {entry["name"]: entry for entry in result["champions"]}
+  champions = {champion.name: champion for champion in result.champions}
   if not champions:
     raise ConfigError(f"--run_dir={folder.path} holds no champion")
   if not champion:
-    champion = max(champions, key=lambda n: champions[n]["val_accuracy"])
+    champion = max(champions, key=lambda n: champions[n].val_accuracy)
   if champion not in champions:
     raise ConfigError(
       f"--champion must be one of {', '.join(sorted(champions))}."
       f" Received: {champion}"
     )
-  config = json.loads(folder.config.read_text())
-  return folder.champion(champion), config["settings"]["data"]
+  return folder.champion(champion), folder.read_config().settings.data
 
 
 def data_settings(folder: RunFolder, given: Settings = Settings()) -> Settings:
   """Returns settings with the family of a search and the place of its data.
 
   Args:
-    folder: Of the search.
+    folder: Folder of the search.
     given: `cache_dir` and `tfds_dir` replace those of the search, unless they
       are empty; everything but `run_dir`, `pool` and `base_resolution` stays.
+
+  Raises:
+    ConfigError: There is no search, or config.json is damaged.
   """
-  there = json.loads(folder.config.read_text())["settings"]
-  places = {
-    name: getattr(given, name) or there.get(name, "")
-    for name in ("cache_dir", "tfds_dir")
-  }
-  known = {n: there[n] for n in ("pool", "base_resolution") if n in there}
-  return dataclasses.replace(given, run_dir=str(folder.path), **places, **known)
+  there = folder.read_config().settings
+  return dataclasses.replace(
+    given,
+    run_dir=str(folder.path),
+    pool=there.pool,
+    base_resolution=there.base_resolution,
+    cache_dir=given.cache_dir or there.cache_dir,
+    tfds_dir=given.tfds_dir or there.tfds_dir,
+  )

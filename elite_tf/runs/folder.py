@@ -13,8 +13,10 @@ from pathlib import Path
 
 from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
+from elite_tf.runs.results import Result
 from elite_tf.runs.settings import FREE, Settings
 from elite_tf.system.atomic_files import previous, write_file
+from elite_tf.system.records import Record
 from elite_tf.system.text import one_line
 from elite_tf.types import Epoch
 
@@ -26,6 +28,20 @@ HISTORY_FIELDS = (
   "val_accuracy",
   "seconds",
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Record):
+  """Contents of config.json.
+
+  Attributes:
+    settings: All settings as resolved. A setting that an older version did not
+      have has its default.
+    versions: Versions of the packages, by name.
+  """
+
+  settings: Settings
+  versions: dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,14 +144,27 @@ class RunFolder:
       for path in sorted(self.path.glob("candidates/*/history.csv"))
     }
 
-  def read_result(self) -> dict | None:
-    """Returns the result, None while the search has not ended."""
+  def read_config(self) -> Config:
+    """Returns the settings and versions of the search.
+
+    Raises:
+      ConfigError: There is no search, or config.json is damaged.
+    """
     try:
-      return json.loads(self.result.read_text())
+      return Config.read(self.config)
+    except FileNotFoundError:
+      raise ConfigError(f"--run_dir={self.path} holds no search") from None
+
+  def read_result(self) -> Result | None:
+    """Returns the result, None while the search has not ended.
+
+    Raises:
+      ConfigError: result.json is damaged.
+    """
+    try:
+      return Result.read(self.result)
     except FileNotFoundError:
       return None
-    except ValueError as error:
-      raise ConfigError(f"{self.result}: damaged ({error})") from error
 
 
 def _read_history(path: Path) -> tuple[Epoch, ...]:
@@ -203,9 +232,8 @@ def open_run(
   try:
     if not folder.config.exists():
       # config.json comes last: it makes the folder a run folder.
-      config = {"settings": dataclasses.asdict(settings), "versions": versions}
       write_file(folder.flags, _flagfile(settings))
-      write_file(folder.config, json.dumps(config, indent=2) + "\n")
+      Config(settings, versions).write(folder.config)
   except OSError as error:
     raise _unusable(folder, error) from error
   return folder
@@ -295,21 +323,15 @@ def _flagfile(settings: Settings) -> str:
 
 
 def _check_same(folder: RunFolder, settings: Settings) -> None:
-  try:
-    config = json.loads(folder.config.read_text())
-    there = dict(config["settings"])
-  except (ValueError, KeyError, TypeError) as error:
-    raise ConfigError(f"{folder.config}: damaged ({error})") from error
-  known = dataclasses.asdict(Settings())
-  for name in there:
-    if name not in known:
-      version = config.get("versions", {}).get("elite-tf", "unknown")
+  config = folder.read_config()
+  there = dataclasses.asdict(config.settings)
+  for name in json.loads(folder.config.read_text())["settings"]:
+    if name not in there:
+      version = config.versions.get("elite-tf", "unknown")
       raise ConfigError(
         f"--run_dir={folder.path} was written by elite-tf {version}, whose"
         f" setting --{name} this version does not have"
       )
-  # A setting that is newer than the folder has its default there.
-  there = {**known, **there}
   for name, here in dataclasses.asdict(settings).items():
     if name not in FREE and there[name] != here:
       raise ConfigError(

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import time
 
+from elite_tf.runs.results import ChampionEvent
 from elite_tf.system.atomic_files import sync
 from elite_tf.types import Epoch, Outcome
 
@@ -227,6 +228,20 @@ def _numbered(lines: list[int]) -> str:
 def epoch_to_event(name: str, epoch: Epoch) -> dict:
   """Returns the `epoch` event of an epoch."""
   return {"event": "epoch", "name": name, **dataclasses.asdict(epoch)}
+
+
+def champion_to_event(champion: ChampionEvent) -> dict:
+  """Returns the event by which a champion is remembered."""
+  return {"event": "champion", **champion.to_json()}
+
+
+def event_to_champion(event: dict) -> ChampionEvent:
+  """Returns the champion of a `champion` event.
+
+  Raises:
+    ConfigError: A field is missing or is of another type.
+  """
+  return ChampionEvent.from_json(event, "journal.jsonl")
 
 
 def outcome_to_event(outcome: Outcome) -> dict:

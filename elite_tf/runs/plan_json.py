@@ -1,8 +1,8 @@
-"""The plan of a search as plain data: what is printed, and kept in plan.json."""
+"""The plan of a search as it is printed and written to plan.json."""
 
 import dataclasses
-import json
 import numbers
+from dataclasses import field
 
 from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
@@ -10,86 +10,170 @@ from elite_tf.hardware.fit import Needs, arena_needed
 from elite_tf.networks.families import get_family
 from elite_tf.runs.plan import Plan, make_plan, plan_for_data
 from elite_tf.runs.settings import resolve
+from elite_tf.system.records import OMIT_EMPTY, Record
+from elite_tf.tournament.grouping import Moments
 from elite_tf.types import Candidate, Cost
 
 
-def _candidate_to_json(
-  candidate: Candidate, cost: Cost, needs: Needs | None
-) -> dict:
-  return {
-    "name": candidate.name,
-    "width": candidate.width,
-    "depth": candidate.depth,
-    "resolution": candidate.resolution,
-    "stem_stride": candidate.stem_stride,
-    "w": candidate.w,
-    "d": candidate.d,
-    "r": candidate.r,
-    "params": cost.params,
-    "macs": cost.macs,
-    # Predicted where limits are set.
-    "flash_bytes": needs.memory.flash_bytes if needs else None,
-    "sram_bytes": arena_needed(needs.memory.arena_bytes) if needs else None,
-    "estimated_seconds": needs.seconds if needs else None,
-  }
+@dataclasses.dataclass(frozen=True)
+class PlannedCandidate:
+  """A candidate as it is planned.
+
+  Attributes:
+    name: Name of the candidate.
+    width: Width coefficient.
+    depth: Depth coefficient.
+    resolution: Side of the input, in pixels.
+    stem_stride: Stride of the first convolution, in pixels; 0 for a custom
+      family.
+    w: Width level, from 1.
+    d: Depth level, from 1.
+    r: Resolution level, from 1.
+    params: Number of parameters.
+    macs: Multiply-accumulates of one inference.
+    flash_bytes: Predicted flash; None without limits.
+    sram_bytes: Predicted arena on a board; None without limits.
+    estimated_seconds: Estimated seconds of one inference; None without a board.
+    z_params: z-score of `params` among the candidates that fit. `z_params`,
+      `z_macs`, `z_sum` and `group` are None for a candidate that does not fit.
+    z_macs: z-score of `macs`.
+    z_sum: Sum of `z_params` and `z_macs` (paper, Equation 4).
+    group: Number of the group, from 1, heaviest first.
+    fits: Whether the candidate fits the limits.
+  """
+
+  name: str
+  width: float
+  depth: float
+  resolution: int
+  stem_stride: int
+  w: int
+  d: int
+  r: int
+  params: int
+  macs: int
+  flash_bytes: int | None
+  sram_bytes: int | None
+  estimated_seconds: float | None
+  z_params: float | None
+  z_macs: float | None
+  z_sum: float | None
+  group: int | None
+  fits: bool
 
 
-def plan_to_json(plan: Plan) -> dict:
-  """Returns the plan as plain dictionaries, lists and numbers."""
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+  """Means and standard deviations over the candidates that fit."""
+
+  params: Moments
+  macs: Moments
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanRecord(Record):
+  """The plan of a search as it is printed and written to plan.json.
+
+  Attributes:
+    pool: Family of the candidates.
+    candidates: Candidates that fit, in the order of the pool, then the others.
+    groups: Names of the candidates of each group, heaviest first.
+    statistics: Means and standard deviations of the costs.
+    rounds: Number of rounds until one candidate of each group is left.
+    candidate_epochs: Number of epochs of the whole search.
+    disk_bytes: Largest disk space that the search needs.
+    base_resolution: Input size at r = 1, in pixels; only in plan.json.
+    data: Description of the data set; only in plan.json.
+  """
+
+  pool: str
+  candidates: tuple[PlannedCandidate, ...]
+  groups: tuple[tuple[str, ...], ...]
+  statistics: Statistics
+  rounds: int
+  candidate_epochs: int
+  disk_bytes: int
+  base_resolution: int | None = field(default=None, metadata=OMIT_EMPTY)
+  data: Description | None = field(default=None, metadata=OMIT_EMPTY)
+
+
+def _planned_candidate(
+  candidate: Candidate,
+  cost: Cost,
+  needs: Needs | None,
+  z: tuple[float | None, float | None, float | None] = (None, None, None),
+  group: int | None = None,
+) -> PlannedCandidate:
+  return PlannedCandidate(
+    name=candidate.name,
+    width=candidate.width,
+    depth=candidate.depth,
+    resolution=candidate.resolution,
+    stem_stride=candidate.stem_stride,
+    w=candidate.w,
+    d=candidate.d,
+    r=candidate.r,
+    params=cost.params,
+    macs=cost.macs,
+    flash_bytes=needs.memory.flash_bytes if needs else None,
+    sram_bytes=arena_needed(needs.memory.arena_bytes) if needs else None,
+    estimated_seconds=needs.seconds if needs else None,
+    z_params=z[0],
+    z_macs=z[1],
+    z_sum=z[2],
+    group=group,
+    fits=group is not None,
+  )
+
+
+def plan_record(
+  plan: Plan, description: Description | None = None
+) -> PlanRecord:
+  """Returns a plan as a record.
+
+  Args:
+    plan: The plan.
+    description: Description of the data set, for plan.json; None for printing.
+  """
   grouping = plan.grouping
   group_of = {
     position: number
     for number, group in enumerate(grouping.groups, start=1)
     for position in group
   }
-  candidates = [
-    {
-      **_candidate_to_json(candidate, cost, needs),
-      "z_params": grouping.z_params[position],
-      "z_macs": grouping.z_macs[position],
-      "z_sum": grouping.z_sum[position],
-      "group": group_of[position],
-      "fits": True,
-    }
-    for position, (candidate, cost, needs) in enumerate(
-      zip(plan.candidates, plan.costs, plan.needs)
+  fitting = tuple(
+    _planned_candidate(*known, scores, group_of[position])
+    for position, (*known, scores) in enumerate(
+      zip(
+        plan.candidates,
+        plan.costs,
+        plan.needs,
+        zip(grouping.z_params, grouping.z_macs, grouping.z_sum),
+      )
     )
-  ] + [
-    {
-      **_candidate_to_json(misfit.candidate, misfit.cost, misfit.needs),
-      "z_params": None,
-      "z_macs": None,
-      "z_sum": None,
-      "group": None,
-      "fits": False,
-    }
+  )
+  others = tuple(
+    _planned_candidate(misfit.candidate, misfit.cost, misfit.needs)
     for misfit in plan.misfits
-  ]
-  return {
-    "pool": plan.pool,
-    "candidates": candidates,
-    "groups": [
-      [candidate.name for candidate in group] for group in plan.groups()
-    ],
-    "statistics": {
-      "params": dataclasses.asdict(grouping.params),
-      "macs": dataclasses.asdict(grouping.macs),
-    },
-    "rounds": plan.rounds,
-    "candidate_epochs": plan.candidate_epochs,
-    "disk_bytes": plan.disk_bytes,
-  }
+  )
+  return PlanRecord(
+    pool=plan.pool,
+    candidates=fitting + others,
+    groups=tuple(
+      tuple(candidate.name for candidate in group) for group in plan.groups()
+    ),
+    statistics=Statistics(grouping.params, grouping.macs),
+    rounds=plan.rounds,
+    candidate_epochs=plan.candidate_epochs,
+    disk_bytes=plan.disk_bytes,
+    base_resolution=plan.base_resolution if description else None,
+    data=description,
+  )
 
 
-def plan_of_run(plan_: Plan, description: Description) -> str:
-  """Returns what plan.json of a run folder holds: the plan and its data.
-
-  It outlives the data, a board's file and the version that made it.
-  """
-  known = plan_to_json(plan_)
-  known["base_resolution"] = plan_.base_resolution
-  known["data"] = dataclasses.asdict(description)
-  return json.dumps(known, indent=1) + "\n"
+def plan_to_json(plan: Plan) -> dict:
+  """Returns a plan as plain dictionaries, lists and numbers."""
+  return plan_record(plan).to_json()
 
 
 def plan(

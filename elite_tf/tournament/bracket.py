@@ -75,6 +75,7 @@ class Bracket:
     candidates: Its members by name, heaviest first.
     rounds: The rounds that ended.
     failures: Reason by name of the candidates that failed.
+    rejected: Reason by name of the champions that lost their title.
     histories: `History` by name, as far as it is known.
     champion: Name of the champion; None until it is decided, and at the end
       if every candidate failed.
@@ -98,6 +99,7 @@ class Bracket:
     self.candidates = {candidate.name: candidate for candidate in candidates}
     self.rounds: list[Round] = []
     self.failures: dict[str, str] = {}
+    self.rejected: dict[str, str] = {}
     self.histories = {name: History() for name in self.candidates}
     self.champion: str | None = None
     self.done = False
@@ -160,7 +162,7 @@ class Bracket:
     Args:
       reason: Why, for the result.
     """
-    self.failures[self.champion] = reason
+    self.rejected[self.champion] = reason
     self.champion, self.done = None, False
     self._alive = self._runners_up()[:1]
     return self._next_jobs()
@@ -198,7 +200,7 @@ class Bracket:
       name
       for played in reversed(self.rounds)
       for name in played.eliminated
-      if name not in self.failures
+      if name not in self.failures and name not in self.rejected
     ]
 
   def _next_jobs(self) -> list[Job]:

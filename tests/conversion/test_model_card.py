@@ -5,6 +5,12 @@ import pytest
 from elite_tf.conversion import model_card
 from elite_tf.data import preprocess
 from elite_tf.data.sources import Description
+from elite_tf.runs.metrics import (
+  ClassifierMetrics,
+  ConversionMetrics,
+  Metrics,
+  Preprocessing,
+)
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 
@@ -12,22 +18,44 @@ NAMES = ("cat: 'x'", "dog\n---\n# <script>", "owl | `y`")
 DESCRIPTION = Description('toys "2" #1', 3, 1, 8, 8, NAMES, 300)
 
 
-def _found():
-  int8 = {
-    "accuracy": 0.9154929577464789,
-    "balanced_accuracy": 0.91,
-    "tflite_bytes": 123456,
-    "arena_bytes": 65432,
-  }
-  real = {"accuracy": 0.92, "balanced_accuracy": 0.915}
-  sizes = {"tflite_bytes": 345678, "arena_bytes": 98765}
-  return {
-    "name": "elite-w4-d4-r8",
-    "test_images": 71,
-    "preprocessing": preprocess.describe(8, False),
-    "float": real,
-    "conversions": {"float": {"accuracy": 0.5, **sizes}, "int8": int8},
-  }
+FLOAT = ClassifierMetrics(0.92, 0.915, (), ())
+
+
+def _file(accuracy, size, arena):
+  return ConversionMetrics(
+    tflite_bytes=size,
+    per_channel_dense=(),
+    images=71,
+    equal=True,
+    different=0,
+    first_difference=None,
+    accuracy=accuracy,
+    confusion=(),
+    arena_bytes=arena,
+    arena_head_bytes=arena,
+    arena_tail_bytes=0,
+    codes=88,
+    seconds=1.5,
+    balanced_accuracy=0.91,
+    recall=(),
+  )
+
+
+INT8 = _file(0.9154929577464789, 123456, 65432)
+
+
+def _metrics(**conversions):
+  return Metrics(
+    name="elite-w4-d4-r8",
+    test_images=71,
+    preprocessing=Preprocessing(**preprocess.describe(8, False)),
+    test_accuracy_float=FLOAT.accuracy,
+    float_=FLOAT,
+    conversions=conversions,
+  )
+
+
+METRICS = _metrics(float=_file(0.5, 345678, 98765), int8=INT8)
 
 
 def _parts(text):
@@ -38,25 +66,24 @@ def _parts(text):
 
 
 def test_front_matter_is_what_the_hub_reads():
-  found = _found()
-  front, _ = _parts(model_card.model_card(found, DESCRIPTION, 688_810))
+  front, _ = _parts(model_card.model_card(METRICS, DESCRIPTION, 688_810))
   assert front["library_name"] == "keras"
   assert front["pipeline_tag"] == "image-classification"
   assert "license" not in front, "nobody has chosen one"
   (model,) = front["model-index"]
-  assert model["name"] == found["name"]
+  assert model["name"] == METRICS.name
   (result,) = model["results"]
   assert result["task"]["type"] == "image-classification"
   assert result["dataset"]["name"] == DESCRIPTION.name
   assert [m["value"] for m in result["metrics"]] == [
-    found["float"]["accuracy"],
-    found["conversions"]["int8"]["accuracy"],
+    FLOAT.accuracy,
+    INT8.accuracy,
   ], "the float file's own accuracy is of 64 images"
   assert {m["type"] for m in result["metrics"]} == {"accuracy"}
 
 
 def test_text_has_the_figures_and_nothing_of_the_names_runs():
-  _, text = _parts(model_card.model_card(_found(), DESCRIPTION, 688_810))
+  _, text = _parts(model_card.model_card(METRICS, DESCRIPTION, 688_810))
   for figure in (
     "688,810",
     "91.55 %",
@@ -73,10 +100,8 @@ def test_text_has_the_figures_and_nothing_of_the_names_runs():
 
 @pytest.mark.parametrize("kinds", [(), ("float",), ("float", "int16x8")])
 def test_firmware_is_named_for_int8_alone(kinds):
-  found = _found()
-  rows = {"int16x8": found["conversions"]["int8"], **found["conversions"]}
-  found["conversions"] = {kind: rows[kind] for kind in kinds}
-  front, text = _parts(model_card.model_card(found, DESCRIPTION, 1))
+  metrics = _metrics(**dict.fromkeys(kinds, INT8))
+  front, text = _parts(model_card.model_card(metrics, DESCRIPTION, 1))
   assert "elite_tf.deploy" not in text
   (result,) = front["model-index"][0]["results"]
   assert len(result["metrics"]) == 1 + ("int16x8" in kinds)

@@ -56,28 +56,28 @@ def load_trained(candidate, path):
   return saved.arrays["state"]
 
 
-def write_champion(folder, model, *_):
+def write_champion(folder, model, candidate, *_):
   """Writes a file and returns what metrics.json would hold."""
+  from elite_tf.runs.metrics import ClassifierMetrics, Metrics, Preprocessing
   from elite_tf.system.atomic_files import write_file
 
   write_file(folder / "model.keras", model.tobytes())
-  return {
-    "test_accuracy_float": float(model[0]) / 1000,
-    "float": {"balanced_accuracy": 0.5},
-    "conversions": {"float": {"tflite_bytes": 1, "arena_bytes": 1}},
-    "seconds": 0.0,
-  }
-
-
-def exported_form(candidate, slices):
-  """Returns the form in which a champion is exported."""
-  return None
+  accuracy = float(model[0]) / 1000
+  return Metrics(
+    name=candidate.name,
+    test_images=1000,
+    preprocessing=Preprocessing(8, False, 0, "bicubic", 128, 1 / 128),
+    test_accuracy_float=accuracy,
+    float_=ClassifierMetrics(accuracy, 0.5, (), ()),
+    conversions={},
+    seconds=0.0,
+  )
 
 
 def _work(arguments):
   for name, functions in (
     ("elite_tf.training.trainer", (Trainer, load_trained)),
-    ("elite_tf.conversion.champion", (exported_form, write_champion)),
+    ("elite_tf.conversion.champion", (write_champion,)),
   ):
     module = types.ModuleType(name)
     vars(module).update({each.__name__: each for each in functions})

@@ -1,5 +1,6 @@
 """Plan and result on a terminal of 80 columns: nothing is cut off."""
 
+import dataclasses
 import io
 
 import pytest
@@ -8,6 +9,7 @@ from rich.console import Console
 from elite_tf.engine import tables
 from elite_tf.networks.families import FAMILIES
 from elite_tf.runs import plan as planning
+from elite_tf.runs.results import ChampionResult, Result
 from elite_tf.runs.settings import resolve
 
 
@@ -49,27 +51,34 @@ def test_plan(console, pool):
 
 
 def _result(**changes):
-  champion = {
-    "name": "elite-w4-d4-r224",
-    "group": 8,
-    "params": 1_339_528,
-    "macs": 74_561_616,
-    "val_accuracy": 0.98765,
-    "test_accuracy_float": 1.0,
-    "test_accuracy_int8": 0.97183,
-    "tflite_bytes": 1_700_353,
-    "arena_bytes": 123_904,
-  }
-  return {
-    "champions": [{**champion, **changes}],
-    "candidate_epochs": 3680,
-    "workers": 2,
-    "seconds": 5000.0,
-    "training_seconds": 4000.0,
-    "step_seconds": 3000.0,
-    "first_step_seconds": 300.0,
-    "convert_seconds": 90.0,
-  }
+  champion = ChampionResult(
+    name="elite-w4-d4-r224",
+    group=8,
+    params=1_339_528,
+    macs=74_561_616,
+    val_accuracy=0.98765,
+    test_accuracy_float=1.0,
+    test_accuracy_int8=0.97183,
+    test_balanced_accuracy_float=1.0,
+    test_balanced_accuracy_int8=0.97183,
+    tflite_bytes=1_700_353,
+    arena_bytes=123_904,
+    kind="int8",
+    estimated_seconds=None,
+    files=(),
+  )
+  return Result(
+    groups=(),
+    champions=(dataclasses.replace(champion, **changes),),
+    unverified={},
+    seconds=5000.0,
+    training_seconds=4000.0,
+    step_seconds=3000.0,
+    first_step_seconds=300.0,
+    convert_seconds=90.0,
+    candidate_epochs=3680,
+    workers=2,
+  )
 
 
 def test_result(console):

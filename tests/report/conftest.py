@@ -1,22 +1,36 @@
 """Run folders as a search leaves them, made without training anything."""
 
 import dataclasses
-import json
 import zlib
 
 import numpy as np
 import pytest
 
 from elite_tf.conversion.verify import predictions
-from elite_tf.conversion.verify.metrics import confusion_matrix
-from elite_tf.conversion.verify.metrics import report as figures_of
+from elite_tf.conversion.verify.metrics import (
+  classifier_metrics,
+  confusion_matrix,
+)
 from elite_tf.conversion.verify.predictions import Answers
 from elite_tf.data.sources import Description
 from elite_tf.report import page
 from elite_tf.runs import plan as planning
 from elite_tf.runs import plan_json
 from elite_tf.runs.folder import RunFolder, open_run
-from elite_tf.runs.journal import Journal, epoch_to_event, outcome_to_event
+from elite_tf.runs.journal import (
+  Journal,
+  champion_to_event,
+  epoch_to_event,
+  outcome_to_event,
+)
+from elite_tf.runs.metrics import ConversionMetrics, Metrics, Preprocessing
+from elite_tf.runs.results import (
+  ChampionEvent,
+  ChampionResult,
+  GroupResult,
+  Result,
+  figures_of,
+)
 from elite_tf.runs.settings import resolve
 from elite_tf.tournament.bracket import Bracket, Rules
 from elite_tf.types import Epoch, Outcome
@@ -36,8 +50,40 @@ def _epoch(name, number):
   return Epoch(number, 2 - accuracy, accuracy, 1.9 - accuracy, accuracy, 0.5)
 
 
+def _metrics(name, truth, answers, labels):
+  """Metrics of a network whose float and int8 models answer alike."""
+  answered = classifier_metrics(
+    confusion_matrix(truth, answers, len(labels)), labels
+  )
+  file = ConversionMetrics(
+    tflite_bytes=123_457,
+    per_channel_dense=(),
+    images=len(truth),
+    equal=True,
+    different=0,
+    first_difference=None,
+    accuracy=answered.accuracy,
+    confusion=answered.confusion,
+    arena_bytes=65_537,
+    arena_head_bytes=60_000,
+    arena_tail_bytes=5_537,
+    codes=88,
+    seconds=1.5,
+    balanced_accuracy=answered.balanced_accuracy,
+    recall=answered.recall,
+  )
+  return Metrics(
+    name=name,
+    test_images=len(truth),
+    preprocessing=Preprocessing(13, False, 0, "bicubic", 128, 1 / 128),
+    test_accuracy_float=0.91234,
+    float_=dataclasses.replace(answered, balanced_accuracy=0.90001),
+    conversions={"float": file, "int8": file},
+  )
+
+
 def _write_champion(folder, name, labels):
-  """Writes a champion's folder; returns what its row says of it."""
+  """Writes a champion's folder; returns its metrics."""
   place = folder.champion(name)
   place.mkdir(parents=True)
   rng = np.random.default_rng(0)
@@ -49,25 +95,11 @@ def _write_champion(folder, name, labels):
     "int8", truth, Answers(answers, rng.random(60, np.float32)), images
   )
   (place / predictions.FILE).write_bytes(predictions.to_bytes(kept))
-  figures = figures_of(confusion_matrix(truth, answers, classes), labels)
-  metrics = {
-    "float": figures,
-    "conversions": {"float": figures, "int8": figures},
-  }
-  (place / "metrics.json").write_text(json.dumps(metrics))
+  metrics = _metrics(name, truth, answers, labels)
+  metrics.write(place / "metrics.json")
   (place / "labels.txt").write_text("".join(f"{n}\n" for n in labels))
   (place / "model_int8.tflite").write_bytes(b"TFL3")
-  return {
-    "test_accuracy_float": 0.91234,
-    "test_accuracy_int8": figures["accuracy"],
-    "test_balanced_accuracy_float": 0.90001,
-    "test_balanced_accuracy_int8": figures["balanced_accuracy"],
-    "tflite_bytes": 123_457,
-    "arena_bytes": 65_537,
-    "kind": "int8",
-    "estimated_seconds": None,
-    "files": folder.champion_files(name),
-  }
+  return metrics
 
 
 def _play(bracket, log, known, left):
@@ -91,7 +123,7 @@ def undrawn(monkeypatch):
   """Leaves the pictures out of a page: drawing takes a second."""
   for function in ("draw_bracket", "draw_curves", "draw_confusion"):
     monkeypatch.setattr(page, function, lambda *_: "")
-  for function in ("draw_levels", "draw_kept"):
+  for function in ("draw_levels", "draw_ratios"):
     monkeypatch.setattr(page, function, lambda *_: "")
   monkeypatch.setattr(page, "draw_costs", lambda _: [])
 
@@ -118,7 +150,7 @@ def make_run(tmp_path_factory):
     description = Description("toys", len(labels), 1, 16, 16, tuple(labels), 99)
     plan = planning.make_plan(settings, len(labels), 1, 16)
     folder = open_run(settings, {"python": "3.11"}, 0)
-    folder.plan.write_text(plan_json.plan_of_run(plan, description))
+    plan_json.plan_record(plan, description).write(folder.plan)
     rules = Rules(settings.round_epochs, settings.epochs, settings.criterion)
     brackets = [
       Bracket(number, group, rules)
@@ -143,35 +175,28 @@ def _finish(folder, plan, brackets, labels, log):
     if bracket.champion is None:
       continue
     cost = plan.cost(bracket.champion)
-    row = {
-      "name": bracket.champion,
-      "group": bracket.group,
-      "params": cost.params,
-      "macs": cost.macs,
-      "val_accuracy": bracket.histories[bracket.champion].val_accuracy[-1],
-      **_write_champion(folder, bracket.champion, labels),
-    }
-    log.append({"event": "champion", "champion": row, "seconds": 1.5})
-    champions.append(row)
-  result = {
-    "groups": [
-      {
-        "group": bracket.group,
-        "candidates": list(bracket.candidates),
-        "rounds": [dataclasses.asdict(r) for r in bracket.rounds],
-        "failures": bracket.failures,
-        "champion": bracket.champion,
-      }
-      for bracket in brackets
-    ],
-    "champions": champions,
-    "unverified": {},
-    "seconds": 1234.5,
-    "training_seconds": 1000.25,
-    "step_seconds": 1900.75,
-    "first_step_seconds": 31.5,
-    "convert_seconds": 3.0,
-    "candidate_epochs": 72,
-    "workers": 2,
-  }
-  RunFolder(folder.path).result.write_text(json.dumps(result, indent=2))
+    metrics = _write_champion(folder, bracket.champion, labels)
+    champion = ChampionResult(
+      name=bracket.champion,
+      group=bracket.group,
+      params=cost.params,
+      macs=cost.macs,
+      val_accuracy=bracket.histories[bracket.champion].val_accuracy[-1],
+      **figures_of(metrics),
+      estimated_seconds=None,
+      files=tuple(folder.champion_files(bracket.champion)),
+    )
+    log.append(champion_to_event(ChampionEvent(champion, 1.5)))
+    champions.append(champion)
+  Result(
+    groups=tuple(map(GroupResult.of, brackets)),
+    champions=tuple(champions),
+    unverified={},
+    seconds=1234.5,
+    training_seconds=1000.25,
+    step_seconds=1900.75,
+    first_step_seconds=31.5,
+    convert_seconds=3.0,
+    candidate_epochs=72,
+    workers=2,
+  ).write(RunFolder(folder.path).result)

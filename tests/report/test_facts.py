@@ -31,15 +31,15 @@ def test_prefix_is_left_out_only_if_all_have_it(given, prefix):
 
 
 GROUP = Group(
-  1,
-  ("a", "b", "c", "d"),
-  (
+  group=1,
+  candidates=("a", "b", "c", "d"),
+  rounds=(
     Round(1, {"a": 0.5, "b": 0.7, "c": None, "d": 0.6}, ("a", "c"), None),
     Round(2, {"b": 0.8, "d": 0.9}, ("b",), 0.5),
   ),
-  {"c": "planted"},
-  "d",
-  ("d",),
+  failures={"c": "planted"},
+  champion="d",
+  alive=("d",),
 )
 
 
@@ -69,12 +69,14 @@ def test_stages_halve(run):
 
 def test_what_champions_kept_is_over_the_mean_of_their_groups(run):
   width, depth, resolution = tradeoff.AXES
-  assert tradeoff.kept(run, width) == [], "all are of one width"
-  for ratio, group in zip(tradeoff.kept(run, resolution), run.groups):
+  assert tradeoff.ratios_to_group(run, width) == [], "all are of one width"
+  for ratio, group in zip(
+    tradeoff.ratios_to_group(run, resolution), run.groups
+  ):
     pixels = [int(name.rpartition("-r")[2]) for name in group.candidates]
     own = int(group.champion.rpartition("-r")[2])
     assert ratio == pytest.approx(own / (sum(pixels) / len(pixels)))
-  assert len(tradeoff.kept(run, depth)) == 2
+  assert len(tradeoff.ratios_to_group(run, depth)) == 2
 
 
 def test_candidates_are_compared_after_as_many_epochs(run):

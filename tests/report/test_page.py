@@ -11,6 +11,7 @@ from elite_tf.errors import ConfigError
 from elite_tf.report import page
 from elite_tf.report.ending import write_or_warn
 from elite_tf.runs.folder import RunFolder
+from elite_tf.runs.journal import sealed
 from elite_tf.system import lock
 
 # Of result.json, what stands in headings and links, not as a number.
@@ -214,9 +215,9 @@ def test_a_search_at_work_has_a_page_so_far(make_run, outcomes, request):
   with lock.hold(folder.lock):
     read = _page(folder)
     held = folder.lock.read_bytes()
-    assert page.read_run(folder).state == "still at work"
+    assert page.read_run(folder).state == "still running"
     assert folder.lock.read_bytes() == held
-  assert "still at work" in read.text
+  assert "still running" in read.text
   epochs = 3 * min(outcomes, 6) + 6 * (outcomes >= 7) + 3 * max(0, outcomes - 7)
   assert f"{epochs} of 48 epochs so far" in " ".join(read.text.split())
   for path, state in before.items():
@@ -241,7 +242,7 @@ def test_a_search_at_work_stands_where_the_finished_one_stood(make_run):
 def test_a_search_that_was_stopped_says_how_to_go_on(make_run, undrawn):
   folder = make_run(outcomes=3)
   text = _page(folder, stopped="No space left on device").text
-  assert "stopped before its end" in text
+  assert "stopped before the end" in text
   assert "No space left on device" in text
   assert f"--flagfile={folder.flags}" in text
 
@@ -257,7 +258,7 @@ def test_failures_are_told(make_run, undrawn):
     failures=dict.fromkeys(whole["groups"][0]["candidates"], "planted"),
   )
   read = _page(failed)
-  assert "ended without all of its champions" in read.text
+  assert "ended without all champions" in read.text
   assert "every candidate failed" in read.text
 
 
@@ -271,8 +272,8 @@ def test_what_does_not_fit_is_told(make_run, undrawn):
     assert re.search(rf"{name}\s*not trained\s*does not fit", text), name
 
 
-def test_a_folder_of_an_earlier_version_has_a_page(make_run, undrawn):
-  """No plan, no answers, no confusion matrix, journal without checksums."""
+def test_what_is_missing_is_told_and_the_rest_is_there(make_run, undrawn):
+  """No plan, no answers, no metrics, a journal whose every line is damaged."""
   folder = make_run()
   result = json.loads(folder.result.read_text())
   folder.plan.unlink()
@@ -281,14 +282,13 @@ def test_a_folder_of_an_earlier_version_has_a_page(make_run, undrawn):
     "".join(json.dumps({**e, "crc": None}) + "\n" for e in lines)
   )
   for champion in result["champions"]:
-    del champion["kind"], champion["estimated_seconds"]
     place = folder.champion(champion["name"])
     (place / "predictions.npz").unlink()
-    (place / "metrics.json").write_text('{"conversions": {"int8": {}}}')
-  folder.result.write_text(json.dumps(result))
+    (place / "metrics.json").unlink()
   read = _page(folder)
-  assert read.text.count("Not all of its answers") == 2
-  assert "Costs of the candidates are not known" in read.text
+  assert read.text.count("predictions.npz is missing") == 2
+  assert read.text.count("metrics.json is missing") == 2
+  assert "The plan could not be read" in read.text
   shown = {key for key, _, _ in read.numbers}
   assert {
     place for place, _ in _leaves(result["champions"], "/champions")
@@ -320,15 +320,44 @@ def test_published_models_are_there_for_imagenet_alone(
   assert "EfficientNet-B0" not in finished[2].text
 
 
-def test_a_search_at_work_of_an_earlier_version_has_a_page(make_run, undrawn):
-  """Nothing to plan from: --data names what is not there."""
+def test_a_search_without_its_plan_has_a_page_so_far(make_run, undrawn):
   folder = make_run(outcomes=5)
   folder.plan.unlink()
-  config = json.loads(folder.config.read_text())
-  config["settings"]["data"] = "npz:missing.npz"
-  folder.config.write_text(json.dumps(config))
   text = _page(folder).text
-  assert "missing.npz" in text and "stopped before its end" in text
+  assert "plan.json is missing" in text and "stopped before the end" in text
+
+
+def test_a_champion_that_does_not_fit_has_lost_its_title(make_run, undrawn):
+  """Told apart from a candidate that failed, finished or not."""
+  limits = {"flash": "1MB", "sram": "256KB"}
+  folder = make_run(**limits)
+  result = json.loads(folder.result.read_text())
+  group = result["groups"][0]
+  first = group["champion"]
+  (second,) = group["rounds"][-1]["eliminated"]
+  group["rejected"] = {first: "planted reason"}
+  group["champion"] = result["champions"][0]["name"] = second
+  folder.champion(first).rename(folder.champion(second))
+  folder.result.write_text(json.dumps(result))
+  text = _page(folder).text
+  assert re.search(rf"{first}\s*rejected as champion\s*planted reason", text)
+  folder.result.unlink()
+  folder.journal.write_text("".join(_with_larger_champion(folder, first)))
+  run = page.read_run(folder)
+  assert list(run.groups[0].rejected) == [first]
+  assert run.groups[0].failures == {}
+  assert "does not fit: 0 bytes of flash" in run.groups[0].rejected[first]
+  assert run.groups[0].alive == (second,)
+
+
+def _with_larger_champion(folder, name):
+  """Yields the journal's lines; an arena of 1 MiB was measured of one."""
+  for line in folder.journal.read_text().splitlines():
+    event = json.loads(line)
+    del event["crc"]
+    if event["event"] == "champion" and event["champion"]["name"] == name:
+      event["champion"]["arena_bytes"] = 1 << 20
+    yield sealed(event).decode()
 
 
 def test_a_search_without_quantization_has_its_page(make_run, undrawn):

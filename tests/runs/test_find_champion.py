@@ -8,15 +8,34 @@ import pytest
 from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
 from elite_tf.runs.find_champion import data_settings, find_champion
-from elite_tf.runs.folder import RunFolder, store_of
+from elite_tf.runs.folder import Config, RunFolder, store_of
+from elite_tf.runs.results import ChampionResult, Result
 from elite_tf.runs.settings import Settings
 
 
 def _finished(tmp_path, champions):
   folder = RunFolder(tmp_path)
-  folder.config.write_text(json.dumps({"settings": {"data": "digits"}}))
-  rows = [{"name": n, "val_accuracy": a} for n, a in champions.items()]
-  folder.result.write_text(json.dumps({"champions": rows}))
+  Config(Settings(data="digits"), {}).write(folder.config)
+  found = tuple(
+    ChampionResult(
+      name=name,
+      group=1,
+      params=1,
+      macs=1,
+      val_accuracy=accuracy,
+      test_accuracy_float=0.5,
+      test_accuracy_int8=None,
+      test_balanced_accuracy_float=0.5,
+      test_balanced_accuracy_int8=None,
+      tflite_bytes=None,
+      arena_bytes=None,
+      kind=None,
+      estimated_seconds=None,
+      files=(),
+    )
+    for name, accuracy in champions.items()
+  )
+  Result((), found, {}, 1.0, 1.0, 1.0, 1.0, 0.0, 1, 1).write(folder.result)
   return folder
 
 
@@ -39,12 +58,14 @@ def test_an_unknown_champion_is_refused_and_the_known_are_named(tmp_path):
 def test_conversion_finds_the_pictures_of_its_search(tmp_path):
   there = {"base_resolution": 96, "cache_dir": "c", "tfds_dir": "t"}
   run = RunFolder(tmp_path)
-  run.config.write_text(json.dumps({"settings": there}))
+  run.config.write_text(json.dumps({"settings": there, "versions": {}}))
   assert store_of(data_settings(run)) == Store(Path("c"), 128, "t")
   given = Settings(cache_dir="other", tfds_dir="u", download=True)
   found = store_of(data_settings(run, given))
   assert found == Store(Path("other"), 128, "u", True)
-  run.config.write_text(json.dumps({"settings": {"base_resolution": 64}}))
+  run.config.write_text(
+    json.dumps({"settings": {"base_resolution": 64}, "versions": {}})
+  )
   assert store_of(data_settings(run)) == Store(tmp_path / "cache", 96)
   assert store_of(Settings()) == Store()
 
@@ -53,7 +74,7 @@ def test_conversion_has_its_own_settings_but_the_family_of_its_search(tmp_path):
   """Only the family and the place of the data are those of the search."""
   there = {"pool": "hf", "quantize": "qat", "seed": 5, "max_drop": 9.0}
   run = RunFolder(tmp_path)
-  run.config.write_text(json.dumps({"settings": there}))
+  run.config.write_text(json.dumps({"settings": there, "versions": {}}))
   found = data_settings(run, Settings(quantize="int16x8", seed=1))
   assert (found.pool, found.quantize, found.seed) == ("hf", "int16x8", 1)
   assert found.max_drop == Settings().max_drop

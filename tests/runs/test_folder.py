@@ -16,6 +16,7 @@ from elite_tf.runs.folder import (
   open_run,
   write_file,
 )
+from elite_tf.runs.results import Result
 from elite_tf.runs.settings import FREE, Settings
 from elite_tf.types import Epoch
 
@@ -205,13 +206,26 @@ def test_relative_path(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-  "text", ["", "{", "[]", "3", "null", '{"settings', '{"versions": {}}']
+  ("text", "said"),
+  [
+    ("", "damaged ("),
+    ("{", "damaged ("),
+    ("[]", "the file must be an object. Received: []"),
+    ("3", "the file must be an object. Received: 3"),
+    ("null", "the file must be an object. Received: null"),
+    ('{"settings', "damaged ("),
+    ('{"versions": {}}', "settings is missing"),
+    (
+      '{"settings": {"seed": "0"}, "versions": {}}',
+      'settings.seed must be a whole number. Received: "0"',
+    ),
+  ],
 )
-def test_damaged_config(tmp_path, text):
+def test_damaged_config(tmp_path, text, said):
   path = tmp_path / "run"
   _open(path).config.write_text(text)
   line = _refused(path)
-  assert line.startswith(f"{path}/config.json: damaged (")
+  assert line.startswith(f"{path}/config.json: {said}")
 
 
 def test_nothing_is_left_behind_by_a_file_that_cannot_be_written(
@@ -270,8 +284,12 @@ def test_history_is_a_table(tmp_path):
 def test_result(tmp_path):
   folder = RunFolder(tmp_path)
   assert folder.read_result() is None
+  result = Result((), (), {}, 4.5, 3.0, 2.0, 1.0, 0.5, 7, 2)
+  result.write(folder.result)
+  assert folder.read_result() == result
   folder.result.write_text('{"groups": []}')
-  assert folder.read_result() == {"groups": []}
+  with pytest.raises(ConfigError, match="result.json: champions is missing"):
+    folder.read_result()
   folder.result.write_text('{"groups": [')
   with pytest.raises(ConfigError, match="result.json: damaged"):
     folder.read_result()

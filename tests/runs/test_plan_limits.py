@@ -1,5 +1,6 @@
 """A plan under a board's limits: what fits is known before it is trained."""
 
+import dataclasses
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from elite_tf.hardware.boards import Limits, Shortfall
 from elite_tf.runs import plan as planning
 from elite_tf.runs import plan_json
 from elite_tf.runs.folder import RunFolder
+from elite_tf.runs.results import ChampionResult
 from elite_tf.runs.settings import resolve
 from elite_tf.tournament.bracket import Bracket, Rules
 from elite_tf.types import Epoch, Outcome
@@ -89,7 +91,7 @@ def test_pointers_of_this_computer_are_not_charged_to_the_board():
 
   def missing(more_flash=0, more_arena=0):
     return fit.measured_shortfall(
-      needs,
+      memory,
       limits,
       memory.tflite_bytes + more_flash,
       memory.arena_bytes_host + more_arena,
@@ -130,18 +132,31 @@ def test_a_champion_that_does_not_fit_as_measured_is_replaced(tmp_path):
   folder = RunFolder(tmp_path)
   folder.champion(first).mkdir(parents=True)
   memory = plan.needs[plan.position(first)].memory
-  row = {
-    "name": first,
-    "tflite_bytes": memory.tflite_bytes,
-    "arena_bytes": memory.arena_bytes_host,
-  }
-  assert _replace_misfits([row], [bracket], plan, settings, folder) is None
+  champion = ChampionResult(
+    name=first,
+    group=1,
+    params=1,
+    macs=1,
+    val_accuracy=0.9,
+    test_accuracy_float=0.9,
+    test_accuracy_int8=0.9,
+    test_balanced_accuracy_float=0.9,
+    test_balanced_accuracy_int8=0.9,
+    tflite_bytes=memory.tflite_bytes,
+    arena_bytes=memory.arena_bytes_host,
+    kind="int8",
+    estimated_seconds=None,
+    files=(),
+  )
+  assert _replace_misfits([champion], [bracket], plan, settings, folder) is None
   assert bracket.champion == first and folder.champion(first).exists()
 
-  row["arena_bytes"] += 1 << 20
-  jobs = _replace_misfits([row], [bracket], plan, settings, folder)
+  larger = memory.arena_bytes_host + (1 << 20)
+  champion = dataclasses.replace(champion, arena_bytes=larger)
+  jobs = _replace_misfits([champion], [bracket], plan, settings, folder)
   assert [(job.candidate.name, job.stop) for job in jobs] == [(second, 5)]
-  assert "does not fit" in bracket.failures[first]
+  assert "does not fit: 0 bytes of flash" in bracket.rejected[first]
+  assert bracket.failures == {}
   assert not folder.champion(first).exists()
   (job,) = jobs
   epochs = tuple(

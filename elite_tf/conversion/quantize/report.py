@@ -5,31 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from elite_tf.runs.metrics import Quantization
+
 NOISY = 10  # Layers shown where much was lost.
 
 
-def summary(quantization: Mapping[str, Any]) -> str:
+def summary(quantization: Quantization) -> str:
   """Returns what was tried, and where it was lost, as lines for a terminal.
 
   Args:
-    quantization: `elite_tf.conversion.quantize.Quantized.report`.
+    quantization: As `elite_tf.conversion.quantize.Quantized.report` returns it.
   """
   lines = [
     f"{'tried':8} {'val %':>6} {'lost':>6} {'bytes':>10} {'arena':>9}"
     f" {'seconds':>7}"
   ]
-  exact = quantization["val_accuracy_float"]
-  for trial in quantization["tried"]:
-    lost = exact - trial["val_accuracy"]
+  exact = quantization.val_accuracy_float
+  for trial in quantization.tried:
+    lost = exact - trial.val_accuracy
     lines.append(
-      f"{trial['method']:8} {100 * trial['val_accuracy']:6.2f}"
-      f" {100 * lost:6.2f} {trial['tflite_bytes']:10,}"
-      f" {trial['arena_bytes']:9,} {trial['seconds']:7.1f}"
-      f" {trial['details'].get('measures', '')}".rstrip()
+      f"{trial.method:8} {100 * trial.val_accuracy:6.2f}"
+      f" {100 * lost:6.2f} {trial.tflite_bytes:10,}"
+      f" {trial.arena_bytes:9,} {trial.seconds:7.1f}"
+      f" {trial.details.get('measures', '')}".rstrip()
     )
-  lines += [f"{n}: {why}" for n, why in quantization["skipped"].items()]
-  if quantization["noise"]:
-    lines += ["", noise_table(quantization["noise"])]
+  lines += [f"{n}: {why}" for n, why in quantization.skipped.items()]
+  if quantization.noise:
+    lines += ["", noise_table(quantization.noise)]
   return "\n".join(lines)
 
 

@@ -6,6 +6,8 @@ import dataclasses
 import typing
 from collections.abc import Callable
 
+from elite_tf.runs.metrics import Quantization, Trial
+
 if typing.TYPE_CHECKING:
   # Only for the annotations: a dry run knows the methods without numpy.
   import numpy as np
@@ -56,30 +58,6 @@ class Material:
   seed: int = 0
 
 
-@dataclasses.dataclass(frozen=True)
-class Trial:
-  """A method that was tried.
-
-  Attributes:
-    method: Its name in `elite_tf.conversion.quantize.METHODS`.
-    kind: "int8" or "int16x8": what the network's numbers are.
-    val_accuracy: Validation accuracy, 0 to 1, by TensorFlow Lite's fast
-      kernels.
-    tflite_bytes: Size of the file.
-    arena_bytes: Arena that TensorFlow Lite Micro takes on this machine.
-    seconds: Wall clock.
-    details: What the method has to tell of itself.
-  """
-
-  method: str
-  kind: str
-  val_accuracy: float
-  tflite_bytes: int
-  arena_bytes: int
-  seconds: float
-  details: dict[str, typing.Any]
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Quantized:
   """A quantized network and how it came about.
@@ -111,16 +89,14 @@ class Quantized:
     """Percentage points of validation accuracy lost."""
     return 100 * (self.float_val_accuracy - self.taken.val_accuracy)
 
-  def report(self) -> dict[str, typing.Any]:
+  def report(self) -> Quantization:
     """Returns what metrics.json tells of it."""
-    return {
-      "method": self.taken.method,
-      "kind": self.kind,
-      "val_accuracy_float": self.float_val_accuracy,
-      "drop_points": self.drop,
-      "tried": [
-        dataclasses.asdict(trial) for trial in self.tried or (self.taken,)
-      ],
-      "skipped": self.skipped,
-      "noise": list(self.noise),
-    }
+    return Quantization(
+      method=self.taken.method,
+      kind=self.kind,
+      val_accuracy_float=self.float_val_accuracy,
+      drop_points=self.drop,
+      tried=self.tried or (self.taken,),
+      skipped=self.skipped,
+      noise=self.noise,
+    )

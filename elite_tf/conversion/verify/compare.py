@@ -61,11 +61,6 @@ class Verification:
   seconds: float
   answers: Answers = dataclasses.field(compare=False, repr=False)
 
-  def figures(self) -> dict:
-    """Returns what metrics.json holds of it: all but the single answers."""
-    names = [field.name for field in dataclasses.fields(self)]
-    return {n: getattr(self, n) for n in names if n != "answers"}
-
 
 def compare(
   model: bytes,

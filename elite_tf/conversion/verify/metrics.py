@@ -1,24 +1,24 @@
-"""How well a classifier answers, class by class."""
+"""Metrics of a classifier: confusion matrix, accuracy and recall."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-Confusion = tuple[tuple[int, ...], ...]
+from elite_tf.runs.metrics import ClassifierMetrics, ClassRecall, Confusion
 
 
 def confusion_matrix(
   truth: Sequence[int], answers: Sequence[int], classes: int
 ) -> Confusion:
-  """Counts what was answered to images of each class.
+  """Counts the answers to the images of each class.
 
   Args:
-    truth: Classes of the images, 0 to `classes` - 1.
-    answers: Classes answered, likewise.
+    truth: True classes of the images, 0 to `classes` - 1.
+    answers: Classes answered, 0 to `classes` - 1.
     classes: Number of classes.
 
   Returns:
-    Rows by truth, columns by answer.
+    Counts: rows are true classes, columns are answers.
   """
   pairs = np.asarray(truth, np.int64) * classes + np.asarray(answers, np.int64)
   counts = np.bincount(pairs, minlength=classes**2)
@@ -32,9 +32,9 @@ def accuracy(confusion: Confusion) -> float:
 
 
 def recalls(confusion: Confusion) -> tuple[float | None, ...]:
-  """Returns of every class the share of its images that were answered right.
+  """Returns for each class the share of its images with the right answer.
 
-  None for a class of which there is no image.
+  The recall of a class without images is None.
   """
   return tuple(
     row[number] / sum(row) if any(row) else None
@@ -43,28 +43,26 @@ def recalls(confusion: Confusion) -> tuple[float | None, ...]:
 
 
 def balanced_accuracy(confusion: Confusion) -> float:
-  """Returns the mean recall of the classes that there are images of."""
+  """Returns the mean recall of the classes that have images, 0 to 1."""
   known = [recall for recall in recalls(confusion) if recall is not None]
   return sum(known) / len(known)
 
 
-def report(confusion: Confusion, names: Sequence[str]) -> dict:
-  """Returns the figures as metrics.json has them.
+def classifier_metrics(
+  confusion: Confusion, names: Sequence[str]
+) -> ClassifierMetrics:
+  """Returns all metrics of a classifier.
 
   Args:
-    confusion: Rows by truth, columns by answer.
-    names: Of the classes.
-
-  Returns:
-    {"accuracy", "balanced_accuracy", "recall": [{"class", "recall"}],
-    "confusion"}.
+    confusion: Confusion matrix: rows are true classes, columns are answers.
+    names: Names of the classes, in the order of the rows.
   """
-  return {
-    "accuracy": accuracy(confusion),
-    "balanced_accuracy": balanced_accuracy(confusion),
-    "recall": [
-      {"class": name, "recall": recall}
+  return ClassifierMetrics(
+    accuracy(confusion),
+    balanced_accuracy(confusion),
+    tuple(
+      ClassRecall(name, recall)
       for name, recall in zip(names, recalls(confusion), strict=True)
-    ],
-    "confusion": [list(row) for row in confusion],
-  }
+    ),
+    confusion,
+  )

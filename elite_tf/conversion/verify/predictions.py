@@ -1,14 +1,15 @@
-"""A champion's answers to the test split, and what it got wrong.
+"""Answers of a champion to the test split, and its worst mistakes.
 
-`predictions.npz` in a champion's folder (no pickled objects):
+`predictions.npz` in the folder of a champion has (no pickled objects):
 
-    network        who answered: int8, int16x8, or keras where none was quantized
-    labels         whole numbers (n,), the true classes
-    answers        whole numbers (n,), the classes answered
-    probabilities  float32 (n,), of the answer, by the network itself
-    mistakes       whole numbers (k,), positions of the worst mistakes
-    images         uint8 (k, height, width, channels), these as the network saw
-                   them, no side longer than 64 pixels
+    network        network that answered: int8, int16x8 or, without a quantized
+                   network, keras
+    labels         integers (n,), the true classes
+    answers        integers (n,), the classes answered
+    probabilities  float32 (n,), probability of the answer, 0 to 1
+    mistakes       integers (k,), positions of the worst mistakes
+    images         uint8 (k, height, width, channels), images of these mistakes
+                   as the network sees them, sides of at most 64 pixels
 """
 
 import dataclasses
@@ -23,7 +24,8 @@ from elite_tf.errors import ConfigError
 
 FILE = "predictions.npz"
 
-# Enough to see what they have in common; a page holds those of every champion.
+# Number of mistakes that are kept with their images. The report shows all of
+# them for each champion.
 MISTAKES = 12
 LONGEST_SIDE = 64
 
@@ -34,11 +36,11 @@ _FIELDS = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Answers:
-  """What a network answered.
+  """Answers of a network.
 
   Attributes:
-    classes: Whole numbers (n,), the most probable class of each image.
-    probabilities: float32 (n,), its probability, 0 to 1.
+    classes: Integers (n,), the most probable class of each image.
+    probabilities: float32 (n,), probability of that class, 0 to 1.
   """
 
   classes: np.ndarray
@@ -47,7 +49,7 @@ class Answers:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictions:
-  """The contents of `predictions.npz`; the attributes are its fields."""
+  """Contents of `predictions.npz`; see the module for the fields."""
 
   network: str
   labels: np.ndarray
@@ -60,12 +62,12 @@ class Predictions:
 def worst_mistakes(
   labels: np.ndarray, answers: Answers, count: int = MISTAKES
 ) -> np.ndarray:
-  """Returns the positions of the wrong answers given with most confidence.
+  """Returns the positions of the wrong answers with the highest probability.
 
   Args:
-    labels: Whole numbers (n,), the true classes.
-    answers: To the same images.
-    count: How many, at most; of equal ones the first come first.
+    labels: Integers (n,), the true classes.
+    answers: Answers to the same images.
+    count: Largest number of positions; the order of equal ones is kept.
   """
   wrong = np.flatnonzero(np.asarray(answers.classes) != labels)
   order = np.argsort(-answers.probabilities[wrong], kind="stable")
@@ -78,13 +80,13 @@ def predictions_of(
   answers: Answers,
   images: np.ndarray | preprocess.Resized,
 ) -> Predictions:
-  """Returns what is kept of a network's answers.
+  """Returns the contents of `predictions.npz`.
 
   Args:
-    network: Who answered.
-    labels: Whole numbers (n,), the true classes.
-    answers: To the images.
-    images: uint8 (n, height, width, channels), as the network saw them.
+    network: Name of the network that answered.
+    labels: Integers (n,), the true classes.
+    answers: Answers to the images.
+    images: uint8 (n, height, width, channels), as the network sees them.
   """
   mistakes = worst_mistakes(labels, answers)
   side = min(images.shape[1], LONGEST_SIDE)
@@ -111,7 +113,7 @@ def _small(numbers: np.ndarray) -> np.ndarray:
 
 
 def to_bytes(predictions: Predictions) -> bytes:
-  """Returns the file's bytes."""
+  """Returns the bytes of `predictions.npz`."""
   file = io.BytesIO()
   fields = {name: getattr(predictions, name) for name in _FIELDS}
   np.savez_compressed(file, **fields)
@@ -119,11 +121,11 @@ def to_bytes(predictions: Predictions) -> bytes:
 
 
 def read(path: Path) -> Predictions | None:
-  """Returns what a file holds; None if it is missing.
+  """Returns the contents of a file; None if there is no file.
 
   Raises:
-    ConfigError: It is damaged.
-    OSError: It cannot be read.
+    ConfigError: The file is damaged.
+    OSError: The file cannot be read.
   """
   try:
     with np.load(path, allow_pickle=False) as file:

@@ -127,8 +127,7 @@ class Worker:
     Raises:
       OSError: The run folder cannot be written.
     """
-    from elite_tf.conversion.champion import exported_form, write_champion
-    from elite_tf.conversion.quantize import Options
+    from elite_tf.conversion.champion import write_champion
     from elite_tf.training.trainer import load_trained
 
     name = request.candidate.name
@@ -144,12 +143,9 @@ class Worker:
       metrics = write_champion(
         self._folder.champion(name),
         model,
+        request.candidate,
         self._data,
-        self._settings.quantize,
-        self._settings.calibration_images,
-        self._settings.seed,
-        exported_form(request.candidate, self._settings.slices),
-        Options.of(self._settings),
+        self._settings,
       )
     except EliteError as error:
       return Exported(name, None, str(error))

@@ -18,6 +18,7 @@ from elite_tf.data.sources import Split
 from elite_tf.errors import ConfigError
 from elite_tf.networks import to_keras
 from elite_tf.networks.pool import make_pool
+from elite_tf.system.records import to_json
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_every_method_ends_in_integers_that_boards_compute_alike(
   assert trial.tflite_bytes == len(found.model)
   verified = compare(found.model, material.val.images, material.val.labels)
   assert verified.arena_bytes == trial.arena_bytes
-  report = json.loads(json.dumps(found.report()))
+  report = json.loads(json.dumps(to_json(found.report())))
   assert report["kind"] == found.kind
   assert [t["method"] for t in report["tried"]][-1:] == [trial.method]
 

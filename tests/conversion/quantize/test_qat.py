@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from elite_tf.conversion import champion
+from elite_tf.conversion import converted
 from elite_tf.conversion.quantize import (
   METHODS,
   fake_quant,
@@ -121,7 +121,7 @@ def test_qat_keeps_operators_and_accuracy(trained, make_material):
   # What it was trained as is what it has become: images apart by rounding.
   best = max(epoch["val_accuracy"] for epoch in epochs)
   assert abs(best - found.taken.val_accuracy) <= 0.01
-  _, verified = champion.verified(
+  _, verified = converted.verified(
     found.model, material.val.images, material.val.labels
   )
   assert verified.images >= 256 and verified.equal

@@ -1,5 +1,7 @@
 """Ranges, equalization, bias correction and noise, against hand computation."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -241,10 +243,8 @@ def test_auto_takes_the_first_that_keeps_the_accuracy(
   assert found.taken.method == names[taken]
   assert found.model == names[taken].encode()
   assert found.noise == ({"of": "int8"},)
-  text = report.summary(
-      {**found.report(), "noise": [{"layer": "stem", "operator": "MUL",
-                                    "sqnr_db": 3.25}]}
-  )  # fmt: skip
+  noise = {"layer": "stem", "operator": "MUL", "sqnr_db": 3.25}
+  text = report.summary(dataclasses.replace(found.report(), noise=(noise,)))
   lines = text.splitlines()
   assert len(lines) == 1 + tried + 3
   assert "stem" in lines[-1] and "3.2 dB" in lines[-1]

@@ -5,6 +5,7 @@ import pytest
 from sklearn import metrics as theirs
 
 from elite_tf.conversion.verify import metrics
+from elite_tf.system.records import to_json
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_figures_are_scikit_learns(answers):
 def test_by_hand():
   found = metrics.confusion_matrix([0, 0, 0, 1], [0, 1, 1, 1], 2)
   assert found == ((1, 2), (0, 1))
-  assert metrics.report(found, ("no", "yes")) == {
+  assert to_json(metrics.classifier_metrics(found, ("no", "yes"))) == {
     "accuracy": 0.5,
     "balanced_accuracy": pytest.approx(2 / 3),
     "recall": [

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 
-from elite_tf.conversion.quantize import Options
 from elite_tf.data import sources
 from elite_tf.data.sources import Split
 from elite_tf.engine.runners import worker
@@ -231,35 +230,19 @@ def test_champion_is_exported(make, monkeypatch, tmp_path):
 
   def write_champion(*arguments):
     asked.append(arguments)
-    return {"name": "a"}
+    return "metrics"
 
   _network(monkeypatch, "network")
   monkeypatch.setattr(
     "elite_tf.conversion.champion.write_champion", write_champion
   )
   exported = make().answer(Export(CANDIDATE, 1))
-  assert exported == Exported(CANDIDATE.name, {"name": "a"})
-  ((folder, network, _, *settings, form, options),) = asked
+  assert exported == Exported(CANDIDATE.name, "metrics")
+  ((folder, network, candidate, data, settings),) = asked
   assert folder == tmp_path / "champions" / CANDIDATE.name
-  assert network == "network" and settings == ["int8", 256, 0]
-  assert form("network") == "network"
-  assert options == Options()
-
-
-def test_champion_is_exported_by_slices_where_asked_for(make, monkeypatch):
-  forms = []
-  _network(monkeypatch, "network")
-  monkeypatch.setattr(
-    "elite_tf.conversion.champion.write_champion",
-    lambda *arguments: forms.append(arguments[-2]) or {},
-  )
-  monkeypatch.setattr(
-    "elite_tf.conversion.champion.slice_model",
-    lambda model, layers: (model, layers[0].shape),
-  )
-  make(slices=True).answer(Export(CANDIDATE, 1))
-  (form,) = forms
-  assert form("network") == ("network", (16, 16, 1))
+  assert (network, candidate) == ("network", CANDIDATE)
+  assert len(data.train.labels) == 60
+  assert settings == Settings(epochs=3, batch_size=30)
 
 
 def test_champion_that_cannot_be_deployed(make, monkeypatch):

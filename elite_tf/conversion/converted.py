@@ -1,0 +1,141 @@
+"""Converts a network to .tflite files and verifies them."""
+
+import dataclasses
+
+import numpy as np
+
+from elite_tf.conversion.calibration_images import make_material
+from elite_tf.conversion.interpreters.operators import require_operators
+from elite_tf.conversion.quantize import METHODS, Options
+from elite_tf.conversion.tflite import convert as tflite
+from elite_tf.conversion.tflite.inspect import inspect
+from elite_tf.conversion.verify import align_logistic, align_mul
+from elite_tf.conversion.verify.compare import (
+  Verification,
+  compare,
+  require_equal,
+)
+from elite_tf.data import preprocess
+from elite_tf.data.sources import Dataset
+from elite_tf.runs.metrics import Quantization
+from elite_tf.runs.settings import Settings
+
+# Images on which a float network is compared: both kinds of kernels are slow in
+# floating point.
+FLOAT_IMAGES = 64
+
+# Least number of images on which a quantized network is compared; images of the
+# other splits are added if the test split has fewer.
+LEAST_IMAGES = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+  """A network that was converted and verified.
+
+  Attributes:
+    model: Contents of the .tflite file.
+    verification: TensorFlow Lite Micro compared with the reference kernels.
+    quantization: How the network was quantized; None for floating point.
+  """
+
+  model: bytes
+  verification: Verification
+  quantization: Quantization | None = None
+
+
+def convert(model, data: Dataset, settings: Settings) -> dict[str, Conversion]:
+  """Converts a network and runs each .tflite file on the test split.
+
+  Args:
+    model: keras.Model of one of the families.
+    data: Data set: the train split calibrates, the val split decides between
+      ways of quantizing, the test split verifies.
+    settings: Settings of the search; `quantize`, `calibration_images`,
+      `calibration_balance`, `max_drop`, `qat_epochs` and `seed` are used.
+
+  Returns:
+    Conversions by name: "float" and, unless `quantize` is "none", "int8" or
+    "int16x8". The quantized network is verified on every test image, the float
+    network on 64.
+
+  Raises:
+    VerificationFailed: TensorFlow Lite Micro cannot run the network or gives
+      other outputs than the reference kernels.
+  """
+  resolution = model.input_shape[1]
+  crop = preprocess.crops(data.description)
+  images = preprocess.Resized(data.test.images, resolution, crop)
+  labels = data.test.labels
+  models = {"float": tflite.float32(model)}
+  counts = {"float": FLOAT_IMAGES}
+  reports = {}
+  if settings.quantize != "none":
+    material = make_material(
+      data,
+      resolution,
+      settings.calibration_images,
+      settings.seed,
+      Options.of(settings),
+    )
+    quantized = METHODS[settings.quantize](model, material)
+    models[quantized.kind] = quantized.model
+    counts[quantized.kind] = len(labels)
+    reports[quantized.kind] = quantized.report()
+  conversions = {}
+  for name, bytes_ in models.items():
+    count = counts[name]
+    part = images if count == len(labels) else images[:count]
+    bytes_, verification = verified(bytes_, part, labels[:count])
+    if count < LEAST_IMAGES and name != "float":
+      _compare_others(bytes_, data, resolution, crop)
+    conversions[name] = Conversion(bytes_, verification, reports.get(name))
+  return conversions
+
+
+def verified(
+  model: bytes, images: np.ndarray, labels: np.ndarray
+) -> tuple[bytes, Verification]:
+  """Verifies a network and returns it with the verification.
+
+  If TensorFlow Lite Micro and the reference kernels round differently, scales
+  of quantization are changed until both agree.
+
+  Args:
+    model: Contents of the .tflite file.
+    images: uint8 (n, height, width, channels), of the size of the input.
+    labels: Integers (n,), the classes of the images.
+
+  Returns:
+    Contents of the .tflite file, and its verification.
+
+  Raises:
+    VerificationFailed: TensorFlow Lite Micro lacks an operator, cannot run the
+      network, or gives other outputs than the reference kernels.
+  """
+  require_operators(inspect(model).operators)
+  verification = compare(model, images, labels)
+  # Both changes are rarely needed and take a minute. A new scale of LOGISTIC
+  # changes products, so that MUL is aligned again.
+  for align in (
+    align_mul.align,
+    lambda m: align_mul.align(align_logistic.align(m)),
+  ):
+    if not verification.equal:
+      model = align(model)
+      verification = compare(model, images, labels)
+  require_equal(verification)
+  return model, verification
+
+
+def _compare_others(
+  model: bytes, data: Dataset, resolution: int, crop: bool
+) -> None:
+  """Compares the kernels on images of the val and train splits.
+
+  Raises:
+    VerificationFailed: The outputs differ.
+  """
+  for split in (data.val, data.train):
+    images = preprocess.resize(split.images[:LEAST_IMAGES], resolution, crop)
+    require_equal(compare(model, images, split.labels[: len(images)]))

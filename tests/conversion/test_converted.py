@@ -1,0 +1,85 @@
+"""What a conversion is made and measured with."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from elite_tf.conversion import converted
+from elite_tf.conversion.champion_metrics import keras_answers, metrics_of
+from elite_tf.conversion.quantize.types import Quantized, Trial
+from elite_tf.conversion.tflite import convert
+from elite_tf.data import preprocess
+from elite_tf.data.sources import Dataset, Description, Split
+from elite_tf.runs.settings import Settings
+
+TRIAL = Trial("spy", "spy", 0.5, 1, 2, 3.0, {})
+SPY = Settings(quantize="spy", calibration_images=30)
+
+
+def test_conversion_calibrates_on_train_and_measures_on_test(
+  network, noise, monkeypatch
+):
+  data = noise
+  seen = {}
+
+  def method(model, material):
+    seen["calibration"] = material.calibration
+    seen["val"], seen["train"] = material.val, material.train()
+    return Quantized(convert.float32(model), 1.0, TRIAL)
+
+  monkeypatch.setitem(converted.METHODS, "spy", method)
+  conversions = converted.convert(network, data, SPY)
+  assert set(conversions) == {"float", "spy"}
+  # Sorted pixels: the images come in another order.
+  assert np.array_equal(
+    np.sort(seen["calibration"].ravel()),
+    np.sort(preprocess.scale(data.train.images).ravel()),
+  )
+  assert np.array_equal(seen["val"].images[:], data.val.images)
+  assert np.array_equal(seen["train"].labels, data.train.labels)
+  answers = network.predict(
+    preprocess.scale(data.test.images), verbose=0
+  ).argmax(-1)
+  expected = (answers == data.test.labels).mean()
+  assert conversions["spy"].verification.images == 30
+  assert conversions["spy"].verification.accuracy == pytest.approx(expected)
+  answers = keras_answers(network, data.test).classes
+  assert (answers == data.test.labels).mean() == pytest.approx(expected)
+
+
+def test_accuracy_and_calibration_are_of_the_image_that_training_sees(
+  network, monkeypatch
+):
+  """Of photographs the centre: 8 / (8 + 32) of 40 pixels are 8."""
+  rng = np.random.default_rng(0)
+  # Noise about the edge of what the network is to see.
+  images = rng.integers(0, 256, (30, 40, 40, 1), dtype=np.uint8)
+  split = Split(images, (np.arange(30) % 2).astype(np.int32))
+  centre = preprocess.scale(np.ascontiguousarray(images[:, 16:24, 16:24]))
+  description = Description(
+    "noise", 2, 1, 40, 40, ("no", "yes"), 90, photographs=True
+  )
+  data = Dataset(description, split, split, split)
+  seen = []
+
+  def method(model, material):
+    seen.extend([material.calibration, material.val.images[:]])
+    return Quantized(convert.float32(model), 1.0, TRIAL)
+
+  monkeypatch.setitem(converted.METHODS, "spy", method)
+  conversions = converted.convert(network, data, SPY)
+  assert np.array_equal(np.sort(seen[0].ravel()), np.sort(centre.ravel()))
+  assert np.array_equal(preprocess.scale(seen[1]), centre)
+  right = network.predict(centre, verbose=0).argmax(-1) == split.labels
+  assert conversions["spy"].verification.accuracy == pytest.approx(right.mean())
+  metrics = metrics_of(network, data, conversions)
+  assert metrics.test_accuracy_float == pytest.approx(right.mean())
+  assert dataclasses.asdict(metrics.preprocessing) == {
+    "resolution": 8,
+    "crop": True,
+    "crop_margin": 32,
+    "filter": "bicubic",
+    "pixel_zero": 128,
+    "pixel_scale": 1 / 128,
+  }

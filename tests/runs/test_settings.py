@@ -10,7 +10,7 @@ import pytest
 
 from elite_tf.conversion.quantize import METHODS
 from elite_tf.data import augment
-from elite_tf.data.sources import DATASETS
+from elite_tf.data.sources import SOURCES
 from elite_tf.engine.runners import RUNNERS
 from elite_tf.errors import ConfigError
 from elite_tf.networks.families import FAMILIES
@@ -224,7 +224,7 @@ def test_bounds_hold_for_numpy_s_numbers_too():
 
 # What --preset, --pool and so on know, by the registries of their rooms.
 NAMED = {
-    "data": DATASETS, "pool": FAMILIES, "quantize": {"none", *METHODS},
+    "data": SOURCES, "pool": FAMILIES, "quantize": {"none", *METHODS},
     "runner": RUNNERS, "criterion": CRITERIA, "class_weights": CLASS_WEIGHTS,
     "activation": ACTIVATIONS, "augment": augment.NAMES,
 }  # fmt: skip

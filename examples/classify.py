@@ -1,6 +1,6 @@
 """Classifies a picture with a champion's int8 file, by a board's kernels.
 
-    python examples/classify.py runs/mine/champions/NAME picture.png
+python examples/classify.py runs/mine/champions/NAME picture.png
 """
 
 import json

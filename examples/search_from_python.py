@@ -1,4 +1,4 @@
-"""A small search from Python: two networks of one group, three epochs."""
+"""A small search from Python: two networks of one group, two epochs."""
 
 import sys
 from pathlib import Path
@@ -9,10 +9,12 @@ run_dir = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/from-python")
 
 result = elite_tf.run_search(
   data="digits",
-  include=["elite-w4-d4-r13", "elite-w4-d4-r10"],
+  pool="lite",
+  levels=6,
+  include=["lite-w6-d6-r10", "lite-w6-d6-r7"],
   group_size=2,
   round_epochs=1,
-  epochs=3,  # Enough to see that it works, not to be accurate.
+  epochs=2,  # Enough to see that it works, not to be accurate.
   run_dir=run_dir,
 )
 for champion in result["champions"]:

@@ -347,8 +347,9 @@ def _unique(commands):
   """The commands without repetitions, as parameters of a test."""
   found = {}
   for command in commands:
-    name = f"{_id(command.block.path)}: {' '.join(command.words[1:])}"
-    found.setdefault(command.words, pytest.param(command, id=name))
+    text = " ".join(command.python[1])
+    name = f"{_id(command.block.path)}: {text}"
+    found.setdefault(text, pytest.param(command, id=name))
   return list(found.values())
 
 
@@ -456,26 +457,17 @@ def test_search_begins(command, workspace, request):
   assert done.stdout
 
 
-def _has_tools(command):
-  target = [w for w in command.words if w.startswith("--target=c-mps")]
-  return not target or all(
-    shutil.which(tool) for tool in ("arm-none-eabi-gcc", "qemu-system-arm")
+def _reads_a_search(command):
+  """Whether a command is a quick one; that of plain C has a test of its own."""
+  return command.ours and (
+    command.ours[0] == "report" or "--target=list" in command.words
   )
 
 
-@pytest.mark.parametrize(
-  "command",
-  _unique(c for c in RUN if c.ours and c.ours[0] in ("report", "deploy")),
-)
-def test_commands_on_a_finished_search_run(command, finished, tmp_path):
+@pytest.mark.parametrize("command", _unique(filter(_reads_a_search, RUN)))
+def test_command_on_a_finished_search_runs(command, finished):
   name, flags = command.ours
-  if not _has_tools(command):
-    pytest.skip("needs a compiler for Cortex-M and the emulator")
-  workspace, _ = finished
-  flags = [
-    f"--out={tmp_path / 'out'}" if f.startswith("--out=") else f for f in flags
-  ]
-  done = _python("-m", f"elite_tf.{name}", *flags, cwd=workspace)
+  done = _python("-m", f"elite_tf.{name}", *flags, cwd=finished[0])
   assert done.returncode == 0, done.stderr
   assert done.stdout
 
@@ -522,50 +514,58 @@ def test_example_of_networks_in_keras():
   assert features.bit_count() == 1
 
 
-@pytest.fixture(scope="module")
-def picture(finished):
-  """A test image of digits as a file, its pixels, and the champion's answer."""
+def _classified(workspace, picture):
+  done = _python(
+    "examples/classify.py", str(_champion(workspace)), picture, cwd=workspace
+  )
+  assert done.returncode == 0, done.stderr
+  return done.stdout
+
+
+def test_example_classifies_as_the_verified_network_did(finished):
   from elite_tf.data import sources
 
   workspace, _ = finished
+  pixels = sources.load("digits").test.images[0, ..., 0]
+  Image.fromarray(pixels).save(workspace / "digit.png")
   kept = np.load(_champion(workspace) / "predictions.npz")
-  pixels = sources.load("digits").test.images[0]
-  path = workspace / "digit.png"
-  Image.fromarray(pixels[..., 0]).save(path)
-  return path, pixels, int(kept["answers"][0]), float(kept["probabilities"][0])
-
-
-def test_example_classifies_as_the_verified_network_did(finished, picture):
-  workspace, _ = finished
-  path, _, answer, probability = picture
-  done = _python(
-    "examples/classify.py", str(_champion(workspace)), str(path), cwd=workspace
-  )
-  assert done.returncode == 0, done.stderr
-  assert done.stdout == f"{answer} {probability:.3f}\n"
+  answer, probability = kept["answers"][0], kept["probabilities"][0]
+  said = _classified(workspace, "digit.png")
+  assert said == f"{answer} {probability:.3f}\n"
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
 def test_example_of_a_program_of_ones_own(finished):
-  """The commands of docs/firmware.md, in a row; then a frame of a digit."""
+  """The commands of docs/firmware.md as they stand there; then a frame that
+  Pillow and TensorFlow Lite Micro see as the program does."""
   workspace, _ = finished
-  done = _python(
-    "-m", "elite_tf.deploy", "--run_dir=runs/digits-elite", "--target=c",
-    "--out=firmware", cwd=workspace,
-  )  # fmt: skip
-  assert done.returncode == 0, done.stderr
-  commands = [c.text for c in RUN if c.words[0] in _COMPILED]
-  assert len(commands) == 2
-  done = subprocess.run(
-    ["bash", "-c", "set -eo pipefail\n" + "\n".join(commands)],
-    cwd=workspace,
-    capture_output=True,
-    text=True,
-    timeout=300,
-    check=False,
-  )
-  assert done.returncode == 0, done.stderr
-  assert re.fullmatch(r"\d [01]\.\d{3}\n", done.stdout)
+
+  def run(*lines):
+    done = subprocess.run(
+      ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
+      cwd=workspace,
+      env={**os.environ, "PYTHONPATH": str(HOME), "PYTHON": sys.executable},
+      capture_output=True,
+      text=True,
+      timeout=300,
+      check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+  commands = [
+    c.text
+    for c in RUN
+    if c.words[0] in _COMPILED or {"--target=c", "--out=firmware"} <= {*c.words}
+  ]
+  assert len(commands) == 3
+  *_, last = run('python() { "$PYTHON" "$@"; }', *commands).splitlines()
+  assert re.fullmatch(r"\d [01]\.\d{3}", last)
+
+  pixels = np.random.default_rng(1).integers(0, 256, (120, 160), np.uint8)
+  Image.fromarray(pixels).save(workspace / "frame.png")
+  (workspace / "frame.raw").write_bytes(pixels.tobytes())
+  assert run("./classify < frame.raw") == _classified(workspace, "frame.png")
 
 
 # The run folder.

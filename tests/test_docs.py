@@ -9,6 +9,7 @@ Every other command of README and of the guides in docs/ is run below, or by the
 test of its own command; so `sh` blocks hold commands only.
 """
 
+import ast
 import dataclasses
 import functools
 import json
@@ -221,6 +222,32 @@ def test_modules_that_are_named_exist(path):
   ]
   wrong = [n for n in names if _MODULE.fullmatch(n) and not _exists(n)]
   assert wrong == []
+
+
+def test_architecture_shows_the_rooms_in_their_order():
+  text = (HOME / "docs/architecture.md").read_text("utf-8")
+  first = re.findall(r"^\| (`.+?`) \|", text, re.MULTILINE)
+  shown = [
+    name.removesuffix("/").removesuffix(".py").replace("/", ".")
+    for cell in first
+    for name in _CODE.findall(cell)
+  ]
+  house = ast.parse((HOME / "tests/test_house.py").read_text("utf-8"))
+  order = next(
+    ast.literal_eval(node.value)
+    for node in house.body
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ORDER"
+  )
+  assert shown == [room for floor in order for room in floor]
+
+
+def test_architecture_names_files_that_exist():
+  names = _CODE.findall(_prose(HOME / "docs/architecture.md"))
+  files = [n for n in names if re.fullmatch(r"(?:\w+/)+(?:\w+\.\w+)?", n)]
+  assert len(files) > 20
+  places = (HOME, HOME / "elite_tf")
+  files = [n for n in files if not n.startswith("my_images/")]
+  assert [n for n in files if not any((p / n).exists() for p in places)] == []
 
 
 def _python(*arguments, cwd=HOME, stdin=None):

@@ -104,6 +104,13 @@ def test_result_is_what_the_command_prints(finished):
   assert json.loads((run_dir / "result.json").read_text()) == result
 
 
+def test_stderr_holds_the_log_and_nothing_else(finished):
+  """No library prints there, in this process or in a worker."""
+  lines = finished[2].splitlines()
+  assert len(lines) > 8
+  assert all(re.match(r"\[ *\d+ (s|min)\] ", line) for line in lines)
+
+
 def test_rounds_halve_the_group_by_mean_accuracy(finished):
   run_dir, result, _ = finished
   (group,) = result["groups"]

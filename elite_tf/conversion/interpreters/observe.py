@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from elite_tf.conversion.tflite.flatbuffer import activations, unpack
+from elite_tf.system.quiet import quiet
 
 
 def observe(
@@ -49,7 +50,7 @@ def interpreter(model: bytes, preserve: bool = False) -> Any:
   import tensorflow as tf
 
   resolvers = tf.lite.experimental.OpResolverType
-  with warnings.catch_warnings():
+  with quiet(), warnings.catch_warnings():  # XNNPACK announces itself.
     # It says where it will move to. No release of that package is pinned here.
     warnings.filterwarnings("ignore", "[^a-z]*Warning: tf.lite.Interpreter is")
     running = tf.lite.Interpreter(

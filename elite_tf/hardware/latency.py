@@ -1,12 +1,12 @@
 """Estimate of the time that one inference takes on a board.
 
-An estimate, not a measurement: multiply-accumulates and elements of a plan by
-kind of operator, times cycles each, over the clock. It stands for TensorFlow
-Lite Micro with CMSIS-NN (ESP-NN on the ESP32-S3), int8, weights and arena in
-memory that keeps up with the core.
+An estimate, not a measurement: a network's multiply-accumulates and elements,
+by kind of kernel, times the cycles of each, divided by the clock. It is for
+int8 and TensorFlow Lite Micro with CMSIS-NN (ESP-NN on the ESP32-S3), weights
+and arena in memory as fast as the core.
 
-How far off it is, against the published measurements of
-`tests/data/latency_published.csv` (a test holds this table to them):
+Its error, against the published measurements in
+`tests/hardware/latency_published.csv` (a test compares this table with them):
 
     role    vector       measured with             count  estimate is off by
     fit     dsp          CMSIS-NN                      8  -10 to +16 %
@@ -20,17 +20,18 @@ How far off it is, against the published measurements of
     faster  dsp-dual     X-CUBE-AI, HALE               8  +9 to +99 %
     slower  dsp          weights in serial flash       4  -89 to +29 %
 
-`fit` are measurements that the constants were made from, `check` those that
-they were not. `faster` are other kernels than these: the estimate is an upper
-bound for them. `slower` is an RP2350 that reads its weights from a serial
-flash, which the estimate does not see. Weak are
+The constants were made from the measurements `fit`, and not from `check`.
+`faster` are other, faster kernels: the estimate is an upper bound for them.
+`slower` is an RP2350 that reads its weights from a serial flash, which the
+estimate does not consider. Weak are
 
 - Cortex-M55: no measurement without an accelerator was found;
-- Cortex-M0+: none with CMSIS-NN, so the constants are another engine's;
-- Cortex-M7: one with CMSIS-NN, whose source does not say at what clock;
-- elements (sums, products, swish): none on Arm. swish is LOGISTIC and MUL,
-  and LOGISTIC then dominates the estimate; a runtime that has a table of 256
-  entries in its place is much faster than estimated.
+- Cortex-M0+: no measurement with CMSIS-NN, so the constants are another
+  engine's;
+- Cortex-M7: one measurement with CMSIS-NN, without its clock in the source;
+- elements (sums, products, swish): no measurement on Arm. swish is LOGISTIC and
+  MUL, and LOGISTIC dominates the estimate; a runtime that has a table of 256
+  entries instead is much faster than estimated.
 """
 
 from collections.abc import Iterable
@@ -40,16 +41,16 @@ from elite_tf.networks.layers import kind_of
 from elite_tf.networks.layers.base import ByKernel
 from elite_tf.types import Layer
 
-# Cycles a multiply-accumulate or element, by a board's vector extension.
+# Cycles per multiply-accumulate or element, by a board's vector extension.
 #
-# No measurement tells 1x1 and depthwise convolutions apart on Arm: in every
-# network they come together. That a depthwise product costs four times one of
-# a 1x1 convolution is an assumption; ESP-NN's own table gives six.
+# No measurement on Arm separates 1x1 and depthwise convolutions: every network
+# has both. That a depthwise product takes four times as long as one of a 1x1
+# convolution is an assumption; in ESP-NN's table it is six times.
 #
-# Elements are no published figures either. An int8 product is a multiply, a
+# Elements are not published figures either. An int8 product is a multiply, a
 # requantization and a clamp, by count some 20 instructions; LOGISTIC took 27
 # times as long as MUL in TensorFlow Lite Micro on an x86-64 host (115 and 4.3
-# ns an element), measured for this table.
+# ns per element), measured for this table.
 CYCLES: dict[str, ByKernel] = {
   # MLPerf Tiny, HALE 1.0 on a Cortex-M0+ (v1.1, NUCLEO_G0B1RE); without a
   # long multiply an element takes three times as many cycles.
@@ -72,7 +73,7 @@ CYCLES: dict[str, ByKernel] = {
 
 
 def work(layers: Iterable[Layer]) -> ByKernel:
-  """Returns what one inference of a plan has to do, by kind of operator."""
+  """Returns what one inference of a network has to do, by kind of kernel."""
   shapes: dict[str, tuple[int, ...]] = {}
   each = []
   for layer in layers:
@@ -93,10 +94,10 @@ def estimate_cycles(work: ByKernel, vector: str) -> float:
 
 
 def estimate_seconds(layers: Iterable[Layer], board: Board) -> float:
-  """Returns the estimated seconds of one inference of a plan on a board.
+  """Returns the estimated seconds of one inference of a network on a board.
 
   Args:
-    layers: The plan.
-    board: Gives the clock and the vector extension.
+    layers: The network's, inputs before outputs.
+    board: Decides the clock and the vector extension.
   """
   return estimate_cycles(work(layers), board.vector) / board.clock_hz

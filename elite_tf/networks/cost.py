@@ -1,8 +1,8 @@
 """Parameters and multiply-accumulates of a network (rules of paper Table 5).
 
-Multiply-accumulates count convolutions and dense layers only: no bias, batch
-norm, activation, pooling or elementwise product. So counted, Table 5 comes out
-to the printed digit.
+Multiply-accumulates are those of convolutions and dense layers only: no bias,
+batch norm, activation, pooling or elementwise product. So counted, the figures
+are those of Table 5, to the printed digit.
 """
 
 import math

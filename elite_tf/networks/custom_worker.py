@@ -1,9 +1,9 @@
-"""The process that builds a user's own networks, to say what they cost.
+"""The process that builds a custom family's networks to count their costs.
 
     python -m elite_tf.networks.custom_worker DESCRIPTOR PARENT
 
-The search plans without TensorFlow; and the user's code may do what it likes
-here.
+So the search plans without TensorFlow, and survives whatever the user's code
+does.
 """
 
 import dataclasses
@@ -24,8 +24,9 @@ class Request:
   """What is to be priced.
 
   Attributes:
-    candidates: Of one family of the user's own.
-    known_layers: Whether their layers have to be those of the built-in families.
+    candidates: Of one custom family.
+    known_layers: Whether the networks must consist of the kinds of layers in
+      `elite_tf.networks.layers.LAYER_KINDS`.
   """
 
   candidates: tuple[Candidate, ...]
@@ -34,7 +35,12 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-  """First answer: the file that the function's module was loaded from."""
+  """First answer: the file of the function's module.
+
+  Attributes:
+    path: Of the file; empty if there is none.
+    digest: Its SHA-256; empty if it cannot be read.
+  """
 
   path: str
   digest: str
@@ -42,7 +48,7 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Price:
-  """Answer to each candidate."""
+  """Answer for each candidate: its cost, and its size in training."""
 
   cost: Cost
   size: Size
@@ -60,7 +66,7 @@ def prices(request: Request) -> Iterator[Source | Price]:
   """Yields the answers to a request.
 
   Raises:
-    ConfigError: The user's function is not what it should be.
+    ConfigError: The user's function, or a network of it, is refused.
   """
   keras = backend.load_keras()
   from elite_tf.networks import custom
@@ -80,7 +86,7 @@ def prices(request: Request) -> Iterator[Source | Price]:
         read_layers(model)
       price = Price(*count(model))
     except Exception as error:
-      # Of a layer of the user's own that cannot be called, whatever it raises.
+      # A user's layer may raise anything when it is called.
       known = isinstance(error, ConfigError)
       line = str(error) if known else one_line(error, with_type=True)
       raise ConfigError(f"--pool={pool}: {line}") from error
@@ -92,7 +98,7 @@ def main(arguments: list[str]) -> None:
   """Answers one request.
 
   Args:
-    arguments: Descriptor of the connection, number of the parent process.
+    arguments: Descriptor of the connection, process id of the parent.
   """
   with connection_to_parent(arguments) as connection:
     try:
@@ -103,7 +109,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  # Under the name by which the parent knows the classes of messages.
+  # Messages are pickled by class name: this module must not be __main__ in it.
   from elite_tf.networks import custom_worker as this
 
   this.main(sys.argv[1:])

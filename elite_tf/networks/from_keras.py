@@ -1,4 +1,4 @@
-"""A network's layers, read back from a Keras model of one of the families."""
+"""keras.Model -> the layers that it was built from."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def read_layers(model: keras.Model) -> tuple[Layer, ...]:
-  """Returns the layers of which a model was built, the input first.
+  """Returns the layers that a model was built from, the input first.
 
-  The inverse of `elite_tf.networks.to_keras.build`: the layers can be priced,
-  built, predicted and quantized like those of a family.
+  The inverse of `elite_tf.networks.keras_layers.build_model`: the layers can be
+  priced, built, predicted and quantized like those of a family.
 
   Args:
     model: A functional model whose layers are of the kinds in

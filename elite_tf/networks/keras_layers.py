@@ -1,4 +1,4 @@
-"""Layers -> Keras tensors: one builder for every family."""
+"""Layers -> Keras tensors and models, for every family."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ import keras
 from elite_tf.networks.layers import kind_of
 from elite_tf.types import Layer
 
-# Returns the Keras layer of a layer, with the layer's name.
+# A layer -> its Keras layer, with the layer's name.
 MakeLayer = Callable[[Layer], keras.layers.Layer]
 
 
 def make_layer(layer: Layer) -> keras.layers.Layer:
-  """Returns the Keras layer of a layer, as its kind has it."""
+  """Returns the Keras layer of a layer, as its `LayerKind` defines it."""
   return kind_of(layer).to_keras(layer)
 
 
@@ -25,10 +25,10 @@ def build_layers(
   """Applies the layers to `image` and returns the output of the last one.
 
   Args:
-    layers: A network's; the first is the input.
+    layers: Of a network, the input first.
     image: Tensor of shape (batch, height, width, channels). Height and width
       may differ from the first layer's: no weights depend on them.
-    last: Name of the layer to end at; None means the network's last one.
+    last: Name of the layer to end at; None: the network's last one.
     make: Function of a layer -> its Keras layer.
   """
   outputs = {layers[0].name: image}
@@ -45,10 +45,10 @@ def build_layers(
 def build_model(
   layers: tuple[Layer, ...], name: str, make: MakeLayer = make_layer
 ) -> keras.Model:
-  """Returns the network of these layers, weights drawn anew.
+  """Returns the network of these layers with newly drawn weights.
 
   Args:
-    layers: A network's; the first is the input, the last the output.
+    layers: Of the network; the first is the input, the last the output.
     name: Of the model.
     make: Function of a layer -> its Keras layer.
   """

@@ -8,7 +8,7 @@ from elite_tf.types import Candidate
 
 
 def build(candidate: Candidate, make: MakeLayer = make_layer) -> keras.Model:
-  """Returns the candidate's network, weights drawn anew.
+  """Returns the candidate's network with newly drawn weights.
 
   Input: float32 (batch, resolution, resolution, channels), from -1 to 1 as
   `elite_tf.data.preprocess.scale` gives it. Output: float32 (batch, classes),
@@ -20,7 +20,7 @@ def build(candidate: Candidate, make: MakeLayer = make_layer) -> keras.Model:
       it.
 
   Raises:
-    ConfigError: The function of a custom family fails, or returns another
-      network than it must.
+    ConfigError: The function of a custom family fails, or returns something
+      else than it must.
   """
   return get_family(candidate.family).build(candidate, make)

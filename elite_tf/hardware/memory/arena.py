@@ -1,8 +1,8 @@
 """The arena that TensorFlow Lite Micro needs for a graph, to the byte.
 
-The head holds what is written anew for every image: activations and scratch.
-The tail holds what stays: the interpreter's structures and what the kernels
-keep. Only the tail depends on the machine, by the size of its pointers.
+The head holds what every inference writes again: activations and scratch. The
+tail holds what stays: the interpreter's structures and the state of the
+kernels. Only the tail depends on the machine, by the size of its pointers.
 """
 
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ def head_bytes(graph: Graph) -> int:
 
 
 def buffers(graph: Graph) -> list[Buffer]:
-  """Returns the requests that the planner is given, in their order.
+  """Returns the requests that the planner gets, in their order.
 
-  Tensors come first. An input lives from before the first operator, an output
-  to the last one; everything else from the operator that writes it to the last
-  one that reads it. Scratch lives for the one operator.
+  Tensors come first. The input is alive from before the first operator, the
+  output until the last operator; every other tensor from the operator that
+  writes it to the last one that reads it. Scratch is alive during one operator.
   """
   first = {0: 0}
   last = {0: 0}
@@ -42,7 +42,7 @@ def buffers(graph: Graph) -> list[Buffer]:
 
 
 def _scratch(graph: Graph, operator: Operator) -> tuple[int, ...]:
-  """Bytes of each scratch buffer that an operator's kernel asks for."""
+  """Returns the bytes of each scratch buffer of an operator's kernel."""
   scratch = OPERATORS[operator.code].scratch
   if scratch is None:
     return ()
@@ -53,10 +53,10 @@ def _scratch(graph: Graph, operator: Operator) -> tuple[int, ...]:
 
 
 def tail_bytes(graph: Graph, machine: Machine) -> int:
-  """Returns the bytes of the tail: every request for it, in their order.
+  """Returns the bytes of the tail.
 
-  The tail grows downwards, and each request is aligned by itself: to 16 bytes
-  what kernels ask for, to its widest member any other structure.
+  The tail grows downwards, in the order of the requests. Each request is
+  aligned: those of kernels to 16 bytes, others to their widest member.
   """
   used = 0
   for size, alignment in _requests(graph, machine):
@@ -65,7 +65,7 @@ def tail_bytes(graph: Graph, machine: Machine) -> int:
 
 
 def _requests(graph: Graph, machine: Machine) -> Iterator[tuple[int, int]]:
-  """Yields (bytes, alignment) of everything that is put into the tail."""
+  """Yields (bytes, alignment) of every request for the tail, in order."""
   word = machine.pointer
   operators = graph.operators
   for size in _fixed(machine):
@@ -93,7 +93,7 @@ def _requests(graph: Graph, machine: Machine) -> Iterator[tuple[int, int]]:
 
 
 def _fixed(machine: Machine) -> tuple[int, ...]:
-  """Bytes of the structures that every network has, in order of creation."""
+  """Returns the bytes of the structures of every network, in order."""
   word = machine.pointer
   # Two virtual tables, five addresses, a check sum and a count.
   arena = align(8 * word + INT, word)
@@ -112,7 +112,7 @@ def _fixed(machine: Machine) -> tuple[int, ...]:
 
 
 def _end(machine: Machine) -> list[tuple[int, int]]:
-  """What is kept of the input or of the output: a tensor and its scale."""
+  """Returns (bytes, alignment) of what is kept of the input or output."""
   word, enum = machine.pointer, machine.enum
   # How it is quantized, scale and zero point; numbers, shape and size; type,
   # kind of allocation, and a flag.

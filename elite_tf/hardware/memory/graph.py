@@ -1,10 +1,12 @@
-"""The int8 graph that the converter makes of a plan, operator by operator.
+"""The int8 graph that the converter makes of a network, operator by operator.
 
-What it does to the rows, as read from converted networks: batch norm is folded
-into the convolution before it, and so is ReLU6; swish becomes LOGISTIC and MUL;
-a dense layer is a convolution of one pixel between two RESHAPEs; dropping
-leaves no trace. Where a map has one pixel, its mean over the pixels is left
-out, and the skip past a block is made a vector by a RESHAPE.
+As read from converted networks: batch norm and ReLU6 are folded into the
+convolution before them; swish becomes LOGISTIC and MUL; a dense layer becomes a
+convolution of one pixel between two RESHAPEs; dropout becomes nothing. For a
+map of one pixel there is no mean over the pixels, and a RESHAPE makes it a
+vector where it skips a block.
+
+What becomes of a layer is in its kind, `elite_tf.networks.layers`.
 """
 
 import math
@@ -21,11 +23,11 @@ class Tensor(NamedTuple):
   """A tensor of the graph.
 
   Attributes:
-    shape: With the batch axis, which is 1.
+    shape: Shape with the batch axis, which is 1.
     dtype: "int8" or "int32".
-    scales: Number of scales that it is quantized by, one a channel for weights.
-    constant: Whether its numbers stand in the file.
-    axis: Of the shape, which one the scales are for.
+    scales: Number of its scales: one per channel for weights.
+    constant: Whether its values are in the file.
+    axis: Axis of the shape that the scales are for.
   """
 
   shape: tuple[int, ...]
@@ -36,7 +38,7 @@ class Tensor(NamedTuple):
 
   @property
   def bytes(self) -> int:
-    """Bytes of its numbers."""
+    """Bytes of its values."""
     return math.prod(self.shape) * ITEM_BYTES[self.dtype]
 
 
@@ -44,10 +46,11 @@ class Operator(NamedTuple):
   """An operator of the graph.
 
   Attributes:
-    code: Its name in TensorFlow Lite's schema.
-    inputs: Positions of the tensors that it takes.
-    output: Position of the tensor that it gives.
-    layer: Name of the layer that it is made of.
+    code: Name in TensorFlow Lite's schema, a key of
+      `elite_tf.hardware.memory.operators.OPERATORS`.
+    inputs: Positions of its input tensors in `Graph.tensors`.
+    output: Position of its output tensor.
+    layer: Name of the layer that it is made from.
   """
 
   code: str
@@ -61,8 +64,8 @@ class Graph(NamedTuple):
 
   Attributes:
     tensors: The input, the constants, and the outputs of the operators in
-      their order: the order in which the planner is given them.
-    operators: In the order of execution.
+      their order; the planner gets them in this order.
+    operators: The operators in the order of execution.
   """
 
   tensors: tuple[Tensor, ...]
@@ -86,27 +89,27 @@ def lower(layers: Iterable[Layer]) -> Graph:
 
 
 class _Lowering:
-  """Collects the tensors and operators of a graph, a layer at a time.
+  """Collects the tensors and operators of a graph, one layer at a time.
 
-  It is the `OperatorGraph` that the kinds of layers add themselves to.
+  It is the `elite_tf.networks.layers.base.OperatorGraph` of the layers' kinds.
   """
 
   def __init__(self, layers: tuple[Layer, ...]):
-    self._layer = ""  # The one that is being lowered.
+    self._layer = ""  # The layer that is being lowered.
     self._operators: list[tuple[str, tuple[Tensor, ...], Tensor, str]] = []
     self._constants: dict[tuple[str, tuple[int, ...]], Tensor] = {}
     self._weights: list[Tensor] = []
     self._image = Tensor((1, *layers[0].shape))
     self._output = {layers[0].name: self._image}
-    # Vectors of maps of one pixel, by the layer that gives the map.
+    # Vectors of maps of one pixel, by the layer that makes the map.
     self._vector: dict[str, Tensor] = {}
-    # Where adds past blocks start whose maps have one pixel.
+    # The layers where skips of blocks with maps of one pixel begin.
     self._skipped = {
       x.inputs[1] for x in layers if x.op == "add" and x.shape[:2] == (1, 1)
     }
 
   def add(self, layer: Layer) -> None:
-    """Lowers a layer; makes a vector of its output where a skip needs one."""
+    """Lowers a layer; makes a vector of its output if a skip needs one."""
     self._layer = layer.name
     output = self._output[layer.name] = kind_of(layer).lower(self, layer)
     if layer.name in self._skipped:
@@ -120,12 +123,12 @@ class _Lowering:
     return [self._output[name] for name in layer.inputs]
 
   def skip(self, layer: Layer) -> Tensor:
-    """Returns what an add has as its second input."""
+    """Returns the second input of an add."""
     start = layer.inputs[1]
     return self._vector.get(start, self._output[start])
 
   def constant(self, purpose: str, values: tuple[int, ...]) -> Tensor:
-    """Returns the constant of these values; equal ones of a purpose are one."""
+    """Returns the constant of these values, one tensor for each purpose."""
     constant = Tensor((len(values),), "int32", 0, True)
     return self._constants.setdefault((purpose, values), constant)
 
@@ -153,7 +156,7 @@ class _Lowering:
     return self.operate(code, (source, weights, bias), shape)
 
   def graph(self) -> Graph:
-    """Returns all of it: the weights stand in the file last to first."""
+    """Returns the graph; in the file, the weights are last to first."""
     tensors = (
       self._image,
       *self._constants.values(),

@@ -1,4 +1,4 @@
-"""What decides the sizes of TensorFlow Lite Micro's structures."""
+"""The machine that TensorFlow Lite Micro is compiled for."""
 
 import dataclasses
 
@@ -9,11 +9,10 @@ class Machine:
 
   Attributes:
     pointer: Bytes of a pointer, and of a size.
-    enum: Bytes of an enumeration. Four, but for the compilers of
-      microcontrollers (the ABI of arm-none-eabi), where it is as short as its
-      values allow: one.
-    records: Whether allocations are recorded, as the Python package does; a
-      firmware does not.
+    enum: Bytes of an enumeration: four; with compilers for microcontrollers
+      (the ABI of arm-none-eabi) one, the fewest that hold its values.
+    records: Whether allocations are recorded: in the Python package they are,
+      in a firmware not.
   """
 
   pointer: int

@@ -1,7 +1,9 @@
-"""What TensorFlow Lite keeps of each operator, in the file and in the arena.
+"""What each operator of TensorFlow Lite takes in the file and in the arena.
 
-The figures are those of tflite-micro in 2026, of its reference kernels; those
-of CMSIS-NN ask for scratch of their own besides.
+The figures are those of tflite-micro in 2026 with its reference kernels. The
+kernels of CMSIS-NN need further scratch.
+
+To add an operator: one entry in `OPERATORS`.
 """
 
 import dataclasses
@@ -20,15 +22,15 @@ class OperatorKind:
   """One operator of TensorFlow Lite.
 
   Attributes:
-    state: Function of a machine -> bytes that its kernel keeps.
+    state: Function of a machine -> bytes that its kernel keeps per operator.
     parameters: Function of a machine -> (bytes, alignment) of its parameters
-      as read from the file; None where it has none.
-    options: Bytes of the table of its options in the file: the layout, and what
-      is not the default; None where it has none.
+      as read from the file; None for no parameters.
+    options: Bytes of the table of its options in the file: the layout and what
+      is not the default; None for no options.
     per_channel: Whether its kernel keeps a multiplier and a shift for every
-      channel out; its third input is then the bias.
+      output channel; the third input is then the bias.
     scratch: Function (shapes of its inputs, shape of its output) -> bytes of
-      each scratch buffer that its kernel asks for; None where it asks for none.
+      each scratch buffer of its kernel; None for no scratch.
   """
 
   state: Callable[[Machine], int]
@@ -41,7 +43,7 @@ class OperatorKind:
 @functools.cache
 def _convolution_state(machine: Machine) -> int:
   word = machine.pointer
-  # Padding, zero points, multiplier and shift; two arrays; range and scratch.
+  # Padding, zero points, multiplier, shift; two arrays; range and scratch.
   numbers = 5 if machine.records else 3  # Two more for compressed tensors.
   return align(9 * INT, word) + 2 * word + align(numbers * INT, word)
 
@@ -67,8 +69,7 @@ def _concatenation_state(machine: Machine) -> int:
 
 
 def _mean_scratch(inputs: tuple[Shape, ...], output: Shape) -> tuple[int, ...]:
-  # A sum for each number that it gives, where it is in its input, and which
-  # axes it goes over.
+  # A sum for each element of the output, the position in the input, the axes.
   source, axes = inputs
   return INT * math.prod(output), INT * len(source), INT * axes[0]
 
@@ -106,7 +107,7 @@ OPERATORS: dict[str, OperatorKind] = {
   ),
   "RESHAPE": OperatorKind(
     lambda machine: 0,
-    # Eight sizes and how many of them count.
+    # Eight sizes and their number.
     parameters=lambda machine: (9 * INT, INT),
   ),
   "SOFTMAX": OperatorKind(

@@ -1,12 +1,12 @@
 """Layers that compute a network's widest maps by slices, for a smaller arena.
 
-By swish the widest map of a block is alive three times at once: x, LOGISTIC(x)
-and their product. Nothing mixes its channels between the convolution that
-expands and the one that projects, but for the squeeze, which mixes their means.
-So the block can be computed a slice of its channels at a time: expanded,
-activated, convolved depthwise, activated. Only what is left of it then, a
-quarter where the stride is two, waits for the other slices. Every number of the
-network is computed from the same numbers as before.
+With swish, the widest map of a block is in memory three times at once: x,
+LOGISTIC(x) and their product. Between the convolutions that expand and project,
+nothing mixes its channels except the squeeze, which mixes their means. So the
+block can be computed one slice of channels after the other: expanded,
+activated, convolved depthwise, activated. Only this result, a quarter of the map where the
+stride is two, waits for the other slices. Every number of the network is
+computed from the same numbers as without slices.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from elite_tf.types import Layer
 # TensorFlow Lite Micro's kernel of CONCATENATION takes no more inputs.
 MAX_SLICES = 10
 
-# A slice has a multiple of it in channels: what SIMD kernels work on at once.
+# The channels of a slice are a multiple of this, as SIMD kernels want them.
 CHANNEL_STEP = 8
 
 
@@ -30,8 +30,8 @@ class Sliced:
 
   Attributes:
     layers: Its layers.
-    origins: Of each slice: the other network's layer that its weights are
-      from, the first of its channels and the one after the last.
+    origins: By name of a slice: the other network's layer that its weights
+      come from, its first channel there and the channel after its last.
   """
 
   layers: tuple[Layer, ...]
@@ -39,11 +39,15 @@ class Sliced:
 
 
 def choose_slices(layers: tuple[Layer, ...]) -> dict[str, int]:
-  """Returns the slices by which the arena becomes smallest.
+  """Returns the numbers of slices with the smallest arena.
 
-  The block in which most bytes are alive is cut into one slice more, until the
-  peak lies where no slicing reaches it. Of all choices on the way the one with
-  the smallest arena is taken: slices cost structures in the arena's tail.
+  The block in which most bytes are alive is cut into one more slice, until the
+  peak is where no slicing helps. Of all choices on the way, the one with the
+  smallest arena is returned: slices need structures in the arena's tail.
+
+  Returns:
+    Number of slices by the name of a block's depthwise convolution; blocks that
+    are not sliced are left out.
   """
   blocks = {block.depthwise.name: block for block in _blocks(layers)}
   owner = {
@@ -65,7 +69,7 @@ def choose_slices(layers: tuple[Layer, ...]) -> dict[str, int]:
 
 
 def sliceable(layers: tuple[Layer, ...]) -> dict[str, int]:
-  """Returns the most slices of each block, by its depthwise convolution."""
+  """Returns the most slices by the name of a block's depthwise convolution."""
   return {block.depthwise.name: block.most for block in _blocks(layers)}
 
 
@@ -76,7 +80,7 @@ def slice_layers(
 
   Args:
     layers: The network's.
-    slices: Numbers of slices, as `choose_slices` and `sliceable` have them.
+    slices: Numbers of slices, as from `choose_slices` or `sliceable`.
   """
   chosen = [x for x in _blocks(layers) if slices.get(x.depthwise.name, 1) > 1]
   first = {block.layers[0].name: block for block in chosen}
@@ -96,12 +100,12 @@ def slice_layers(
 
 @dataclasses.dataclass(frozen=True)
 class _Block:
-  """What is sliced: all from a map's convolution to what is projected.
+  """What is sliced: from the convolution that expands to what is projected.
 
   Attributes:
-    map: The layers that make the map and filter it: convolution, batch norm,
+    map: The layers that make and filter the map: convolution, batch norm,
       activation, depthwise convolution, batch norm, activation.
-    gate: Those of squeeze-and-excitation, six of them or none: mean, reduce,
+    gate: The six layers of squeeze-and-excitation, or none: mean, reduce,
       activation, expand, sigmoid, multiply.
   """
 
@@ -118,19 +122,19 @@ class _Block:
 
   @property
   def most(self) -> int:
-    """The most slices that it can be cut into."""
+    """The most slices that the block can be cut into."""
     return min(self.depthwise.shape[-1] // CHANNEL_STEP, MAX_SLICES)
 
 
 def _blocks(layers: tuple[Layer, ...]) -> list[_Block]:
-  """Finds the blocks that can be sliced."""
+  """Returns the blocks that can be sliced."""
   readers: dict[str, list[Layer]] = {layer.name: [] for layer in layers}
   for layer in layers:
     for name in layer.inputs:
       readers[name].append(layer)
 
   def follow(layer: Layer, *ops: str) -> list[Layer]:
-    """The layers after one if they are these, each read by the next alone."""
+    """Returns the layers after one if each is read by the next alone."""
     found = []
     for op in ops:
       after = readers[layer.name]
@@ -171,7 +175,7 @@ def _cut(
   origins = {}
 
   def chain(of: Sequence[Layer], part: int) -> None:
-    """Adds a slice of layers; what they read is sliced if it is in `origins`."""
+    """Adds a slice of layers; inputs with slices are replaced by theirs."""
     start, stop = ends[part], ends[part + 1]
     for layer in of:
       inputs = [f"{name}_part{part}" for name in layer.inputs]
@@ -189,7 +193,7 @@ def _cut(
       origins[found[-1].name] = (layer.name, start, stop)
 
   def join(layer: Layer) -> None:
-    """Adds what puts the slices of a layer together, in the layer's name."""
+    """Adds the concatenation of a layer's slices, with the layer's name."""
     parts = tuple(f"{layer.name}_part{part}" for part in range(count))
     found.append(Layer(layer.name, "concatenate", parts, layer.shape))
 

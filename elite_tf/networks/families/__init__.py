@@ -1,6 +1,6 @@
-"""The families of networks that a search can draw its pool from.
+"""The families of networks that a search can take its candidates from.
 
-A new family is one file here with a `Family`, and one line in `FAMILIES`.
+To add a family: one file here with a `Family`, and one line in `FAMILIES`.
 """
 
 from elite_tf.errors import ConfigError
@@ -22,7 +22,7 @@ def get_family(name: str) -> Family:
       module is not imported.
 
   Raises:
-    ConfigError: There is none; names those there are.
+    ConfigError: There is no such family; the error names all.
   """
   if CustomFamily.is_name(name):
     return CustomFamily(name)

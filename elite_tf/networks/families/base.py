@@ -1,4 +1,4 @@
-"""What a family of networks is."""
+"""`Family`: how a family of networks is described."""
 
 from __future__ import annotations
 
@@ -17,40 +17,45 @@ if TYPE_CHECKING:
 # Input size at r = 1 for photographs, in pixels (paper Table 2).
 PHOTOGRAPH = 224
 
-# Below this base resolution, in pixels, the stem keeps every pixel: halved five
-# times, a picture of 32 pixels would be one pixel before the last two stages.
+# Below this base resolution, in pixels, the stem has stride 1. Halved five
+# times, an image of 32 pixels would be one pixel before the last two stages.
 SMALL_RESOLUTION = 64
 
 
 def halved_resolution(side: int) -> int:
   """Returns the input size at r = 1 for images of `side` pixels.
 
-  The next multiple of 32 (the network halves its input five times) up to 224;
-  below 64 pixels, where the stem halves nothing, of 16.
+  The next multiple of 32, at most 224: the network halves its input five times.
+  Below 64 pixels the next multiple of 16: the stem then does not halve.
   """
   step = 16 if side <= SMALL_RESOLUTION - 16 else 32
   return min(-(-side // step) * step, PHOTOGRAPH)
 
 
 def scaled_resolutions(base: int, coefficients: Coefficients) -> list[int]:
-  """Returns the input sizes of every level r, in pixels (paper Table 3)."""
+  """Returns the input size of every level r, in pixels (paper Table 3)."""
   return [scale_resolution(base, r) for r in coefficients.resolution]
 
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-  """A family of networks: what a pool of candidates is made from.
+  """A family of networks, from which a pool of candidates is made.
 
   Attributes:
-    name: What `--pool` calls it, and candidates' names begin with.
+    name: Name in `--pool`, and first part of the candidates' names.
     layers: Function of a candidate -> its network's layers, the input first.
-    activation: Activation of stem, blocks and head where a candidate has none
-      of its own; one of `efficientnet.ACTIVATIONS`.
-    resolutions: Function (input size at r = 1, coefficients) -> input sizes of
-      every level r, in pixels. Raises ConfigError for a size it cannot have.
-    default_resolution: Function of the smaller side of a data set's images, in
+    activation: Activation of stem, blocks and head if the candidate names none;
+      one of `elite_tf.networks.families.efficientnet.ACTIVATIONS`.
+    resolutions: Function (input size at r = 1, coefficients) -> input size of
+      every level r, in pixels. Raises ConfigError for a size that the family
+      cannot have.
+    default_resolution: Function of the shorter side of a data set's images, in
       pixels -> input size at r = 1.
     base_resolution: Input size at r = 1 for photographs, in pixels.
+
+  Example:
+
+    FAMILY = Family("mine", layers, activation="relu6")
   """
 
   name: str
@@ -60,11 +65,11 @@ class Family:
   default_resolution: Callable[[int], int] = halved_resolution
   base_resolution: int = PHOTOGRAPH
 
-  # Whether `layers` knows the networks' layers, for costs, memory, slices and
-  # quantization-aware training. If not, only the built network tells its cost.
+  # Whether the networks' layers are known without building them: then costs and
+  # memory are arithmetic, and slices and quantization-aware training possible.
   has_layers: ClassVar[bool] = True
 
-  # Whether its networks may be trained in a lower precision than float32.
+  # Whether networks may be trained in a lower precision than float32.
   mixed_precision: ClassVar[bool] = True
 
   def stem_stride(self, base_resolution: int) -> int:
@@ -72,7 +77,7 @@ class Family:
     return 1 if base_resolution < SMALL_RESOLUTION else 2
 
   def build(self, candidate: Candidate, make: MakeLayer) -> keras.Model:
-    """Returns a candidate's network, weights drawn anew.
+    """Returns a candidate's network with newly drawn weights.
 
     Args:
       candidate: Of this family.
@@ -83,4 +88,4 @@ class Family:
     return build_model(self.layers(candidate), candidate.name, make)
 
   def import_code(self) -> None:
-    """Imports the code that the family's saved networks may name."""
+    """Imports the code that saved networks of the family may refer to."""

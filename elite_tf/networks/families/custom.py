@@ -1,8 +1,9 @@
-"""A custom family: a function of the user's that builds Keras models.
+"""A custom family: a user's function that builds Keras models.
 
-`--pool=module:function` names it. It has no list of layers: its networks' costs
-are counted on the built models (`elite_tf.networks.custom_cost`), which
-`elite_tf.networks.custom` builds. Input sizes are those of the family elite.
+`--pool=module:function` names it. Its layers are not known without building its
+networks: `elite_tf.networks.custom` builds them, and
+`elite_tf.networks.custom_cost` counts their costs. Input sizes are those of the
+family elite.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 class CustomFamily(Family):
-  """The family that a function of the user's builds."""
+  """The family of networks that a user's function builds."""
 
   has_layers: ClassVar[bool] = False
 
@@ -32,12 +33,12 @@ class CustomFamily(Family):
   mixed_precision: ClassVar[bool] = False
 
   def __init__(self, name: str):
-    """Takes the function's name.
+    """Makes the family of a function; its module is not imported.
 
     Args:
       name: `module:function`.
     """
-    # A function has whatever activations it likes.
+    # The function chooses the activations.
     super().__init__(name, _no_layers, activation="")
 
   @staticmethod
@@ -64,7 +65,11 @@ class CustomFamily(Family):
     return custom.build(candidate)
 
   def import_code(self) -> None:
-    """Imports the function's module, if it can be: Keras's layers need none."""
+    """Imports the function's module, which may define layers.
+
+    Where that fails, a saved network can still be loaded if all of its layers
+    are Keras's.
+    """
     from elite_tf.networks import custom
 
     with contextlib.suppress(ConfigError):

@@ -1,4 +1,4 @@
-"""EfficientNet-eLite: B0 scaled down in width, depth and resolution."""
+"""EfficientNet-eLite: EfficientNet-B0 scaled down (paper Section 3.1)."""
 
 from elite_tf.networks.families.base import Family
 from elite_tf.networks.families.efficientnet import (

@@ -14,10 +14,9 @@ from elite_tf.types import Candidate, Layer
 def layers(candidate: Candidate) -> tuple[Layer, ...]:
   """Returns the layers of an EfficientNet-Lite network.
 
-  EfficientNet-B0 without squeeze-and-excitation, by ReLU6 instead of swish. As
-  Google's definition has it, the widths of stem and head are not scaled. Nor
-  are the repeats of the first and the last stage: they are one, which no depth
-  coefficient changes.
+  EfficientNet-B0 without squeeze-and-excitation and with ReLU6 for swish. As in
+  Google's definition, the widths of stem and head are not scaled. The first and
+  the last stage have one block at every depth.
   """
   blocks = make_blocks(
     candidate,
@@ -31,5 +30,5 @@ def layers(candidate: Candidate) -> tuple[Layer, ...]:
   )
 
 
-# ReLU6 is clipped by the convolution itself: no operator and no map of its own.
+# The convolution itself computes ReLU6: no operator and no map for it.
 FAMILY = Family("lite", layers, activation="relu6")

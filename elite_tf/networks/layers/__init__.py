@@ -1,8 +1,8 @@
 """The kinds of layers that networks are made of.
 
-A new kind is one file here with a `LayerKind`, and one line in `LAYER_KINDS`.
-One that becomes an operator of TensorFlow Lite that no other kind becomes
-needs that operator's entry in `elite_tf.hardware.memory.operators` as well.
+To add a kind: one file here with a `LayerKind`, and one line in `LAYER_KINDS`.
+If it becomes an operator of TensorFlow Lite that no other kind becomes, that
+operator also needs its entry in `elite_tf.hardware.memory.operators`.
 """
 
 from elite_tf.networks.layers import (
@@ -39,9 +39,13 @@ LAYER_KINDS: dict[str, LayerKind] = {
 
 
 def kind_of(layer: Layer) -> LayerKind:
-  """Returns the kind of a layer; of an activation that of its function.
+  """Returns the kind of a layer.
 
-  A function that no kind has is taken as any activation of Keras.
+  An activation's kind is that of its function; "activation" stands for the
+  functions of Keras that have no kind.
+
+  Raises:
+    KeyError: There is no kind of the layer's op.
   """
   if layer.op == "activation":
     return LAYER_KINDS.get(layer.function, activation.ANY)

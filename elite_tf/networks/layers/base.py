@@ -1,4 +1,4 @@
-"""What the package has to know about one kind of layer."""
+"""`LayerKind`: everything that the package knows about one kind of layer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class ForeignLayer(Exception):
-  """A Keras layer that the package does not have; says what it must be."""
+  """A Keras layer that is of no kind; the text says what it must be."""
 
 
 class ByKernel(NamedTuple):
-  """One figure for each kernel that dominates the time of an inference.
+  """One figure for each kind of kernel that takes time in an inference.
 
   Attributes:
     conv_1x1: For multiply-accumulates of convolutions of one pixel.
@@ -38,30 +38,30 @@ class ByKernel(NamedTuple):
 
 
 class Tensor(Protocol):
-  """A tensor of an operator graph, with the batch axis in its shape."""
+  """A tensor of an operator graph."""
 
   @property
   def shape(self) -> tuple[int, ...]:
-    """Sizes of its axes; the first is the batch."""
+    """Its shape with the batch axis, which is 1."""
 
 
 class OperatorGraph(Protocol):
-  """The TensorFlow Lite graph that layers are added to, in their order.
+  """A TensorFlow Lite graph to which layers are added in their order.
 
   `elite_tf.hardware.memory.graph` implements it.
   """
 
   def inputs(self, layer: Layer) -> list[Tensor]:
-    """Returns the tensors that the layer takes."""
+    """Returns the input tensors of a layer."""
 
   def skip(self, layer: Layer) -> Tensor:
-    """Returns the second tensor that the layer takes.
+    """Returns the second input of an add.
 
-    Where a map has one pixel, the converter makes a vector of it.
+    Of a map of one pixel, the converter makes a vector.
     """
 
   def constant(self, purpose: str, values: tuple[int, ...]) -> Tensor:
-    """Returns the int32 constant of these values, one for each purpose."""
+    """Returns the int32 constant of these values, one tensor per purpose."""
 
   def operate(
     self, code: str, inputs: Sequence[Tensor], shape: tuple[int, ...]
@@ -71,8 +71,8 @@ class OperatorGraph(Protocol):
     Args:
       code: Name in TensorFlow Lite's schema, a key of
         `elite_tf.hardware.memory.operators.OPERATORS`.
-      inputs: What it takes.
-      shape: Of its output; the batch axis is added to three axes.
+      inputs: Its input tensors.
+      shape: Of its output; a shape of three axes gets a batch axis.
     """
 
   def convolve(
@@ -87,10 +87,10 @@ class OperatorGraph(Protocol):
 
     Args:
       code: As for `operate`.
-      source: What it takes.
+      source: Its input tensor.
       kernel: Shape of the kernel.
       shape: Of its output.
-      axis: Axis of the kernel that has a scale for each channel.
+      axis: Axis of the kernel with one scale per channel.
     """
 
 
@@ -100,7 +100,7 @@ def no_cost(layer: Layer, channels_in: int) -> Cost:
 
 
 def no_fields(config: Mapping[str, Any]) -> dict[str, Any]:
-  """Returns the fields of a layer that has none but inputs and shape."""
+  """Returns the fields of a layer that has inputs and shape only."""
   return {}
 
 
@@ -110,12 +110,12 @@ def no_work(layer: Layer, shape_in: tuple[int, ...]) -> ByKernel:
 
 
 def unchanged(graph: OperatorGraph, layer: Layer) -> Tensor:
-  """Lowers a layer of which the converter leaves nothing."""
+  """Lowers a layer that becomes no operator."""
   return graph.inputs(layer)[0]
 
 
 def operator(code: str) -> Callable[[OperatorGraph, Layer], Tensor]:
-  """Returns the lowering to one operator that takes what the layer takes."""
+  """Returns the lowering to one operator with the layer's inputs."""
   return lambda graph, layer: graph.operate(
     code, graph.inputs(layer), layer.shape
   )
@@ -124,7 +124,12 @@ def operator(code: str) -> Callable[[OperatorGraph, Layer], Tensor]:
 def passes(
   elementwise: int = 0, logistic: int = 0
 ) -> Callable[[Layer, tuple[int, ...]], ByKernel]:
-  """Returns the work of so many passes over a layer's output."""
+  """Returns the work of passes over a layer's output.
+
+  Args:
+    elementwise: Number of passes of sums or products.
+    logistic: Number of passes of sigmoids.
+  """
 
   def work(layer: Layer, shape_in: tuple[int, ...]) -> ByKernel:
     elements = math.prod(layer.shape)
@@ -136,14 +141,14 @@ def passes(
 
 
 def require(met: bool, wanted: str) -> None:
-  """Checks a Keras layer's configuration.
+  """Checks a condition on a Keras layer's configuration.
 
   Args:
-    met: Whether it is as the package has it.
-    wanted: What the layer must be: "its layer NAME must be ...".
+    met: The condition.
+    wanted: What the layer must be, for the error: "must be ...".
 
   Raises:
-    ForeignLayer: It is not.
+    ForeignLayer: The condition is not met.
   """
   if not met:
     raise ForeignLayer(wanted)
@@ -153,33 +158,35 @@ def require(met: bool, wanted: str) -> None:
 class LayerKind:
   """One kind of layer: how it is priced, built, read back and predicted.
 
+  Only `op`, `keras_class` and `to_keras` must be given. The defaults are those
+  of a layer without weights that becomes no operator and takes no time.
+
   Attributes:
     op: `Layer.op` of its layers.
-    keras_class: Class in `keras.layers` of its Keras layer.
-    to_keras: Function of a layer -> its keras.layers.Layer, built with the
-      layer's name. Imports Keras itself.
-    function: `Layer.function` of its layers; only where `op` is "activation".
+    keras_class: Name of the class of its Keras layer in `keras.layers`.
+    to_keras: Function of a layer -> keras.layers.Layer with the layer's name.
+      Keras is imported inside, so that planning does not load it.
+    function: `Layer.function` of its layers, if `op` is "activation".
     cost: Function (layer, channels or features in) -> its cost.
     from_keras: Function of the configuration of a Keras layer of
-      `keras_class` -> the fields of `Layer` besides name, inputs, shape, op and
-      function. Raises `ForeignLayer` where the layer is of another kind.
-    lower: Function (operator graph, layer) that adds the int8 operators into
-      which the converter turns the layer, and returns its output.
-    work: Function (layer, shape of its first input) -> what one inference has
-      to do, an estimate.
+      `keras_class` -> the fields of `Layer` except name, inputs, shape, op and
+      function. Raises `ForeignLayer` if the layer is of another kind.
+    lower: Function (operator graph, layer) that adds the int8 operators that
+      the converter makes of the layer, and returns the output tensor.
+    work: Function (layer, shape of its first input) -> estimated work of one
+      inference.
     kernel: Attribute of the Keras layer that holds the kernel; empty for none.
-    kernel_channels: Axis of the kernel that is the channels out.
-    output_weights: Attributes of the Keras layer's weights that, multiplied
-      by a factor for each channel, multiply the channels it makes.
-    folds_batch_norm: Whether the converter folds a batch norm into it that is
-      alone in reading it.
-    training_only: Whether it passes its input on but in training.
-    linear: Whether a positive factor for each channel passes it:
-      f(s x) = s f(x).
-    fused: Whether the operator before it computes it, for no operator.
+    kernel_channels: Axis of the kernel's output channels.
+    output_weights: Attributes of the Keras layer that hold weights; multiplied
+      by a factor per output channel, they multiply the output by it.
+    folds_batch_norm: Whether the converter folds a batch norm into the layer,
+      if nothing else reads the layer.
+    training_only: Whether the layer is the identity except in training.
+    linear: Whether f(s x) = s f(x) for a positive factor s per channel.
+    fused: Whether the operator before the layer computes it.
     fixed_scale: Whether TensorFlow Lite fixes the scale of its int8 output.
-    full_precision: Whether it computes in float32 where networks are trained
-      in a lower precision.
+    full_precision: Whether the layer computes in float32 when a network is
+      trained in a lower precision.
   """
 
   op: str
@@ -202,5 +209,5 @@ class LayerKind:
 
   @property
   def name(self) -> str:
-    """The key in `LAYER_KINDS`: an activation's function, else the op."""
+    """Key in `LAYER_KINDS`: the function of an activation, otherwise the op."""
     return self.function or self.op

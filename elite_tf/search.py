@@ -78,7 +78,7 @@ def run_search(preset: str = "", progress: bool = True, **settings) -> dict:
     return result.to_json()
 
 
-def _play(search: PreparedSearch, console):
+def _play(search: PreparedSearch, console) -> dict:
   # TensorFlow is loaded only when settings and data are known to be right.
   from elite_tf.engine import pipeline
 
@@ -137,7 +137,7 @@ def how_to_continue(folder: RunFolder | None) -> str:
   if folder is None or not folder.config.exists():
     return "interrupted before anything was written"
   return (
-    "interrupted; to continue after the last epoch: python -m elite_tf.search"
+    "interrupted; to continue from the last epoch: python -m elite_tf.search"
     f" --flagfile={shlex.quote(str(folder.flags))}"
     f" --run_dir={shlex.quote(str(folder.path))}"
   )

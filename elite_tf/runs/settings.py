@@ -1,6 +1,7 @@
 """The settings of a search: one frozen record, checked once.
 
-A setting is added in one place: one field of `Settings`.
+To add a setting, add a field to `Settings`: the flags, the checks and
+docs/settings.md come from it.
 """
 
 import dataclasses
@@ -282,42 +283,44 @@ def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
   for name in given:
     if name not in FIELDS:
       raise ConfigError(
-        f"unknown setting {name!r}; known are {', '.join(sorted(FIELDS))}"
+        f"a setting must be one of {', '.join(sorted(FIELDS))}."
+        f" Received: {name!r}"
       )
   values = {**PRESETS.get(preset, {}), **given}
   return Settings(**{n: checked(FIELDS[n], v) for n, v in values.items()})
 
 
 def check_rounds(settings: Settings, largest_group: int) -> None:
-  """Checks that the rounds fit into the epochs of a champion.
+  """Checks that a champion has enough epochs for all rounds.
 
   Args:
-    settings: Epochs and epochs a round.
-    largest_group: Candidates in the largest group.
+    settings: `epochs` and `round_epochs`.
+    largest_group: Number of candidates in the largest group.
 
   Raises:
-    ConfigError: They do not.
+    ConfigError: `epochs` is too small.
   """
   rounds = rounds_needed(largest_group)
   needed = rounds * settings.round_epochs
   if needed > settings.epochs:
     raise ConfigError(
-      f"--epochs must be at least {needed}: a group of {largest_group} takes"
+      f"--epochs must be at least {needed}: a group of {largest_group} needs"
       f" {rounds} rounds of --round_epochs={settings.round_epochs}."
       f" Received: {settings.epochs}"
     )
 
 
 def limits_of(settings: Settings) -> Limits:
-  """Returns the limits that the settings set.
+  """Returns the limits of flash and memory that the settings set.
 
   Raises:
-    ConfigError: They are wrong, or contradict one another.
+    ConfigError: A limit is wrong, or is set for a network that is not int8.
   """
   limits = boards.limits(settings.board, settings.flash, settings.sram)
   if limits != Limits() and settings.quantize not in ("int8", "qat"):
     raise ConfigError(
-      "--board, --flash and --sram are limits of an int8 network."
+      "--board, --flash and --sram are limits of an int8 network and need"
+      " --quantize=int8 or qat."
       f" Received: --quantize={settings.quantize}"
     )
   return limits

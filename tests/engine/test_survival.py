@@ -221,7 +221,7 @@ def test_interrupted_it_says_how_to_go_on(
   )
   assert "Traceback" not in out
   said, command = out.strip().splitlines()[-1].split(": ", 1)
-  assert said == "interrupted; goes on from the last epoch with"
+  assert said == "interrupted; to continue from the last epoch"
   python, *module, flagfile, place = shlex.split(command)
   assert [python, *module] == ["python", "-m", "elite_tf.search"]
   _ended(_run(flagfile, place))

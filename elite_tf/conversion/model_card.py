@@ -143,6 +143,8 @@ def _how_to_run(metrics: Metrics, description: Description) -> str:
 ## How to run it
 
 ```python
+from pathlib import Path
+
 import elite_tf
 import keras
 import numpy as np
@@ -152,8 +154,9 @@ model = keras.saving.load_model("model.keras")
 picture = np.asarray(Image.open("picture.png").convert("{mode}"))
 images = picture.reshape(1, *picture.shape[:2], {description.channels})
 inputs = elite_tf.preprocess(images, {seen.resolution}, crop={seen.crop})
-answer = model.predict(inputs)[0]
-print(open("labels.txt").read().splitlines()[answer.argmax()], answer.max())
+answer = model.predict(inputs, verbose=0)[0]
+names = Path("labels.txt").read_text().splitlines()
+print(names[answer.argmax()], answer.max())
 ```
 """
   if metrics.kind != "int8":

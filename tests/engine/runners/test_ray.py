@@ -127,7 +127,9 @@ def test_survivor_goes_on_where_it_was_traced(ray_runner, job, tmp_path):
     assert where == _who(outcome)
 
 
-def test_person_hears_that_nothing_starts(ray_runner, job, monkeypatch, heard):
+def test_user_is_warned_that_nothing_starts(
+  ray_runner, job, monkeypatch, heard
+):
   monkeypatch.setattr(ray_workers, "PATIENCE", 0.1)
 
   class Heard(Exception):

@@ -1,8 +1,8 @@
-"""The network with its first weights.
+"""A network with its first weights.
 
-JAX compiles a program for every shape that Keras draws: 50 of them take ten
-times as long as the rest of the building (figures in BUILD_NOTES.md). There
-NumPy draws the same distributions.
+JAX compiles a program for every shape of random numbers that Keras draws. For 50
+shapes this takes ten times as long as the rest of building a network, so there
+NumPy draws from the same distributions.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from elite_tf.types import Candidate
 
 _INITIALIZERS = ("kernel_initializer", "depthwise_initializer")
 
-# Standard deviation of a normal distribution cut at two of its own.
+# Standard deviation of a standard normal distribution truncated at -2 and 2.
 _CUT_DEVIATION = 0.87962566103423978
 
 
@@ -27,13 +27,13 @@ def build_network(
   builders: models.Builders = models.BUILDERS,
   seed: int = 0,
 ) -> keras.Model:
-  """Returns the candidate's network, its weights drawn by the seed.
+  """Returns a candidate's network with random first weights.
 
   Args:
-    candidate: The network.
-    builders: Row -> Keras layer, by kind of operation; a family of the user's
-      own has no rows and builds its layers itself.
-    seed: The same one gives the same weights under the same backend.
+    candidate: The candidate.
+    builders: Layer -> Keras layer, by kind of operation. Not used for a custom
+      family, which builds its Keras layers itself.
+    seed: Decides the weights, for one backend.
   """
   keras.utils.set_random_seed(seed)
   if is_own(candidate.family):
@@ -43,13 +43,13 @@ def build_network(
   delayed = []
 
   def without_drawing(builder):
-    def build_layer(row):
-      layer = builder(row)
+    def build_layer(layer):
+      built = builder(layer)
       for name in _INITIALIZERS:
-        if hasattr(layer, name):
-          delayed.append((layer, name, getattr(layer, name)))
-          setattr(layer, name, keras.initializers.Zeros())
-      return layer
+        if hasattr(built, name):
+          delayed.append((built, name, getattr(built, name)))
+          setattr(built, name, keras.initializers.Zeros())
+      return built
 
     return build_layer
 
@@ -58,7 +58,7 @@ def build_network(
   )
   rng = np.random.default_rng(seed)
   for layer, name, initializer in delayed:
-    setattr(layer, name, initializer)  # As a saved network has it.
+    setattr(layer, name, initializer)  # Part of a saved network.
     layer.kernel.assign(draw(initializer, layer.kernel.shape, rng))
   return model
 
@@ -68,12 +68,15 @@ def draw(
   shape: Sequence[int],
   rng: np.random.Generator,
 ) -> np.ndarray:
-  """Returns float32 values of an initializer's distribution.
+  """Draws from the distribution of an initializer.
 
   Args:
-    initializer: With the variance scale / (fan out).
-    shape: Of a kernel: its places, channels in, channels out.
-    rng: Draws them.
+    initializer: Its mode must be "fan_out": the variance is scale / fan out.
+    shape: Shape of a kernel: height, width, input channels, output channels.
+    rng: Random generator.
+
+  Returns:
+    float32, of that shape.
   """
   assert initializer.mode == "fan_out", initializer.mode
   variance = initializer.scale / (np.prod(shape[:-2], dtype=int) * shape[-1])

@@ -126,7 +126,7 @@ def count_classes(
   if counts[fewest] < parts:
     raise ConfigError(
       f"--data: {where} must hold at least {parts} images of every class,"
-      f" one for each part cut of them. Received: {counts[fewest]} of class"
+      f" one for each part cut from them. Received: {counts[fewest]} of class"
       f" {fewest}"
     )
   return max(labels) + 1

@@ -112,7 +112,7 @@ def _description(scan: Layout) -> Description:
   if not headers:
     raise ConfigError(
       f"--data=folder: none of the pictures of {scan.folder!r} that were"
-      f" looked at can be read. Received: {reason}"
+      f" tried can be read. Received: {reason}"
     )
   short = statistics.median_low(min(h[:2]) for h in headers)
   height, width, _ = next(h for h in headers if min(h[:2]) == short)
@@ -139,8 +139,8 @@ def _evenly(paths: list[str], count: int) -> list[str]:
 
 def _split_notes(scan: Layout) -> list[str]:
   cut = {
-    "test": "a fifth of every class is the test part",
-    "val": "a tenth of every class validates",
+    "test": "a fifth of every class is for test",
+    "val": "a tenth of every class is for validation",
   }
   lines = [text for part, text in cut.items() if part not in scan.parts]
   if not lines:
@@ -158,7 +158,7 @@ def _uneven_notes(scan: Layout) -> list[str]:
     return []
   return [
     f"uneven classes: {counts[most]:,} pictures of {most!r}, {counts[least]:,}"
-    f" of {least!r}, {ratio:.1f} to 1; --class_weights=balanced evens them out"
+    f" of {least!r}, {ratio:.1f} to 1; --class_weights=balanced compensates"
   ]
 
 

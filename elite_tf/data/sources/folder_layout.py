@@ -158,16 +158,16 @@ class _Reader:
     if self._ignored:
       kinds = ", ".join(f"{k} {n}" for k, n in self._ignored.most_common(5))
       lines.append(
-        f"left out: {self._ignored.total():,} files that are no pictures by"
-        f" their names ({kinds})"
+        f"left out: {self._ignored.total():,} files without a picture's"
+        f" extension ({kinds})"
       )
     if self._outside:
       lines.append(
-        f"left out: {self._outside:,} pictures outside of the class folders"
+        f"left out: {self._outside:,} pictures outside the class folders"
       )
     if self._loops:
       lines.append(
-        f"left out: {self._loops} links to a folder that is read already"
+        f"left out: {self._loops} links to folders that were read already"
       )
     return tuple(lines)
 
@@ -237,7 +237,7 @@ def check_counts(
     )
     raise ConfigError(
       f"--data=folder: {layout.folder!r} must hold {each} {what} of every class"
-      f" for {part} and the parts cut of it. Received: {counts[name]} of"
+      f" for {part} and the parts cut from it. Received: {counts[name]} of"
       f" {name!r}"
     )
 

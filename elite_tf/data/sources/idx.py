@@ -147,7 +147,7 @@ def _class_names(folder: str, classes: int) -> tuple[str, ...]:
   names = tuple(line.strip() for line in lines)
   if len(names) != classes or not all(names):
     raise ConfigError(
-      f"--data: {path!r} must name {classes} classes, one a line."
+      f"--data: {path!r} must name {classes} classes, one per line."
       f" Received: {sum(map(bool, names))} names on {len(names)} lines"
     )
   return names

@@ -130,7 +130,7 @@ def _part(
   where = f"{images} of {path!r}"
   if dtype.kind not in "iu":
     raise ConfigError(
-      f"--data: {where} must be pixels of 0 to 255 as uint8. Received: {dtype}"
+      f"--data: {where} must be pixels from 0 to 255 as uint8. Received: {dtype}"
     )
   shape = checks.image_shape(stored, where)
   stored, dtype = _header(archive, labels, path)
@@ -176,7 +176,7 @@ def _archive(path: str) -> Iterator[zipfile.ZipFile]:
     ValueError,
   ) as error:
     raise ConfigError(
-      "--data: the file must be a sound .npz archive"
+      "--data: the file must be a valid .npz archive"
       f" ({one_line(error)}). Received: {path!r}"
     ) from error
 
@@ -210,7 +210,7 @@ def _header(
       tokenize.TokenError,
     ) as error:
       raise ConfigError(
-        f"--data: {key} must be an array as numpy saves it. Received: {path!r}"
+        f"--data: {key} must be an array as NumPy saves it. Received: {path!r}"
       ) from error
     if dtype.hasobject:
       raise ConfigError(
@@ -241,7 +241,7 @@ def _pixels(archive: zipfile.ZipFile, part: _Part, path: str) -> "np.ndarray":
   low, high = pixels.min(), pixels.max()
   if low < 0 or high > 255:
     raise ConfigError(
-      f"--data: {part.key} of {path!r} must be pixels of 0 to 255."
+      f"--data: {part.key} of {path!r} must be pixels from 0 to 255."
       f" Received: {pixels.dtype} of {low} to {high}"
     )
   return pixels.astype("uint8", copy=False)

@@ -104,11 +104,11 @@ def opened(name: str, slug: str, store: Store) -> Iterator[Child]:
 def _split_note(info: Info) -> str:
   """Returns a note that says which split is which part."""
   texts = [
-    f"{part} is its {split!r} of {count:,}"
+    f"{part} is {split!r} ({count:,})"
     for part, (split, count) in info.splits.items()
   ]
   if "test" not in info.splits:
-    texts.append("test a fifth of every class of it")
+    texts.append("test is a fifth of every class of train")
   if "val" not in info.splits:
-    texts.append("val a tenth of every class of what trains")
+    texts.append("val is a tenth of every class of train")
   return "splits: " + ", ".join(texts)

@@ -186,15 +186,15 @@ def _builder(request: Request, name: str):
     builder = tfds.builder(request.name, data_dir=request.data_dir or None)
   except tfds.core.DatasetNotFoundError as error:
     raise ConfigError(
-      f"{name} is no data set that TensorFlow Datasets knows"
-      + (f" or --tfds_dir={request.data_dir} holds" if request.data_dir else "")
+      f"{name} is unknown to TensorFlow Datasets"
+      + (f" and not in --tfds_dir={request.data_dir}" * bool(request.data_dir))
     ) from error
   if builder.is_prepared():
     return builder
   if not request.download:
     raise ConfigError(
-      f"{name} is not prepared in {builder.data_path.parent}: --tfds_dir names"
-      " the folder where it is, --download has it fetched"
+      f"{name} is not prepared in {builder.data_path.parent}; give its folder by"
+      " --tfds_dir, or download it by --download"
     )
   builder.download_and_prepare()
   return builder

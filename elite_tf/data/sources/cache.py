@@ -17,7 +17,6 @@ import concurrent.futures
 import dataclasses
 import fractions
 import itertools
-import json
 import os
 import shutil
 import tempfile
@@ -26,13 +25,11 @@ from pathlib import Path
 
 import numpy as np
 
-from elite_tf.data.sources import build_once, pictures, splits
+from elite_tf.data.sources import build_once, cache_meta, pictures, splits
+from elite_tf.data.sources.cache_meta import Meta
 from elite_tf.data.sources.ragged import Pixels, Ragged
 from elite_tf.data.sources.types import Dataset, Description, Split, Store
 from elite_tf.errors import ConfigError
-
-# Part of every key: with another number, existing folders are not read.
-FORMAT = 1
 
 # A larger share of broken pictures is a mistake in the data.
 MOST_BROKEN = fractions.Fraction(1, 20)
@@ -132,26 +129,26 @@ def decoded(
     )
     _build(folder, description, read(), store, fingerprint)
 
+  def valid(folder: Path) -> bool:
+    meta = cache_meta.read(folder)
+    return meta is not None and fingerprint in ("", meta.fingerprint)
+
   if store.root is None:
     temporary = Path(tempfile.mkdtemp(prefix="elite_tf-pictures-"))
     try:
       # Removed files stay readable through their maps until the process ends.
-      folder = build_once.build_once(temporary, key, build, _whole)
+      folder = build_once.build_once(temporary, key, build, valid)
       return _load(folder, description)
     finally:
       shutil.rmtree(temporary, ignore_errors=True)
-  folder = build_once.build_once(
-    store.root,
-    key,
-    build,
-    lambda f: _whole(f) and fingerprint in ("", _meta(f)["fingerprint"]),
+  return _load(
+    build_once.build_once(store.root, key, build, valid), description
   )
-  return _load(folder, description)
 
 
 def _load(folder: Path, description: Description) -> Decoded:
   """Reads a folder of the cache; the pictures stay on the disk."""
-  meta = _meta(folder)
+  meta = cache_meta.read(folder)
   images = Ragged(
     Pixels(folder / "pixels.bin"),
     np.load(folder / "places.npy"),
@@ -159,55 +156,18 @@ def _load(folder: Path, description: Description) -> Decoded:
   )
   labels = np.load(folder / "labels.npy")
   parts, start = {}, 0
-  for part, count in meta["parts"].items():
+  for part, count in meta.parts.items():
     stop = start + count
     parts[part] = Split(images[start:stop], labels[start:stop])
     start = stop
   size = sum(file.stat().st_size for file in folder.iterdir())
   notes = (
     *description.notes,
-    *_broken_notes(meta["broken"], len(labels)),
+    *_broken_notes(meta, len(labels)),
     f"decoded pictures: {size / 2**20:.1f} MiB in {folder}",
   )
   description = dataclasses.replace(description, images=len(labels))
   return Decoded(description, parts, notes, folder)
-
-
-def describe(root: Path, pattern: str) -> tuple[Description, str] | None:
-  """Returns description and fingerprint of a data set in the cache, or None.
-
-  Args:
-    root: Folder of the cache.
-    pattern: Shell pattern of the key.
-  """
-  for folder in sorted(root.glob(pattern)):
-    if _whole(folder):
-      meta = _meta(folder)
-      # The number of pictures before decoding, as the source describes it.
-      images = meta["broken"]["count"] + meta["description"]["images"]
-      described = dataclasses.replace(_description(meta), images=images)
-      return described, meta["fingerprint"]
-  return None
-
-
-def _description(meta: dict) -> Description:
-  stored = meta["description"]
-  lists = {name: tuple(stored[name]) for name in ("class_names", "notes")}
-  return Description(**{**stored, **lists})
-
-
-def _meta(folder: Path) -> dict:
-  return json.loads((folder / "meta.json").read_text())
-
-
-def _whole(folder: Path) -> bool:
-  """Returns whether a folder is there with all its bytes."""
-  try:
-    meta = _meta(folder)
-    sizes = {name: (folder / name).stat().st_size for name in meta["sizes"]}
-    return meta["format"] == FORMAT and sizes == meta["sizes"]
-  except (OSError, ValueError, KeyError, TypeError):
-    return False
 
 
 def _build(
@@ -239,17 +199,15 @@ def _build(
       counts[part] += len(labels)
   np.save(folder / "places.npy", np.array(places, np.int64).reshape(-1, 3))
   np.save(folder / "labels.npy", np.array(labels, np.int32))
-  meta = {
-    "format": FORMAT,
-    "description": dataclasses.asdict(
-      dataclasses.replace(description, images=len(labels))
-    ),
-    "parts": counts,
-    "broken": {"count": len(broken), "first": broken[:NAMED_BROKEN]},
-    "fingerprint": fingerprint,
-    "sizes": {file.name: file.stat().st_size for file in folder.iterdir()},
-  }
-  (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
+  meta = Meta(
+    dataclasses.replace(description, images=len(labels)),
+    counts,
+    len(broken),
+    tuple(broken[:NAMED_BROKEN]),
+    fingerprint,
+    {file.name: file.stat().st_size for file in folder.iterdir()},
+  )
+  (folder / cache_meta.FILE).write_text(meta.to_json(), "utf-8")
 
 
 def _decode_all(
@@ -306,16 +264,15 @@ def _check_broken(
     )
 
 
-def _broken_notes(broken: dict, images: int) -> list[str]:
+def _broken_notes(meta: Meta, images: int) -> list[str]:
   """Returns the notes about broken pictures."""
-  count, first = broken["count"], broken["first"]
-  if not count:
+  if not meta.broken:
     return []
   lines = [
-    f"{count:,} of {images + count:,} pictures cannot be read and are left"
-    " out:",
-    *(f"  {name!r}: {reason}" for name, reason in first),
+    f"{meta.broken:,} of {images + meta.broken:,} pictures cannot be read and"
+    " are left out:",
+    *(f"  {name!r}: {reason}" for name, reason in meta.first_broken),
   ]
-  if count > len(first):
-    lines.append(f"  and {count - len(first):,} more")
+  if meta.broken > len(meta.first_broken):
+    lines.append(f"  and {meta.broken - len(meta.first_broken):,} more")
   return lines

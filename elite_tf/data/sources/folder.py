@@ -19,7 +19,7 @@ import json
 import os
 import statistics
 
-from elite_tf.data.sources import folder_layout, pictures
+from elite_tf.data.sources import cache_meta, folder_layout, pictures
 from elite_tf.data.sources import paths as files
 from elite_tf.data.sources.folder_layout import Layout
 from elite_tf.data.sources.types import (
@@ -85,7 +85,7 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
 
   found = cache.decoded(
     store,
-    _key(scan, description, store.side, cache.FORMAT),
+    _key(scan, description, store.side),
     description,
     lambda: {part: read(part) for part in scan.parts},
   )
@@ -162,10 +162,12 @@ def _uneven_notes(scan: Layout) -> list[str]:
   ]
 
 
-def _key(scan: Layout, description: Description, side: int, form: int) -> str:
+def _key(scan: Layout, description: Description, side: int) -> str:
   """Returns the key in the cache, a digest of all that decides the pixels."""
   digest = hashlib.sha256(
-    json.dumps([form, side, description.channels, scan.class_names]).encode()
+    json.dumps(
+      [cache_meta.FORMAT, side, description.channels, scan.class_names]
+    ).encode()
   )
   for part, label, path in scan.pictures():
     try:

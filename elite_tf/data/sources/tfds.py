@@ -14,7 +14,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from elite_tf.data.sources import paths
+from elite_tf.data.sources import cache_meta, paths
 from elite_tf.data.sources.types import (
   Dataset,
   DataSource,
@@ -74,7 +74,7 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
     description = _described(argument, store) or child().description()
     found = cache.decoded(
       store,
-      f"{_key(argument)}-f{cache.FORMAT}-s{store.side}",
+      f"{_key(argument)}-f{cache_meta.FORMAT}-s{store.side}",
       description,
       lambda: child().parts(),
       _fingerprint(argument, store),
@@ -86,9 +86,8 @@ def _described(name: str, store: Store) -> Description | None:
   """Returns the description in the cache, None if there is none."""
   if store.root is None:
     return None
-  from elite_tf.data.sources import cache
-
-  found = cache.describe(store.root, f"{_key(name)}-f{cache.FORMAT}-s*")
+  pattern = f"{_key(name)}-f{cache_meta.FORMAT}-s*"
+  found = cache_meta.describe(store.root, pattern)
   if found is None:
     return None
   description, fingerprint = found

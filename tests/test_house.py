@@ -380,7 +380,7 @@ _NOT_IN_CODE = re.compile(
 
 
 def test_code_names_no_machine_and_no_registry():
-  places = ("elite_tf", "tests", "tools", "tflite", ".ci")
+  places = ("elite_tf", "tests", "tools", "tflite", "examples", "docs", ".ci")
   files = [
     HOME / "setup.cfg",
     HOME / "pyproject.toml",

@@ -5,5 +5,5 @@ cd "$(dirname "$0")/.."
 tools/setup.sh
 sort=(--select=I --fix)
 [ "${1:-}" != --check ] || sort=(--select=I)
-.venv/bin/python -m ruff check --quiet "${sort[@]}" elite_tf tests tools
-.venv/bin/python -m ruff format --quiet "$@" elite_tf tests tools
+.venv/bin/python -m ruff check --quiet "${sort[@]}" elite_tf tests tools examples
+.venv/bin/python -m ruff format --quiet "$@" elite_tf tests tools examples

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh
-.venv/bin/python -m ruff check --quiet elite_tf tests tools
+.venv/bin/python -m ruff check --quiet elite_tf tests tools examples
 for script in tools/*.sh .ci/run; do
   bash -n "$script"
 done

@@ -1,1 +1,1 @@
-"""Training one candidate."""
+"""Training one candidate: recipe, compiled steps, checkpoints."""

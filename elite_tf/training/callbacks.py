@@ -9,11 +9,11 @@ from elite_tf.types import Epoch
 
 
 class AccuracyHistory(keras.callbacks.Callback):
-  """Keeps what every epoch measured: what an elimination is decided by.
+  """Records the loss and accuracy of every epoch, by which criteria decide.
 
-  Works under the search's own training and under `keras.Model.fit` (compiled
-  with metrics=["accuracy"] and given validation data). `seconds` is taken from
-  the logs where they have it, else 0.
+  Works in the search's own training and in `keras.Model.fit` (compiled with
+  metrics=["accuracy"], with validation data). `seconds` is 0 if the logs do not
+  have it, as in `keras.Model.fit`.
 
   Attributes:
     epochs: The epochs so far, in order.
@@ -39,10 +39,10 @@ class AccuracyHistory(keras.callbacks.Callback):
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-  """Ends a training whose loss is no longer a number."""
+  """Stops a training whose loss is no longer finite."""
 
   def on_epoch_end(self, epoch, logs=None):
-    """Raises CandidateFailed if a loss is NaN or infinite."""
+    """Raises `CandidateFailed` if a loss is NaN or infinite."""
     for name in ("loss", "val_loss"):
       value = float((logs or {}).get(name, 0.0))
       if not abs(value) < float("inf"):
@@ -50,7 +50,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
 
 class EpochListener(keras.callbacks.Callback):
-  """Tells a listener of every epoch."""
+  """Calls a function with every epoch."""
 
   def __init__(self, name: str, listener: Callable[[str, Epoch], None],
                history: AccuracyHistory):  # fmt: skip
@@ -60,5 +60,5 @@ class EpochListener(keras.callbacks.Callback):
     self._history = history
 
   def on_epoch_end(self, epoch, logs=None):
-    """Passes on the epoch that the history has just noted."""
+    """Passes on the last epoch of the history."""
     self._listener(self._name, self._history.epochs[-1])

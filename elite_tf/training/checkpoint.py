@@ -1,6 +1,6 @@
-"""A candidate's training on disk: one file, whole or not there.
+"""A candidate's training on disk: one file, written as a whole.
 
-The one before it is kept until the next is written, should it be damaged.
+The previous checkpoint is kept, in case the last one is damaged.
 """
 
 import dataclasses
@@ -23,10 +23,11 @@ _FIELDS = [field.name for field in dataclasses.fields(Epoch)]
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-  """Everything from which a training goes on.
+  """Everything that is needed to resume a training.
 
   Attributes:
-    arrays: Flat vectors by name of `elite_tf.training.steps.State`'s fields.
+    arrays: Flat vectors, by the names of the fields of
+      `elite_tf.training.steps.State`.
     epochs: The epochs done.
   """
 
@@ -35,13 +36,13 @@ class Checkpoint:
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-  """Writes the file beside its place and moves it there; durable on return.
+  """Writes a checkpoint as a whole; it is durable when this returns.
 
-  An uncompressed .npz and its SHA-256: the checksums inside a zip file cover
-  the arrays, but not the directory that says which there are.
+  The file is an uncompressed .npz followed by its SHA-256: the checksums inside
+  a zip file cover the arrays, but not the list of arrays.
 
   Raises:
-    OSError: It cannot be written; nothing is left behind.
+    OSError: The file cannot be written; nothing is left behind.
   """
   rows = [
     [getattr(epoch, name) for name in _FIELDS] for epoch in checkpoint.epochs
@@ -60,7 +61,7 @@ def load(path: Path) -> Checkpoint | None:
 
   Raises:
     ValueError: The file is damaged.
-    OSError: It is there and cannot be read.
+    OSError: The file is there and cannot be read.
   """
   try:
     data = path.read_bytes()
@@ -79,13 +80,13 @@ def load(path: Path) -> Checkpoint | None:
 
 
 def load_last(path: Path) -> Checkpoint | None:
-  """Returns the last checkpoint that is whole, None if there is none.
+  """Returns the last undamaged checkpoint, None if there is none.
 
-  A damaged one is removed where the one before it is whole: the next must not
-  push that out.
+  A damaged checkpoint is removed if the previous one is undamaged: otherwise
+  saving the next one would replace the undamaged one.
 
   Raises:
-    OSError: It is there and cannot be read.
+    OSError: A file is there and cannot be read.
   """
   damaged, found = [], None
   for place in (path, previous(path)):
@@ -112,15 +113,15 @@ def check_shapes(
   checkpoint: Checkpoint,
   expected: Mapping[str, tuple[int, ...]],
 ) -> None:
-  """Checks that a checkpoint is of the network at hand.
+  """Checks that a checkpoint belongs to a network.
 
   Args:
-    path: Its file, named in the error.
-    checkpoint: As loaded.
-    expected: Shapes of the arrays by name.
+    path: The checkpoint's file, for the message.
+    checkpoint: The checkpoint.
+    expected: Shapes of the network's arrays by name.
 
   Raises:
-    ValueError: An array is missing, or of another shape.
+    ValueError: An array is missing, or has another shape.
   """
   found = {name: array.shape for name, array in checkpoint.arrays.items()}
   for name, shape in expected.items():

@@ -1,8 +1,8 @@
-"""The network with its first weights.
+"""A network with its first weights.
 
-JAX compiles a program for every shape that Keras draws: 50 of them take ten
-times as long as the rest of the building (figures in BUILD_NOTES.md). There
-NumPy draws the same distributions.
+JAX compiles a program for every shape of random numbers that Keras draws. For 50
+shapes this takes ten times as long as the rest of building a network, so there
+NumPy draws from the same distributions.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from elite_tf.types import Candidate
 
 _INITIALIZERS = ("kernel_initializer", "depthwise_initializer")
 
-# Standard deviation of a normal distribution cut at two of its own.
+# Standard deviation of a standard normal distribution truncated at -2 and 2.
 _CUT_DEVIATION = 0.87962566103423978
 
 
@@ -26,13 +26,13 @@ def build_network(
   make: MakeLayer = make_layer,
   seed: int = 0,
 ) -> keras.Model:
-  """Returns the candidate's network, its weights drawn by the seed.
+  """Returns a candidate's network with random first weights.
 
   Args:
-    candidate: The network.
-    make: Function of a layer -> its Keras layer; a custom family does not use
-      it.
-    seed: The same one gives the same weights under the same backend.
+    candidate: The candidate.
+    make: Layer -> Keras layer. Not used for a custom family, which builds its
+      Keras layers itself.
+    seed: Decides the weights, for one backend.
   """
   keras.utils.set_random_seed(seed)
   if not backend.current().draws_slowly:
@@ -50,7 +50,7 @@ def build_network(
   model = to_keras.build(candidate, make_without_drawing)
   rng = np.random.default_rng(seed)
   for layer, name, initializer in delayed:
-    setattr(layer, name, initializer)  # As a saved network has it.
+    setattr(layer, name, initializer)  # Part of a saved network.
     layer.kernel.assign(draw(initializer, layer.kernel.shape, rng))
   return model
 
@@ -60,12 +60,15 @@ def draw(
   shape: Sequence[int],
   rng: np.random.Generator,
 ) -> np.ndarray:
-  """Returns float32 values of an initializer's distribution.
+  """Draws from the distribution of an initializer.
 
   Args:
-    initializer: With the variance scale / (fan out).
-    shape: Of a kernel: its places, channels in, channels out.
-    rng: Draws them.
+    initializer: Its mode must be "fan_out": the variance is scale / fan out.
+    shape: Shape of a kernel: height, width, input channels, output channels.
+    rng: Random generator.
+
+  Returns:
+    float32, of that shape.
   """
   assert initializer.mode == "fan_out", initializer.mode
   variance = initializer.scale / (np.prod(shape[:-2], dtype=int) * shape[-1])

@@ -1,9 +1,9 @@
 """A Keras model as a pure function of flat vectors.
 
 Weights, statistics, optimizer slots and averages are one vector each. An update
-is then a dozen operations on long vectors instead of a dozen for each of the
-hundreds of variables, which shortens tracing and running alike, and evaluating
-the averaged weights needs no copying into the model and back.
+is then a dozen operations on long vectors, not a dozen per variable, which makes
+tracing and running faster. Evaluating the averaged weights needs no copying into
+the model and back.
 """
 
 import keras
@@ -14,13 +14,13 @@ from elite_tf.networks.keras_cost import every_layer
 
 
 class FunctionalModel:
-  """Pure view of a model; its own variables are only read and set on demand.
+  """A model as a pure function; only `set_weights` changes its variables.
 
   Attributes:
     model: The Keras model.
-    weights: Its trainable variables.
-    statistics: Its moving statistics (batch norm).
-    seeds: The state of its random generators (dropout).
+    weights: The trainable variables.
+    statistics: The moving statistics (batch norm).
+    seeds: The states of the random generators (dropout).
   """
 
   def __init__(self, model: keras.Model):
@@ -36,23 +36,22 @@ class FunctionalModel:
       for variable in model.non_trainable_variables
       if keras.backend.is_float_dtype(variable.dtype)
     ]
-    # Not by their paths: layers of two nested models may have the same.
+    # By identity: layers of two nested models may have the same path.
     self._order = [id(v) for v in model.non_trainable_variables]
 
   def apply(self, weights, statistics, images, step=None):
     """Runs the network.
 
     Args:
-      weights: float32 (number of trainable parameters,).
-      statistics: float32 (number of moving statistics,).
-      images: float32 (batch, height, width, channels).
-      step: uint32 scalar: train with the randomness of this step; None: run
-        as in inference.
+      weights: float32, (number of trainable parameters,).
+      statistics: float32, (number of moving statistics,).
+      images: float32, (batch, height, width, channels).
+      step: uint32 scalar, number of the training step, which decides the random
+        draws; None runs the network in inference mode.
 
     Returns:
-      (probabilities, statistics): float32 (batch, classes) and the statistics
-      as the network left them: with `BatchStatistics`, in training, those of
-      the batch.
+      (probabilities, statistics): float32, (batch, classes), and the statistics
+      after the run: in training, with `BatchStatistics`, those of the batch.
     """
     values = {
       id(variable): value
@@ -61,7 +60,7 @@ class FunctionalModel:
       )
     }
     for number, variable in enumerate(self.seeds):
-      # Two dropout layers never share a generator, nor do two steps.
+      # Every dropout layer has other draws in every step.
       key = ops.cast(number, "uint32")
       values[id(variable)] = ops.stack([key, 0 * key if step is None else step])
     probabilities, updated = self.model.stateless_call(
@@ -74,7 +73,11 @@ class FunctionalModel:
     return probabilities, join([updated[id(v)] for v in self.statistics])
 
   def decayed(self) -> np.ndarray:
-    """Returns 1.0 where weight decay applies, 0.0 for batch norm's weights."""
+    """Returns, per weight, 1.0 if weight decay applies and 0.0 for batch norm.
+
+    Returns:
+      float32, (number of trainable parameters,).
+    """
     normalized = {
       id(variable)
       for layer in every_layer(self.model)
@@ -89,7 +92,7 @@ class FunctionalModel:
     )
 
   def set_weights(self, weights, statistics) -> keras.Model:
-    """Puts flat vectors into the model's variables; returns the model."""
+    """Copies flat vectors into the model's variables; returns the model."""
     for variables, flat in (
       (self.weights, weights),
       (self.statistics, statistics),
@@ -103,7 +106,7 @@ class FunctionalModel:
 
 
 def split(flat, variables) -> list:
-  """Returns the parts of a flat vector in the shapes of the variables."""
+  """Splits a flat vector into tensors with the shapes of the variables."""
   ends = np.cumsum([int(np.prod(v.shape)) for v in variables])
   cuts = [int(end) for end in ends[:-1]]
   parts = ops.split(flat, cuts) if cuts else [flat]
@@ -111,7 +114,7 @@ def split(flat, variables) -> list:
 
 
 def join(values) -> object:
-  """Returns tensors (or variables) as one flat vector."""
+  """Joins tensors or variables into one flat vector."""
   if not values:
     return ops.zeros((0,))
   return ops.concatenate([ops.reshape(value, (-1,)) for value in values])

@@ -1,4 +1,4 @@
-"""In which floating type a network is trained."""
+"""The floating-point type in which a network is trained."""
 
 import contextlib
 import functools
@@ -8,17 +8,17 @@ import keras
 
 from elite_tf.system import backend
 
-# From here on a GPU's matrix units compute in bfloat16, which has float32's
-# range: unlike float16 it needs no scaling of the loss.
+# From this compute capability on, the matrix units of a GPU have bfloat16, whose
+# range is that of float32: unlike float16 it needs no scaling of the loss.
 BFLOAT16_CAPABILITY = (8, 0)
 
 
 def precision_for(capability: tuple[int, int] | None) -> str:
-  """Returns Keras's policy for a GPU of this compute capability.
+  """Returns Keras's dtype policy for a GPU.
 
   Args:
-    capability: (major, minor); None is a CPU, where bfloat16 was measured as
-      three times slower.
+    capability: Compute capability (major, minor) of the GPU; None for a CPU, on
+      which bfloat16 is three times slower.
   """
   if capability is not None and capability >= BFLOAT16_CAPABILITY:
     return "mixed_bfloat16"
@@ -26,17 +26,16 @@ def precision_for(capability: tuple[int, int] | None) -> str:
 
 
 def best_precision() -> str:
-  """Returns Keras's policy for the device at hand."""
+  """Returns Keras's dtype policy for this machine."""
   return precision_for(backend.current().gpu_capability())
 
 
 @contextlib.contextmanager
 def precision(policy: str) -> Iterator[None]:
-  """Builds layers in the body with one of Keras's policies.
+  """Sets Keras's dtype policy for layers that are built in the body.
 
-  Weights, their gradients and all of `State` stay in float32; only what the
-  layers compute is of the lower precision. Networks that are exported are built
-  outside.
+  Weights, gradients and all of `State` stay in float32; only the computation of
+  the layers has the lower precision. Networks for export are built outside.
   """
   before = keras.config.dtype_policy()
   keras.config.set_dtype_policy(policy)
@@ -47,7 +46,7 @@ def precision(policy: str) -> Iterator[None]:
 
 
 def in_float32(build: Callable) -> Callable:
-  """Returns a builder whose layer computes in float32 wherever it is used."""
+  """Returns a builder whose layers compute in float32 under any policy."""
 
   @functools.wraps(build)
   def built(layer):

@@ -1,4 +1,4 @@
-"""The training recipe (paper Section 5.1), scaled to the epochs asked for."""
+"""The training recipe (paper, Section 5.1), scaled to the number of epochs."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ class Recipe:
   """Settings of the paper and of EfficientNet's published configuration.
 
   Attributes:
-    batch_size: Images a step.
-    learning_rate: Peak learning rate at a batch of 4,096 images.
-    decay: Factor of the learning rate at every `decay_epochs`.
-    decay_epochs: Of 350 epochs; scaled to the epochs asked for.
-    warmup_epochs: Linear warm-up, of 350 epochs; scaled likewise.
+    batch_size: Images per step.
+    learning_rate: Peak learning rate for a batch of 4,096 images.
+    decay: Factor by which the learning rate is multiplied.
+    decay_epochs: Epochs, out of 350, between two such multiplications.
+    warmup_epochs: Epochs, out of 350, of linear warm-up.
     rho: RMSProp's decay of the squared gradient.
     momentum: RMSProp's momentum.
     epsilon: Added to the squared gradient, inside the root.
-    label_smoothing: Share of the label spread over all classes.
-    weight_decay: Weight of half the squared weights in the loss, batch norm's
-      left out as in EfficientNet.
+    label_smoothing: Share of the label that is spread over all classes.
+    weight_decay: Factor of half the squared weights in the loss; without the
+      weights of batch norm, as in EfficientNet.
     ema: Decay of the moving average of the weights.
-    class_weights: One of `CLASS_WEIGHTS`: how much an image of each class
-      counts in the training loss. Validation counts every image alike.
+    class_weights: One of `CLASS_WEIGHTS`: the weight of each class in the
+      training loss. In validation all images have the same weight.
   """
 
   batch_size: int = 100
@@ -50,13 +50,13 @@ def learning_rate(
 
   Args:
     recipe: Peak, warm-up and decay.
-    step: Steps done before, from 0.
-    steps_per_epoch: Steps an epoch.
-    epochs: Epochs of the whole training: the paper's 350 are scaled to them.
+    step: Number of the step, from 0.
+    steps_per_epoch: Steps per epoch.
+    epochs: Epochs of the whole training, to which the paper's 350 are scaled.
   """
   peak = recipe.learning_rate * recipe.batch_size / 4096
-  # Where the step lies on the paper's scale of 350 epochs; exact, for a binary
-  # fraction just below a multiple of 2.4 would decay one step late.
+  # Position of the step on the paper's scale of 350 epochs. Exact fractions: a
+  # float just below a multiple of 2.4 would decay one step late.
   epoch = Fraction((step + 1) * PAPER_EPOCHS, steps_per_epoch * epochs)
   warmup, period = (
     Fraction(str(length))
@@ -68,23 +68,27 @@ def learning_rate(
 
 
 def ema_decay(recipe: Recipe, step: int) -> float:
-  """Returns the decay of the moving average at one step (from 0).
+  """Returns the decay of the moving average at one step.
 
-  Warmed up as EfficientNet did it (the number of updates given to TensorFlow's
-  ExponentialMovingAverage): a short training still gets an average of its last
-  tenth rather than of its first weights.
+  The warm-up is EfficientNet's (`num_updates` of TensorFlow's
+  ExponentialMovingAverage): after a short training the average is over the last
+  tenth of the steps, without the first weights.
+
+  Args:
+    recipe: Its `ema` is the final decay.
+    step: Number of the step, from 0.
   """
   return min(recipe.ema, (1 + step) / (10 + step))
 
 
 def balanced_weights(counts: Sequence[int]) -> list[float]:
-  """Returns what an image of each class counts, so that classes weigh alike.
+  """Returns the weight of each class that gives all classes the same influence.
 
-  n / (classes * count), as scikit-learn's "balanced" has it; all images
-  together count as many as they are. A class without images counts 0.
+  The weight is n / (classes * count), as scikit-learn's "balanced"; the mean
+  over all images is 1. A class without images has weight 0.
 
   Args:
-    counts: Training images of each class.
+    counts: Number of training images of each class.
   """
   total = sum(counts)
   return [total / (len(counts) * count) if count else 0.0 for count in counts]

@@ -13,14 +13,14 @@ from elite_tf.training.recipe import Recipe
 
 
 class State(NamedTuple):
-  """All that training changes. Flat float32 vectors.
+  """All that training changes, as flat float32 vectors.
 
   Attributes:
     weights: Trainable parameters.
     square: RMSProp's moving average of the squared gradient.
     momentum: RMSProp's momentum.
-    average: Moving average of the weights: what is evaluated and exported.
-    statistics: Batch norm's statistics, averaged like the weights.
+    average: Moving average of the weights, which is evaluated and exported.
+    statistics: Statistics of batch norm, averaged like the weights.
   """
 
   weights: object
@@ -31,19 +31,19 @@ class State(NamedTuple):
 
 
 class Totals(NamedTuple):
-  """Sums over the images seen; float32 scalars."""
+  """Sums of loss and correct answers over images; float32 scalars."""
 
   loss: object
   correct: object
 
 
 class StepSettings(NamedTuple):
-  """What changes from step to step.
+  """Inputs of a training step that change with the step.
 
   Attributes:
     learning_rate: float32 scalar.
     ema_decay: float32 scalar.
-    step: uint32 scalar: number of the step, for the random generators.
+    step: uint32 scalar, number of the step, for the random generators.
   """
 
   learning_rate: object
@@ -56,18 +56,18 @@ def initial_state(function: FunctionalModel) -> State:
   weights = join(function.weights)
   return State(
     weights=weights,
-    # TensorFlow's RMSProp, with which the recipe was found, starts from
-    # ones: from zeros the first steps would be over three times as long.
+    # The recipe was found with TensorFlow's RMSProp, which starts from ones;
+    # from zeros the first steps would be more than three times as long.
     square=ops.ones_like(weights),
     momentum=ops.zeros_like(weights),
-    # A copy: where a step may overwrite its state, no vector is there twice.
+    # A copy: a step may overwrite its state, so no vector may be shared.
     average=ops.copy(weights),
     statistics=join(function.statistics),
   )
 
 
 def rmsprop(state: State, gradient, learning_rate, recipe: Recipe) -> State:
-  """Returns the state after an update by TensorFlow's RMSProp."""
+  """Returns the state after one update of TensorFlow's RMSProp."""
   square = recipe.rho * state.square + (1 - recipe.rho) * ops.square(gradient)
   momentum = recipe.momentum * state.momentum + learning_rate * (
     gradient * ops.rsqrt(square + recipe.epsilon)
@@ -95,24 +95,28 @@ def _correct(probabilities, labels):
 
 
 def even_batch(count: int, most: int) -> int:
-  """Returns the size of the fewest batches, as even as they can be.
+  """Returns the batch size for the fewest batches of nearly equal size.
 
   Args:
-    count: Images.
-    most: In a batch.
+    count: Number of images.
+    most: Most images per batch.
   """
   return -(-count // -(-count // most))
 
 
 def fill(images: np.ndarray, labels: np.ndarray, batch: int):
-  """Returns a last batch filled up with images that count for nothing.
+  """Fills a last batch up with images that evaluation ignores.
 
-  JAX compiles anew for every shape that it is called with: all are of one.
+  All batches then have one shape; JAX compiles anew for every shape.
 
   Args:
-    images: uint8 (n, height, width, channels), n up to `batch`.
-    labels: int32 (n,).
-    batch: Images wanted.
+    images: uint8, (n, height, width, channels), n up to `batch`.
+    labels: int32, (n,).
+    batch: Number of images in a full batch.
+
+  Returns:
+    Images, uint8, (batch, height, width, channels), and labels, int32, (batch,),
+    where -1 stands for an added image.
   """
   missing = batch - len(labels)
   if not missing:
@@ -129,24 +133,23 @@ def make_steps(
   image_shape: tuple[int, int, int],
   class_weights: np.ndarray | None = None,
 ):
-  """Returns the compiled (train, evaluate) for a model.
+  """Returns the compiled functions (train, evaluate) for a model.
 
   train(state, totals, images, labels, settings) -> (state, totals)
   evaluate(state, totals, images, labels) -> totals
 
-  Images are uint8 (batch, height, width, channels), labels int32 (batch,); in
-  evaluation an image whose label is -1 counts for nothing. Each is traced at
-  its first call: by TensorFlow for any batch size, by JAX for each one anew.
-  The state that was handed to `train` is not to be used again: the new one may
-  lie in its memory.
+  Images are uint8, (batch, height, width, channels), labels int32, (batch,).
+  Evaluation ignores images with the label -1. Each function is traced at its
+  first call: TensorFlow traces once for all batch sizes, JAX once for each.
+  Do not use a state again after it was passed to `train`: the new state may take
+  its memory.
 
   Args:
     function: The network.
-    recipe: Losses and optimizer.
+    recipe: Loss and optimizer.
     image_shape: (height, width, channels).
-    class_weights: float32 (classes,), by which the training loss of an image of
-      that class is multiplied, in the gradient and in the totals; None means
-      ones.
+    class_weights: float32, (classes,), factor of the training loss by class, in
+      the gradient and in the totals; None means ones.
   """
   framework = backend.current()
   decayed = function.decayed() * recipe.weight_decay

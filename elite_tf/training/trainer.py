@@ -1,4 +1,4 @@
-"""Trains one candidate, from any epoch to any other."""
+"""Trains one candidate, from any epoch to any later epoch."""
 
 import contextlib
 import logging
@@ -59,15 +59,16 @@ def make_training_layer(layer: Layer) -> keras.layers.Layer:
 
 
 class Trainer:
-  """One candidate's network, compiled once, and how far it is trained.
+  """One candidate's network, compiled once, and the state of its training.
 
-  The same seed gives the same weights whether a training ran through or was
-  interrupted: what an epoch draws depends on the seed and the epoch alone.
+  The random draws of an epoch depend only on the seed and the epoch. The same
+  seed gives the same weights, whether or not a training was interrupted.
 
   Attributes:
-    candidate: What is trained.
-    epochs: Epochs done.
-    first_step_seconds: Wall clock of the first training and validation step.
+    candidate: The candidate.
+    epochs: The epochs done.
+    first_step_seconds: Wall clock of the first training step and the first
+      validation step.
   """
 
   def __init__(
@@ -79,16 +80,16 @@ class Trainer:
     recipe: Recipe = Recipe(),
     path: Path | None = None,
   ):
-    """Builds the network, or takes up its checkpoint.
+    """Builds the network, and loads its checkpoint if there is one.
 
     Args:
-      candidate: What to train.
-      data: What to train and validate on, made for the candidate's
-        resolution; a data set as stored is taken without augmentation.
-      epochs: Epochs of the whole training, by which the schedule is scaled.
+      candidate: The candidate to train.
+      data: Inputs of the candidate's resolution, or a data set, which is used
+        without augmentation.
+      epochs: Epochs of the whole training, to which the schedule is scaled.
       seed: Decides the first weights, the order of images and dropout.
-      recipe: Optimizer and losses.
-      path: The checkpoint's file; None keeps none.
+      recipe: Optimizer and loss.
+      path: The checkpoint's file; None keeps no checkpoint.
     """
     self.candidate = candidate
     self.first_step_seconds = 0.0
@@ -130,12 +131,12 @@ class Trainer:
     listener: Callable[[str, Epoch], None] = lambda name, epoch: None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
   ) -> tuple[Epoch, ...]:
-    """Trains until `stop` epochs are done; saves a checkpoint after each.
+    """Trains until `stop` epochs are done; saves a checkpoint after each epoch.
 
     Args:
-      stop: Epochs done afterwards.
-      listener: Told of every epoch with the candidate's name, when it is
-        saved: what was told is never trained again.
+      stop: Number of epochs done afterwards.
+      listener: Called with the candidate's name and every epoch, after the
+        epoch is saved.
       callbacks: Further Keras callbacks; only their epoch methods are called.
 
     Returns:
@@ -183,7 +184,7 @@ class Trainer:
     order = np.random.default_rng(key).permutation(count)[: steps * batch]
     totals, seconds = _no_totals(), 0.0
     read = self._train.read(order.reshape(steps, batch), key)
-    with contextlib.closing(read):  # Its threads end whatever happens here.
+    with contextlib.closing(read):  # Ends its threads, also after an error.
       for step, (images, labels) in enumerate(read):
         number = epoch * steps + step
         settings = StepSettings(
@@ -198,7 +199,7 @@ class Trainer:
         )
         seconds += spent
     validation, spent = self._validate()
-    start = time.perf_counter()  # A device may still be at it.
+    start = time.perf_counter()  # A device may still be computing.
     loss, correct, val_loss, val_correct = map(float, (*totals, *validation))
     seconds += spent + time.perf_counter() - start
     return {
@@ -267,7 +268,7 @@ def load_trained(candidate: Candidate, path: Path) -> keras.Model:
   """Returns the candidate's network with the averaged weights of a checkpoint.
 
   Args:
-    candidate: What was trained.
+    candidate: The candidate that was trained.
     path: The checkpoint's file.
 
   Raises:

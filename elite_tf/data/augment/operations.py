@@ -1,7 +1,7 @@
 """The fifteen operations of Fast AutoAugment's policies, on Pillow images.
 
-Each operation takes an image (mode RGB or L), a magnitude and a random generator,
-and returns an image of the same size and mode. Geometric operations sample the
+Each takes an image (mode RGB or L), a magnitude and a random generator, and
+returns an image of the same size and mode. Geometric operations sample the
 nearest pixel and are black beyond the edge. Each operation has its own unit of
 magnitude; `fast_autoaugment.json` holds the ranges.
 """

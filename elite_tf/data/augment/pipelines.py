@@ -1,4 +1,4 @@
-"""The augmentations by name: one stored image in, one image for the network out."""
+"""The augmentations by name: from a stored image to one for the network."""
 
 import dataclasses
 from collections.abc import Callable

@@ -51,14 +51,11 @@ def describe(spec: str, store: Store = Store()) -> Description:
   """Describes a data set without reading its images.
 
   Args:
-    spec: `scheme` or `scheme:argument`, as `--data` takes it.
-    store: Where a source finds and keeps data; nothing is decoded.
-
-  Returns:
-    The description.
+    spec: `scheme` or `scheme:argument`, the value of `--data`.
+    store: Where the source finds data; nothing is decoded.
 
   Raises:
-    ConfigError: If the specification or the data are not what they should be.
+    ConfigError: The specification or the data are wrong.
   """
   source, argument = _parse(spec)
   return source.describe(argument, store)
@@ -68,15 +65,12 @@ def load(spec: str, seed: int = 0, store: Store = Store()) -> Dataset:
   """Loads a data set and cuts it into training, validation and test.
 
   Args:
-    spec: `scheme` or `scheme:argument`, as `--data` takes it.
+    spec: `scheme` or `scheme:argument`, the value of `--data`.
     seed: Moves images between training and validation, never to or from test.
-    store: Where a source finds data and keeps them decoded.
-
-  Returns:
-    The data set.
+    store: Where the source finds data and keeps them decoded.
 
   Raises:
-    ConfigError: If the specification or the data are not what they should be.
+    ConfigError: The specification or the data are wrong.
   """
   source, argument = _parse(spec)
   return source.load(argument, seed, store)
@@ -85,7 +79,7 @@ def load(spec: str, seed: int = 0, store: Store = Store()) -> Dataset:
 def is_decoded(spec: str) -> bool:
   """Returns whether a data set's images lie decoded in the cache.
 
-  Others are arrays that whoever loads them has in memory.
+  Otherwise they are arrays in the memory of every process that loads them.
   """
   return _parse(spec)[0].decoded
 
@@ -93,15 +87,15 @@ def is_decoded(spec: str) -> bool:
 def cache_bytes(
   spec: str, description: Description, side: int, resolutions: Iterable[int]
 ) -> int:
-  """Returns about what a data set will take in the cache, in bytes.
+  """Estimates the bytes that a data set will take in the cache.
 
   Args:
-    spec: As for `load`.
-    description: Of the data set.
-    side: Short side of the decoded pictures; sources whose images are arrays
-      already have none.
-    resolutions: At which networks read it. Photographs are validated so; in
-      training they are cut out of the decoded ones.
+    spec: As in `load`.
+    description: What `describe` returned.
+    side: Short side of the decoded images, in pixels; not used for sources whose
+      images are arrays.
+    resolutions: Input sizes of the networks, in pixels. Of photographs only the
+      validation part is kept resized.
   """
   images = description.images
   decoded = images * pictures.typical_bytes(description, side)

@@ -1,4 +1,4 @@
-"""Folders of the cache: built once, by one process, and never seen half built."""
+"""Folders of the cache: each is built once, by one process, as a whole."""
 
 import contextlib
 import errno

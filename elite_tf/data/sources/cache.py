@@ -1,12 +1,12 @@
-"""The decoded cache: every picture is decoded once, by whoever comes first.
+"""The decoded cache: every picture is decoded once.
 
-A folder of it holds
+Each data set has a folder with
 
     pixels.bin    uint8, the pixels of all pictures, one after the other
-    places.npy    int64, (n, 3): where each begins, its height and its width
+    places.npy    int64, (n, 3): first byte, height and width of each picture
     labels.npy    int32, (n,)
-    meta.json     the description, how many pictures each part has, which
-                  pictures could not be decoded
+    meta.json     the description, the number of pictures per part, the pictures
+                  that could not be decoded
 
 All workers map the same files, so that memory holds them once.
 """
@@ -17,7 +17,6 @@ import concurrent.futures
 import dataclasses
 import fractions
 import itertools
-import json
 import logging
 import os
 import shutil
@@ -27,23 +26,21 @@ from pathlib import Path
 
 import numpy as np
 
-from elite_tf.data.sources import build_once, pictures, splits
+from elite_tf.data.sources import build_once, cache_meta, pictures, splits
+from elite_tf.data.sources.cache_meta import Meta
 from elite_tf.data.sources.ragged import Pixels, Ragged
 from elite_tf.data.sources.types import Dataset, Description, Split, Store
 from elite_tf.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
-# Part of every key: another number and older folders are not read any more.
-FORMAT = 1
-
-# More than this is not a few bad files but a mistake in the data.
+# A larger share of broken pictures is a mistake in the data.
 MOST_BROKEN = fractions.Fraction(1, 20)
 
 NAMED_BROKEN = 10
 
-# What a thread decodes at a time: to hand over small pictures one by one costs
-# more than to decode them, and large ones are not to be held in number.
+# What a thread decodes at a time. Handing over small pictures one by one costs
+# more than decoding them; many large pictures take too much memory.
 _CHUNK = 16
 _CHUNK_BYTES = 1 << 20
 
@@ -57,9 +54,9 @@ class Picture:
   """A picture before it is decoded.
 
   Attributes:
-    name: For messages.
-    label: Its class.
-    source: Its path, or its encoded bytes.
+    name: Name for messages.
+    label: Number of the class.
+    source: Path of the file, or its encoded bytes.
   """
 
   name: str
@@ -69,13 +66,13 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decoded:
-  """A data set as the cache has it.
+  """A data set in the cache.
 
   Attributes:
-    description: What it is; pictures that could not be decoded are not counted.
+    description: Its description; broken pictures are not counted.
     parts: The pictures by part: train, and val and test if the source has them.
-    notes: The description's, what was left out and what the cache takes.
-    folder: Where it lies.
+    notes: Notes of the description, broken pictures, size of the cache.
+    folder: Folder of the cache.
   """
 
   description: Description
@@ -87,10 +84,10 @@ class Decoded:
     """Cuts the parts that the source does not have.
 
     Args:
-      seed: Of the validation cut.
+      seed: Seed of the validation cut, 0 or more.
 
     Raises:
-      ConfigError: A class cannot be in each part, or the seed is no seed.
+      ConfigError: A class has too few pictures, or the seed is invalid.
     """
     return splits.divide(
       self.description,
@@ -112,13 +109,13 @@ def decoded(
   """Returns a data set from the cache; decodes it if it is not there.
 
   Args:
-    store: Where, and how large.
-    key: Of all that decides the pixels.
-    description: Of the data set.
-    read: Called only if it has to be decoded; gives the pictures by part, in
-      an order that is always the same. They are read one by one.
-    fingerprint: Of the source's files, where the key does not hold it: another
-      one and they are decoded again.
+    store: Folder of the cache, and short side of the decoded pictures.
+    key: Name of the folder; stands for everything that decides the pixels.
+    description: Description of the data set.
+    read: Returns the pictures by part, always in the same order; called only if
+      they have to be decoded. The pictures are read one by one.
+    fingerprint: Digest of the source's files, if the key does not contain it.
+      With another fingerprint the data set is decoded again.
 
   Raises:
     ConfigError: Too many pictures are broken, or the cache cannot be written.
@@ -135,26 +132,26 @@ def decoded(
     )
     _build(folder, description, read(), store, fingerprint)
 
+  def valid(folder: Path) -> bool:
+    meta = cache_meta.read(folder)
+    return meta is not None and fingerprint in ("", meta.fingerprint)
+
   if store.root is None:
     temporary = Path(tempfile.mkdtemp(prefix="elite_tf-pictures-"))
     try:
-      # Mapped files live on until the process ends, without a name.
-      folder = build_once.build_once(temporary, key, build, _whole)
+      # Removed files stay readable through their maps until the process ends.
+      folder = build_once.build_once(temporary, key, build, valid)
       return _load(folder, description)
     finally:
       shutil.rmtree(temporary, ignore_errors=True)
-  folder = build_once.build_once(
-    store.root,
-    key,
-    build,
-    lambda f: _whole(f) and fingerprint in ("", _meta(f)["fingerprint"]),
+  return _load(
+    build_once.build_once(store.root, key, build, valid), description
   )
-  return _load(folder, description)
 
 
 def _load(folder: Path, description: Description) -> Decoded:
   """Reads a folder of the cache; the pictures stay on the disk."""
-  meta = _meta(folder)
+  meta = cache_meta.read(folder)
   images = Ragged(
     Pixels(folder / "pixels.bin"),
     np.load(folder / "places.npy"),
@@ -162,58 +159,18 @@ def _load(folder: Path, description: Description) -> Decoded:
   )
   labels = np.load(folder / "labels.npy")
   parts, start = {}, 0
-  for part, count in meta["parts"].items():
+  for part, count in meta.parts.items():
     stop = start + count
     parts[part] = Split(images[start:stop], labels[start:stop])
     start = stop
   size = sum(file.stat().st_size for file in folder.iterdir())
   notes = (
     *description.notes,
-    *_broken_notes(meta["broken"], len(labels)),
+    *_broken_notes(meta, len(labels)),
     f"decoded pictures: {size / 2**20:.1f} MiB in {folder}",
   )
   description = dataclasses.replace(description, images=len(labels))
   return Decoded(description, parts, notes, folder)
-
-
-def describe(root: Path, pattern: str) -> tuple[Description, str] | None:
-  """Returns the description and the fingerprint of a data set in the cache.
-
-  Args:
-    root: Folder of the cache.
-    pattern: Of the key, as in a shell.
-
-  Returns:
-    None if there is none.
-  """
-  for folder in sorted(root.glob(pattern)):
-    if _whole(folder):
-      meta = _meta(folder)
-      # As before it was decoded, so that both ways say the same.
-      images = meta["broken"]["count"] + meta["description"]["images"]
-      described = dataclasses.replace(_description(meta), images=images)
-      return described, meta["fingerprint"]
-  return None
-
-
-def _description(meta: dict) -> Description:
-  stored = meta["description"]
-  lists = {name: tuple(stored[name]) for name in ("class_names", "notes")}
-  return Description(**{**stored, **lists})
-
-
-def _meta(folder: Path) -> dict:
-  return json.loads((folder / "meta.json").read_text())
-
-
-def _whole(folder: Path) -> bool:
-  """Whether a folder is there with all its bytes."""
-  try:
-    meta = _meta(folder)
-    sizes = {name: (folder / name).stat().st_size for name in meta["sizes"]}
-    return meta["format"] == FORMAT and sizes == meta["sizes"]
-  except (OSError, ValueError, KeyError, TypeError):
-    return False
 
 
 def _build(
@@ -245,23 +202,21 @@ def _build(
       counts[part] += len(labels)
   np.save(folder / "places.npy", np.array(places, np.int64).reshape(-1, 3))
   np.save(folder / "labels.npy", np.array(labels, np.int32))
-  meta = {
-    "format": FORMAT,
-    "description": dataclasses.asdict(
-      dataclasses.replace(description, images=len(labels))
-    ),
-    "parts": counts,
-    "broken": {"count": len(broken), "first": broken[:NAMED_BROKEN]},
-    "fingerprint": fingerprint,
-    "sizes": {file.name: file.stat().st_size for file in folder.iterdir()},
-  }
-  (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
+  meta = Meta(
+    dataclasses.replace(description, images=len(labels)),
+    counts,
+    len(broken),
+    tuple(broken[:NAMED_BROKEN]),
+    fingerprint,
+    {file.name: file.stat().st_size for file in folder.iterdir()},
+  )
+  (folder / cache_meta.FILE).write_text(meta.to_json(), "utf-8")
 
 
 def _decode_all(
   items: Iterable[Picture], description: Description, side: int
 ) -> Iterator[tuple[Picture, "np.ndarray | pictures.Broken"]]:
-  """Decodes pictures in their order, a few at a time on every core."""
+  """Decodes pictures in order, with one thread per core."""
 
   def decode(chunk: tuple[Picture, ...]) -> list:
     found = []
@@ -312,16 +267,15 @@ def _check_broken(
     )
 
 
-def _broken_notes(broken: dict, images: int) -> list[str]:
-  """Returns what to say of the pictures that were left out."""
-  count, first = broken["count"], broken["first"]
-  if not count:
+def _broken_notes(meta: Meta, images: int) -> list[str]:
+  """Returns the notes about broken pictures."""
+  if not meta.broken:
     return []
   lines = [
-    f"{count:,} of {images + count:,} pictures cannot be read and are left"
-    " out:",
-    *(f"  {name!r}: {reason}" for name, reason in first),
+    f"{meta.broken:,} of {images + meta.broken:,} pictures cannot be read and"
+    " are left out:",
+    *(f"  {name!r}: {reason}" for name, reason in meta.first_broken),
   ]
-  if count > len(first):
-    lines.append(f"  and {count - len(first):,} more")
+  if meta.broken > len(meta.first_broken):
+    lines.append(f"  and {meta.broken - len(meta.first_broken):,} more")
   return lines

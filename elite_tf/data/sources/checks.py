@@ -1,4 +1,4 @@
-"""What every source asks of its images and labels."""
+"""Checks of images and labels that sources share."""
 
 import collections
 import itertools
@@ -10,17 +10,14 @@ from elite_tf.errors import ConfigError
 def image_shape(
   shape: tuple[int, ...], where: str
 ) -> tuple[int, int, int, int]:
-  """Reads a stored shape as (images, height, width, channels).
+  """Returns a stored shape as (images, height, width, channels).
 
   Args:
     shape: (n, height, width), grey, or (n, height, width, channels).
     where: The file, and the array in it, for the message.
 
-  Returns:
-    The shape with its channels, 1 where the file names none.
-
   Raises:
-    ConfigError: If it is not the shape of grey or RGB images, or holds none.
+    ConfigError: The shape is not that of grey or RGB images, or has no images.
   """
   full = (*shape, 1) if len(shape) == 3 else tuple(shape)
   if len(full) != 4 or full[3] not in (1, 3):
@@ -36,16 +33,16 @@ def image_shape(
 def match(
   images: tuple[int, ...], labels: int, where: str, label_where: str
 ) -> None:
-  """Checks that there is one label for each image.
+  """Checks that there are as many labels as images.
 
   Args:
-    images: Shape of the images.
+    images: Shape of the images, their number first.
     labels: Number of labels.
     where: The file of the images, for the message.
     label_where: The file of the labels, for the message.
 
   Raises:
-    ConfigError: If the numbers differ.
+    ConfigError: The numbers differ.
   """
   if images[0] != labels:
     raise ConfigError(
@@ -57,15 +54,15 @@ def match(
 def same_size(
   train: tuple[int, ...], test: tuple[int, ...], where: str
 ) -> None:
-  """Checks that training and test images are of one size.
+  """Checks that training and test images have the same size.
 
   Args:
     train: Shape of the training images, their number first.
-    test: Shape of the test images.
+    test: Shape of the test images, their number first.
     where: The folder or file, for the message.
 
   Raises:
-    ConfigError: If height, width or channels differ.
+    ConfigError: Height, width or channels differ.
   """
   if train[1:] != test[1:]:
     raise ConfigError(
@@ -83,19 +80,19 @@ def count_classes(
   """Counts the classes and checks that every part can have all of them.
 
   Args:
-    train: The labels of the images to train and validate with, or how many
-      there are of each; where `test` is None, the test part is cut of them too.
-    test: The labels of the test part, or how many of each.
+    train: Labels of the training images, or images per label.
+    test: Labels of the test images, or images per label; None if the test part
+      will be cut from `train`.
     where: The folder or file, for the message.
-    val: The labels of the validation part, or how many of each; where it is
-      None, the validation part is cut of `train`.
+    val: Labels of the validation images, or images per label; None if the
+      validation part will be cut from `train`.
 
   Returns:
     The number of classes: the greatest label plus one.
 
   Raises:
-    ConfigError: If labels are negative, one is skipped, there is one class
-      only, or a class has too few images to be in every part.
+    ConfigError: A label is negative, a label is skipped, there is only one
+      class, or a class has too few images to be in every part.
   """
   counts = collections.Counter(train)
   tested = counts if test is None else collections.Counter(test)
@@ -116,20 +113,20 @@ def count_classes(
     ("test", tested),
     ("validation", validated),
   ):
-    # Stops at the first gap, however great the greatest label is.
+    # Stops at the first gap, even if the greatest label is huge.
     label = next(i for i in itertools.count() if i not in present)
     if label <= max(labels):
       raise ConfigError(
         f"--data: the {part} images of {where} must cover every class from 0"
         f" to {max(labels)}. Received: none of class {label}"
       )
-  # One image of each class for training and each part that is yet to be cut.
+  # One image per class for training and for each part that is still to be cut.
   parts = 1 + (test is None) + (val is None)
   fewest = min(counts, key=lambda label: (counts[label], label))
   if counts[fewest] < parts:
     raise ConfigError(
       f"--data: {where} must hold at least {parts} images of every class,"
-      f" one for each part cut of them. Received: {counts[fewest]} of class"
+      f" one for each part cut from them. Received: {counts[fewest]} of class"
       f" {fewest}"
     )
   return max(labels) + 1

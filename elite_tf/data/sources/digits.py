@@ -11,19 +11,16 @@ from elite_tf.data.sources.types import (
 )
 from elite_tf.errors import ConfigError
 
-# A tenth would leave 14 images a class to decide the tournament with.
+# A tenth would leave 14 validation images per class.
 VALIDATION_SHARE = fractions.Fraction(3, 20)
 
 
 def describe(argument: str, store: Store = Store()) -> Description:
-  """Describes the digits from constants: nothing is read.
+  """Describes the digits from constants; nothing is read.
 
   Args:
     argument: Empty.
-    store: Not needed.
-
-  Returns:
-    The description.
+    store: Not used.
   """
   del argument
   return Description(
@@ -38,20 +35,17 @@ def describe(argument: str, store: Store = Store()) -> Description:
 
 
 def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
-  """Loads the digits.
+  """Loads the digits: a fifth for test, 15 % of the rest for validation.
 
   Args:
     argument: Empty.
-    seed: Of the validation cut.
-    store: Not needed.
-
-  Returns:
-    The data set: a fifth is for test, 15 % of the rest for validation.
+    seed: Seed of the validation cut, 0 or more.
+    store: Not used.
 
   Raises:
-    ConfigError: If scikit-learn is not installed.
+    ConfigError: scikit-learn is not installed, or the seed is invalid.
   """
-  # Here, for scikit-learn takes a second to import and a dry run needs none.
+  # Imported here: a dry run needs neither NumPy nor scikit-learn.
   import numpy as np
 
   try:
@@ -64,7 +58,7 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
   from elite_tf.data.sources import splits
 
   pixels, labels = load_digits(return_X_y=True)
-  # Stored as 0 to 16; the one half, 8 -> 127.5, goes to 128.
+  # Stored as 0 to 16; the only half, 8 -> 127.5, is rounded to 128.
   pixels = np.rint(pixels * 255 / 16).astype(np.uint8)
   rest = Split(pixels.reshape(-1, 8, 8, 1), labels.astype(np.int32))
   return splits.divide(describe(argument), rest, None, seed, VALIDATION_SHARE)

@@ -1,16 +1,16 @@
 """Pictures in folders: `folder:DIR`.
 
-One subfolder a class, with pictures in it or in folders below it:
+One subfolder per class, with pictures in it or in folders below it:
 
     DIR/cats/1.jpg  DIR/dogs/2.png  ...
 
-or such subfolders in train/ and, if they are there, in val/ (validation/,
-valid/) and test/:
+or such subfolders in train/ and, optionally, in val/ (validation/, valid/) and
+test/:
 
     DIR/train/cats/1.jpg  DIR/test/cats/7.jpg  ...
 
-Files are JPEG, PNG or BMP, of any size. What is hidden is passed over, what is
-no picture by its name is counted and told.
+Files are JPEG, PNG or BMP, of any size. Hidden files are ignored; other files
+whose names are not those of pictures are left out and counted in a note.
 """
 
 import collections
@@ -19,7 +19,7 @@ import json
 import os
 import statistics
 
-from elite_tf.data.sources import folder_layout, pictures
+from elite_tf.data.sources import cache_meta, folder_layout, pictures
 from elite_tf.data.sources import paths as files
 from elite_tf.data.sources.folder_layout import Layout
 from elite_tf.data.sources.types import (
@@ -31,10 +31,10 @@ from elite_tf.data.sources.types import (
 )
 from elite_tf.errors import ConfigError
 
-# Headers read to describe the data.
+# Number of headers that are read to describe the data.
 _SAMPLE = 50
 
-# From here on a person is told that classes are uneven.
+# From this ratio of largest to smallest class on, a note says so.
 _UNEVEN = 1.5
 
 
@@ -42,37 +42,37 @@ def describe(argument: str, store: Store = Store()) -> Description:
   """Describes a folder from its listing and the headers of 50 pictures.
 
   Args:
-    argument: The folder.
-    store: Not needed.
+    argument: Path of the folder.
+    store: Not used.
 
   Returns:
-    The description; its name is the folder's. Height and width are those of
-    the picture whose short side is the median.
+    The description, with the name of the folder and the height and width of the
+    picture whose short side is the median.
 
   Raises:
-    ConfigError: If there is no such folder or it is not as described above.
+    ConfigError: There is no such folder, or its layout is not as described
+      above.
   """
   del store
   return _description(folder_layout.scan(os.path.expanduser(argument)))
 
 
 def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
-  """Loads the pictures of a folder, decoded if they have not been yet.
+  """Loads the pictures of a folder; decodes them if that is not done yet.
+
+  Parts that have a folder are taken as they are. Without one, a fifth of the
+  training pictures is for test and a tenth of the rest for validation.
 
   Args:
-    argument: The folder.
-    seed: Of the validation cut.
-    store: Where and how large the decoded pictures are kept.
-
-  Returns:
-    The data set: parts that have a folder as they are, a fifth for test and a
-    tenth of the rest for validation where they have none.
+    argument: Path of the folder.
+    seed: Seed of the validation cut, 0 or more.
+    store: Folder of the cache, and short side of the decoded pictures.
 
   Raises:
-    ConfigError: If the folder is not as described above, or more than 5 % of
-      the pictures cannot be read.
+    ConfigError: The layout is not as described above, more than 5 % of the
+      pictures cannot be read, or the seed is invalid.
   """
-  # Here, for a dry run describes the data without numpy.
+  # Imported here: a dry run describes the data without NumPy.
   from elite_tf.data.sources import cache
 
   scan = folder_layout.scan(os.path.expanduser(argument))
@@ -85,7 +85,7 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
 
   found = cache.decoded(
     store,
-    _key(scan, description, store.side, cache.FORMAT),
+    _key(scan, description, store.side),
     description,
     lambda: {part: read(part) for part in scan.parts},
   )
@@ -112,7 +112,7 @@ def _description(scan: Layout) -> Description:
   if not headers:
     raise ConfigError(
       f"--data=folder: none of the pictures of {scan.folder!r} that were"
-      f" looked at can be read. Received: {reason}"
+      f" tried can be read. Received: {reason}"
     )
   short = statistics.median_low(min(h[:2]) for h in headers)
   height, width, _ = next(h for h in headers if min(h[:2]) == short)
@@ -139,8 +139,8 @@ def _evenly(paths: list[str], count: int) -> list[str]:
 
 def _split_notes(scan: Layout) -> list[str]:
   cut = {
-    "test": "a fifth of every class is the test part",
-    "val": "a tenth of every class validates",
+    "test": "a fifth of every class is for test",
+    "val": "a tenth of every class is for validation",
   }
   lines = [text for part, text in cut.items() if part not in scan.parts]
   if not lines:
@@ -158,21 +158,23 @@ def _uneven_notes(scan: Layout) -> list[str]:
     return []
   return [
     f"uneven classes: {counts[most]:,} pictures of {most!r}, {counts[least]:,}"
-    f" of {least!r}, {ratio:.1f} to 1; --class_weights=balanced evens them out"
+    f" of {least!r}, {ratio:.1f} to 1; --class_weights=balanced compensates"
   ]
 
 
-def _key(scan: Layout, description: Description, side: int, form: int) -> str:
-  """Returns the key in the cache: of all that decides the decoded pixels."""
+def _key(scan: Layout, description: Description, side: int) -> str:
+  """Returns the key in the cache, a digest of all that decides the pixels."""
   digest = hashlib.sha256(
-    json.dumps([form, side, description.channels, scan.class_names]).encode()
+    json.dumps(
+      [cache_meta.FORMAT, side, description.channels, scan.class_names]
+    ).encode()
   )
   for part, label, path in scan.pictures():
     try:
       status = os.stat(os.path.join(scan.folder, path))
       state = (status.st_size, status.st_mtime_ns)
     except OSError:
-      state = ()  # A broken link: told as such when it is decoded.
+      state = ()  # A broken link: decoding reports it.
     entry = f"{part} {label} {state} ".encode() + os.fsencode(path) + b"\0"
     digest.update(entry)
   return f"{description.name}-s{side}-{digest.hexdigest()[:16]}"

@@ -1,6 +1,6 @@
 """Which picture of a folder belongs to which part and class.
 
-See `folder` for how they must lie. Only names are read here.
+`folder` documents the layout. Only names are read here.
 """
 
 import collections
@@ -14,7 +14,7 @@ from elite_tf.errors import ConfigError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
 
-# Name of a folder -> the part that is in it.
+# Name of a folder -> part of the data set.
 _PARTS = {
   "train": "train",
   "val": "val",
@@ -26,14 +26,14 @@ _PARTS = {
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-  """What lies where in a folder.
+  """The pictures of a folder.
 
   Attributes:
-    folder: The whole.
+    folder: Path of the folder.
     class_names: Names of the class folders, sorted.
-    parts: By part (train, val, test) and class the pictures' paths below
-      `folder`, sorted.
-    left_out: What is told of other files, one line each.
+    parts: Paths of the pictures below `folder`, sorted, by part (train, val,
+      test) and class.
+    left_out: Notes about other files, one line each.
   """
 
   folder: str
@@ -42,7 +42,7 @@ class Layout:
   left_out: tuple[str, ...]
 
   def pictures(self) -> Iterator[tuple[str, int, str]]:
-    """Yields (part, label, path below the folder) of every picture."""
+    """Yields (part, label, path below the folder) for every picture."""
     for part, classes in self.parts.items():
       for label, name in enumerate(self.class_names):
         for path in classes[name]:
@@ -52,11 +52,8 @@ class Layout:
 def scan(folder: str) -> Layout:
   """Lists all pictures of a folder.
 
-  Args:
-    folder: Its path.
-
   Raises:
-    ConfigError: It cannot be read, or the pictures do not lie as they must.
+    ConfigError: The folder cannot be read, or its layout is wrong.
   """
   reader = _Reader(folder)
   tops = reader.folders("")
@@ -85,8 +82,8 @@ def scan(folder: str) -> Layout:
 def _part_folders(
   folder: str, tops: list[str], reader: "_Reader"
 ) -> dict[str, str]:
-  """Returns the folder of each part; '' where the classes lie at the top."""
-  # A class may be called `train`, too: then pictures lie in it, not folders.
+  """Returns the folder of each part; '' if the class folders lie at the top."""
+  # A class may be called `train`, too: then it holds pictures, not folders.
   known = all(name.lower() in _PARTS for name in tops)
   if not known or not any(map(reader.has_folders, tops)):
     return {"train": ""}
@@ -108,7 +105,7 @@ def _part_folders(
 
 
 class _Reader:
-  """Walks through folders and remembers what it passes over."""
+  """Walks through folders and counts the files that it leaves out."""
 
   def __init__(self, folder: str):
     self._folder = folder
@@ -117,7 +114,7 @@ class _Reader:
     self._loops = 0
 
   def folders(self, below: str) -> list[str]:
-    """Returns the names of the folders in a folder; files are counted."""
+    """Returns the names of the folders in a folder; counts its files."""
     names = []
     for entry in self._entries(below):
       if entry.is_dir():
@@ -129,11 +126,11 @@ class _Reader:
     return names
 
   def has_folders(self, below: str) -> bool:
-    """Whether there is a folder in a folder."""
+    """Returns whether there is a folder in a folder."""
     return any(entry.is_dir() for entry in self._entries(below))
 
   def pictures(self, below: str) -> list[str]:
-    """Returns the paths of all pictures below a folder, links followed."""
+    """Returns the paths of all pictures below a folder; follows links."""
     found, left, seen = [], [below], set()
     while left:
       here = left.pop()
@@ -152,30 +149,30 @@ class _Reader:
     return sorted(found)
 
   def told_outside(self) -> str:
-    """Returns what else lies at the top, in words."""
+    """Returns how many pictures lie at the top, in words."""
     return f"{self._outside} pictures" if self._outside else "none"
 
   def left_out(self) -> tuple[str, ...]:
-    """Returns what was passed over, one line each."""
+    """Returns notes about what was left out, one line each."""
     lines = []
     if self._ignored:
       kinds = ", ".join(f"{k} {n}" for k, n in self._ignored.most_common(5))
       lines.append(
-        f"left out: {self._ignored.total():,} files that are no pictures by"
-        f" their names ({kinds})"
+        f"left out: {self._ignored.total():,} files without a picture's"
+        f" extension ({kinds})"
       )
     if self._outside:
       lines.append(
-        f"left out: {self._outside:,} pictures outside of the class folders"
+        f"left out: {self._outside:,} pictures outside the class folders"
       )
     if self._loops:
       lines.append(
-        f"left out: {self._loops} links to a folder that is read already"
+        f"left out: {self._loops} links to folders that were read already"
       )
     return tuple(lines)
 
   def _entries(self, below: str) -> list[os.DirEntry]:
-    """Lists a folder by name, without what is hidden."""
+    """Returns the entries of a folder sorted by name, without hidden ones."""
     path = os.path.join(self._folder, below) if below else self._folder
     try:
       with os.scandir(path) as entries:
@@ -188,13 +185,13 @@ class _Reader:
     return name.lower().endswith(EXTENSIONS)
 
   def _ignore(self, name: str) -> None:
-    # No more than an extension's worth of what may be any bytes.
+    # An extension can be any bytes, and long.
     extension = os.path.splitext(name)[1].lower()
     self._ignored[readable(extension)[:12] or "no extension"] += 1
 
 
 def _check_classes(layout: Layout, where: dict[str, str]) -> None:
-  """Checks that there are classes, and the same ones in every part."""
+  """Checks that there are at least two classes, the same in every part."""
   train = layout.parts["train"].keys()
   if len(train) < 2:
     received = f"only {min(train)!r}" if train else "none"
@@ -219,16 +216,16 @@ def _check_classes(layout: Layout, where: dict[str, str]) -> None:
 def check_counts(
   layout: Layout, part: str, counts: dict[str, int], what: str
 ) -> None:
-  """Checks that a class has a picture for each part that is cut of this one.
+  """Checks that each class has a picture for each part that is cut from one.
 
   Args:
-    layout: Of the folder.
+    layout: What lies in the folder.
     part: train, val or test.
-    counts: The pictures of each class in it.
+    counts: Number of pictures of each class in the part.
     what: Which pictures were counted, for the message.
 
   Raises:
-    ConfigError: It has not.
+    ConfigError: A class has fewer pictures.
   """
   needed = 1
   if part == "train":
@@ -240,12 +237,12 @@ def check_counts(
     )
     raise ConfigError(
       f"--data=folder: {layout.folder!r} must hold {each} {what} of every class"
-      f" for {part} and the parts cut of it. Received: {counts[name]} of"
+      f" for {part} and the parts cut from it. Received: {counts[name]} of"
       f" {name!r}"
     )
 
 
 def readable(name: str) -> str:
-  """Returns a name of the file system as text that fits on one line."""
+  """Returns a file name as text on one line, whatever bytes it has."""
   text = os.fsencode(name).decode("utf-8", errors="replace")
   return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", " ", text)

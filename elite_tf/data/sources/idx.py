@@ -5,9 +5,9 @@ The folder holds four files, each of them plain or compressed with gzip:
     train-images-idx3-ubyte  train-labels-idx1-ubyte
     t10k-images-idx3-ubyte   t10k-labels-idx1-ubyte
 
-and, if it is there, labels.txt: the names of the classes, one a line. A file
-is two zero bytes, one for the type (8: unsigned byte), one for the number of
-axes, the length of each axis in four bytes, the greatest first, and the data.
+and optionally labels.txt: the names of the classes, one per line. A file has two
+zero bytes, one byte for the type (8: unsigned byte), one byte for the number of
+axes, the length of each axis as four bytes, big-endian, and the data.
 """
 
 import contextlib
@@ -33,8 +33,8 @@ from elite_tf.errors import ConfigError
 _GZIP_MAGIC = b"\x1f\x8b"
 _UNSIGNED_BYTE = 8
 
-# Read by pieces, for the length that a damaged header promises may be more
-# than any memory holds.
+# Files are read in pieces: the header of a damaged file may promise more bytes
+# than fit in memory.
 _PIECE = 1 << 24
 
 
@@ -43,9 +43,9 @@ class _Part:
   """Training or test part: what is known before the images are read.
 
   Attributes:
-    images: Path of the images.
+    images: Path of the file with the images.
     shape: (images, height, width, channels).
-    labels: One byte a label.
+    labels: One byte per label.
   """
 
   images: str
@@ -57,34 +57,28 @@ def describe(argument: str, store: Store = Store()) -> Description:
   """Describes the data of a folder from two headers and the labels.
 
   Args:
-    argument: The folder.
-    store: Not needed.
-
-  Returns:
-    The description; its name is the folder's.
+    argument: Path of the folder, whose name the description gets.
+    store: Not used.
 
   Raises:
-    ConfigError: If a file is missing or is not what it should be.
+    ConfigError: A file is missing or invalid.
   """
   folder = os.path.expanduser(argument)
   return _description(folder, *_parts(folder))
 
 
 def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
-  """Loads the data of a folder.
+  """Loads the data of a folder; a tenth of the training part is for validation.
 
   Args:
-    argument: The folder.
-    seed: Of the validation cut.
-    store: Not needed.
-
-  Returns:
-    The data set: the test part as it is, a tenth of training for validation.
+    argument: Path of the folder.
+    seed: Seed of the validation cut, 0 or more.
+    store: Not used.
 
   Raises:
-    ConfigError: If a file is missing or is not what it should be.
+    ConfigError: A file is missing or invalid, or the seed is invalid.
   """
-  # Here, for a dry run describes the data without numpy.
+  # Imported here: a dry run describes the data without NumPy.
   import numpy as np
 
   from elite_tf.data.sources import splits
@@ -112,7 +106,7 @@ def _parts(folder: str) -> tuple[_Part, _Part]:
 
 
 def _part(folder: str, names: frozenset[str], part: str) -> _Part:
-  """Finds the two files of a part and reads what is small of them."""
+  """Finds the two files of a part; reads a header and the labels."""
   images = _find(folder, names, f"{part}-images", (3, 4))
   labels = _find(folder, names, f"{part}-labels", (1,))
   with _stream(images) as stream:
@@ -143,7 +137,7 @@ def _class_names(folder: str, classes: int) -> tuple[str, ...]:
   with paths.opened(path) as file:
     data = file.read()
   try:
-    # With -sig: editors on Windows write a mark before the first name.
+    # -sig: editors on Windows write a byte order mark before the first name.
     lines = data.decode("utf-8-sig").strip().split("\n")
   except UnicodeDecodeError as error:
     raise ConfigError(
@@ -153,7 +147,7 @@ def _class_names(folder: str, classes: int) -> tuple[str, ...]:
   names = tuple(line.strip() for line in lines)
   if len(names) != classes or not all(names):
     raise ConfigError(
-      f"--data: {path!r} must name {classes} classes, one a line."
+      f"--data: {path!r} must name {classes} classes, one per line."
       f" Received: {sum(map(bool, names))} names on {len(names)} lines"
     )
   return names
@@ -162,7 +156,7 @@ def _class_names(folder: str, classes: int) -> tuple[str, ...]:
 def _find(
   folder: str, names: frozenset[str], stem: str, ranks: tuple[int, ...]
 ) -> str:
-  """Finds a file under any of the names that are in use for it."""
+  """Finds a file by any of its usual names."""
   for rank in ranks:
     for name in (f"{stem}-idx{rank}-ubyte", f"{stem}.idx{rank}-ubyte"):
       for variant in (name, f"{name}.gz"):
@@ -176,10 +170,10 @@ def _find(
 
 @contextlib.contextmanager
 def _stream(path: str) -> Iterator[BinaryIO]:
-  """Opens a file, and its compression where there is any.
+  """Opens a file and decompresses it if its content is compressed.
 
-  What the file is decides, not how it is called: some programs unpack a
-  download and leave it its name.
+  The name does not decide: some programs decompress a download and keep its
+  name.
   """
   try:
     with paths.opened(path) as file:
@@ -201,7 +195,7 @@ def _stream(path: str) -> Iterator[BinaryIO]:
 def _header(
   stream: BinaryIO, path: str, ranks: tuple[int, ...]
 ) -> tuple[int, ...]:
-  """Reads the header and returns the length of each axis."""
+  """Returns the length of each axis, read from the header."""
   magic = stream.read(4)
   expected = [bytes((0, 0, _UNSIGNED_BYTE, rank)) for rank in ranks]
   if magic not in expected:
@@ -222,13 +216,13 @@ def _header(
 def _read(
   path: str, ranks: tuple[int, ...]
 ) -> tuple[tuple[int, ...], bytearray]:
-  """Reads a whole file: the length of each axis, and the data."""
+  """Returns the length of each axis and the data of a whole file."""
   with _stream(path) as stream:
     shape = _header(stream, path, ranks)
     size = math.prod(shape)
     data = bytearray()
-    # One byte more than promised: it shows whether there are too many, and
-    # takes the decompressor to the checksum at the end.
+    # One byte more than promised: this finds data after the end, and makes the
+    # decompressor read the checksum at the end.
     while len(data) <= size:
       piece = stream.read(min(size + 1 - len(data), _PIECE))
       if not piece:

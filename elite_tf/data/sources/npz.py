@@ -1,9 +1,9 @@
 """Arrays saved with `numpy.savez`, as Keras's mnist.npz: `npz:FILE`.
 
-The file holds x_train, y_train, x_test and y_test, or x and y alone. Images
-are whole numbers of 0 to 255, (n, height, width) or (n, height, width,
-channels); labels are whole numbers, (n,) or (n, 1). Pickled objects are never
-read: to unpickle is to run what a stranger wrote.
+The file holds x_train, y_train, x_test and y_test, or only x and y. Images are
+whole numbers from 0 to 255, (n, height, width) or (n, height, width, channels);
+labels are whole numbers, (n,) or (n, 1). Pickled objects are never read, because
+unpickling runs code from the file.
 """
 
 import contextlib
@@ -38,9 +38,9 @@ class _Part:
   """Images and labels that belong together, before the images are read.
 
   Attributes:
-    key: Of the images.
+    key: Name of the array of images.
     shape: (images, height, width, channels).
-    labels: int, (n,).
+    labels: Whole numbers, (n,).
   """
 
   key: str
@@ -52,14 +52,11 @@ def describe(argument: str, store: Store = Store()) -> Description:
   """Describes the data of a file from the headers of its arrays and the labels.
 
   Args:
-    argument: The file.
-    store: Not needed.
-
-  Returns:
-    The description; its name is the file's.
+    argument: Path of the file, whose name the description gets.
+    store: Not used.
 
   Raises:
-    ConfigError: If the file or an array in it is not what it should be.
+    ConfigError: The file or an array in it is missing or invalid.
   """
   path = os.path.expanduser(argument)
   with _archive(path) as archive:
@@ -69,19 +66,18 @@ def describe(argument: str, store: Store = Store()) -> Description:
 def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
   """Loads the data of a file.
 
-  Args:
-    argument: The file.
-    seed: Of the validation cut.
-    store: Not needed.
+  Without a test part a fifth is for test. A tenth of the rest is for validation.
 
-  Returns:
-    The data set: the test part as it is, or a fifth where the file has none,
-    and a tenth of the rest for validation.
+  Args:
+    argument: Path of the file.
+    seed: Seed of the validation cut, 0 or more.
+    store: Not used.
 
   Raises:
-    ConfigError: If the file or an array in it is not what it should be.
+    ConfigError: The file or an array in it is missing or invalid, or the seed is
+      invalid.
   """
-  # Here, for numpy is not needed to say what the registry holds.
+  # Imported here: the registry must not load NumPy.
   import numpy as np
 
   from elite_tf.data.sources import splits
@@ -101,7 +97,7 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
 
 
 def _parts(archive: zipfile.ZipFile, path: str) -> list[_Part]:
-  """Reads everything but the images: one part, or training and test."""
+  """Reads everything but the images: one part, or training and test part."""
   keys = _keys(archive, path)
   parts = [
     _part(archive, images, labels, path)
@@ -134,7 +130,7 @@ def _part(
   where = f"{images} of {path!r}"
   if dtype.kind not in "iu":
     raise ConfigError(
-      f"--data: {where} must be pixels of 0 to 255 as uint8. Received: {dtype}"
+      f"--data: {where} must be pixels from 0 to 255 as uint8. Received: {dtype}"
     )
   shape = checks.image_shape(stored, where)
   stored, dtype = _header(archive, labels, path)
@@ -164,7 +160,7 @@ def _description(path: str, parts: list[_Part]) -> Description:
 
 @contextlib.contextmanager
 def _archive(path: str) -> Iterator[zipfile.ZipFile]:
-  """Opens the file; what is wrong with the archive is one ConfigError."""
+  """Opens the file; turns errors of the archive into ConfigError."""
   try:
     with paths.opened(path) as file, zipfile.ZipFile(file) as archive:
       yield archive
@@ -174,13 +170,13 @@ def _archive(path: str) -> Iterator[zipfile.ZipFile]:
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
-    # Of zipfile: encrypted, or compressed in a way that it does not know.
+    # From zipfile: encrypted, or an unknown compression.
     RuntimeError,
-    # Of zipfile: names that are no text, offsets before the file.
+    # From zipfile: names that are no text, offsets before the file.
     ValueError,
   ) as error:
     raise ConfigError(
-      "--data: the file must be a sound .npz archive"
+      "--data: the file must be a valid .npz archive"
       f" ({one_line(error)}). Received: {path!r}"
     ) from error
 
@@ -188,7 +184,7 @@ def _archive(path: str) -> Iterator[zipfile.ZipFile]:
 def _header(
   archive: zipfile.ZipFile, key: str, path: str
 ) -> tuple[tuple[int, ...], "np.dtype"]:
-  """Reads shape and type of an array, decompressing nothing beyond them."""
+  """Returns shape and type of an array; decompresses only its header."""
   import tokenize
 
   from numpy.lib import format as npy
@@ -202,19 +198,19 @@ def _header(
     try:
       version = npy.read_magic(file)
       if version not in readers:
-        # 3.0 is for names of fields that are not Latin-1: no array of ours.
+        # Version 3.0 is for records with names that are not Latin-1.
         raise ValueError(f"version {version}")
       shape, _, dtype = readers[version](file)
     except (
       ValueError,
-      # numpy has Python's own parser read the header, which raises these too.
+      # NumPy uses Python's parser for the header, which raises these errors.
       MemoryError,
       SyntaxError,
       TypeError,
       tokenize.TokenError,
     ) as error:
       raise ConfigError(
-        f"--data: {key} must be an array as numpy saves it. Received: {path!r}"
+        f"--data: {key} must be an array as NumPy saves it. Received: {path!r}"
       ) from error
     if dtype.hasobject:
       raise ConfigError(
@@ -223,7 +219,7 @@ def _header(
       )
     promised = math.prod(shape) * dtype.itemsize
     stored = archive.getinfo(name).file_size - file.tell()
-  # Before any memory is asked for by what a damaged header says.
+  # Checked before memory is allocated: the header may be damaged.
   if promised != stored or min(shape, default=0) < 0:
     raise ConfigError(
       f"--data: {key} of {path!r} is damaged: its shape {shape} takes"
@@ -240,12 +236,12 @@ def _read(archive: zipfile.ZipFile, key: str) -> "np.ndarray":
 
 
 def _pixels(archive: zipfile.ZipFile, part: _Part, path: str) -> "np.ndarray":
-  """Reads images as uint8, whatever whole numbers they were saved as."""
+  """Returns images as uint8, whatever type of whole numbers was saved."""
   pixels = _read(archive, part.key)
   low, high = pixels.min(), pixels.max()
   if low < 0 or high > 255:
     raise ConfigError(
-      f"--data: {part.key} of {path!r} must be pixels of 0 to 255."
+      f"--data: {part.key} of {path!r} must be pixels from 0 to 255."
       f" Received: {pixels.dtype} of {low} to {high}"
     )
   return pixels.astype("uint8", copy=False)

@@ -1,4 +1,4 @@
-"""Files and folders of data sets, where what is wrong is the user's to mend."""
+"""Files and folders of data sets; their errors are `ConfigError`."""
 
 import contextlib
 import os
@@ -11,45 +11,30 @@ from elite_tf.system.text import one_line
 
 
 def name_of(path: str) -> str:
-  """Makes the name of a data set from that of its file or folder.
+  """Returns the name of a data set: the last part of its path.
+
+  Characters that are awkward in the name of a folder become '-'.
 
   Args:
-    path: The file, without its extension, or the folder; it may be relative.
-
-  Returns:
-    Its last part, with '-' for what is awkward in the name of a folder.
+    path: Folder, or file without its extension; may be relative.
   """
-  # abspath: '.' and 'data/' have a last part too.
+  # abspath gives '.' and 'data/' a last part too.
   last = os.path.basename(os.path.abspath(path))
   return re.sub(r"[^\w.-]+", "-", last, flags=re.ASCII).strip(".-") or "data"
 
 
 def unreadable(path: str, error: OSError) -> ConfigError:
-  """Puts a failure of the operating system in one line.
-
-  Args:
-    path: The file or folder.
-    error: What opening or reading it raised.
-
-  Returns:
-    The error to raise.
-  """
+  """Returns the error to raise if a file or folder cannot be read."""
   return ConfigError(
     f"--data: cannot read this path: {one_line(error)}. Received: {path!r}"
   )
 
 
 def listing(folder: str) -> frozenset[str]:
-  """Lists a folder.
-
-  Args:
-    folder: Its path.
-
-  Returns:
-    The names in it.
+  """Returns the names in a folder.
 
   Raises:
-    ConfigError: If there is no such folder, or it cannot be read.
+    ConfigError: There is no such folder, or it cannot be read.
   """
   try:
     return frozenset(os.listdir(folder))
@@ -61,14 +46,8 @@ def listing(folder: str) -> frozenset[str]:
 def opened(path: str) -> Iterator[BinaryIO]:
   """Opens a file to read its bytes.
 
-  Args:
-    path: Its path.
-
-  Yields:
-    The open file.
-
   Raises:
-    ConfigError: If it is empty or cannot be read, now or later in the block.
+    ConfigError: The file is empty or cannot be read, now or later in the body.
   """
   try:
     with open(path, "rb") as file:

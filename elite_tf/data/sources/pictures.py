@@ -1,8 +1,9 @@
-"""One picture: from a file as cameras and programs write it to its pixels.
+"""One picture: from a file, as cameras and programs write it, to pixels.
 
-JPEG, PNG and BMP, whatever the name says; turned as EXIF has it; transparency
-on white; CMYK as RGB; 16-bit grey divided by 257, so that white stays white.
-Colour profiles are not applied.
+The content decides between JPEG, PNG and BMP, not the name. Pictures are
+rotated as EXIF says, transparency is put on white, CMYK becomes RGB, and 16-bit
+grey is divided by 257, so that white stays white. Colour profiles are not
+applied.
 """
 
 import contextlib
@@ -21,30 +22,31 @@ if typing.TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG", "BMP")
 
-# A square of 20,000 pixels, 1.6 GB as RGB while it is decoded. What claims to
-# be larger is a bomb or a mistake.
+# A square of 20,000 pixels, which takes 1.6 GB while it is decoded as RGB. More
+# than that is an attack or a mistake.
 MOST_PIXELS = 20_000 * 20_000
 
-# From here on (64 MB as RGB) pictures are decoded one at a time.
+# From this size on (64 MB as RGB) pictures are decoded one at a time.
 LARGE_PIXELS = 16_000_000
 
-# Of what is longer, the middle: the rest of a panorama would be shrunk away.
+# Of a longer picture only the middle is kept: shrinking a whole panorama to the
+# short side would leave a huge picture.
 LONGEST_ASPECT = 4
 
 _LARGE = threading.Lock()
 
 
 class Broken(Exception):
-  """A picture that cannot be decoded; says why."""
+  """A picture that cannot be decoded; the text says why."""
 
 
 @contextlib.contextmanager
 def pillow() -> Iterator[None]:
-  """Has Pillow leave the limit of pixels and the warnings to this module.
+  """Turns off Pillow's limit of pixels and its warnings while the body runs.
 
-  Both are of the whole process: to be entered once around many pictures.
+  Both belong to the whole process: enter this once around many pictures.
   """
-  from PIL import Image  # A tenth of a second, and most commands need none.
+  from PIL import Image  # Imported here: a dry run seldom needs Pillow.
 
   limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
   try:
@@ -56,16 +58,16 @@ def pillow() -> Iterator[None]:
 
 
 def header(source: str | bytes) -> tuple[int, int, bool]:
-  """Reads what a picture says of itself.
+  """Reads the header of a picture.
 
   Args:
-    source: Its path, or its encoded bytes.
+    source: Path of the file, or its encoded bytes.
 
   Returns:
-    (height, width, whether it is grey), as stored.
+    (height, width, whether the picture is grey), as stored, in pixels.
 
   Raises:
-    Broken: It is no picture.
+    Broken: The file is no picture.
   """
   with _opened(source) as image:
     return image.height, image.width, _is_grey(image.mode)
@@ -75,16 +77,16 @@ def decode(source: str | bytes, channels: int, side: int = 0) -> "np.ndarray":
   """Decodes a picture.
 
   Args:
-    source: Its path, or its encoded bytes.
+    source: Path of the file, or its encoded bytes.
     channels: 1 (grey) or 3 (RGB).
-    side: Short side to shrink it to, in pixels; 0, or a picture that is
-      smaller, leaves it as it is.
+    side: Short side to which a larger picture is shrunk, in pixels; 0 keeps
+      every size.
 
   Returns:
-    uint8, (height, width, channels); no longer than 4 to 1, by its middle.
+    uint8, (height, width, channels). Of pictures longer than 4 to 1, the middle.
 
   Raises:
-    Broken: It cannot be decoded.
+    Broken: The picture cannot be decoded.
   """
   import numpy as np
 
@@ -92,7 +94,7 @@ def decode(source: str | bytes, channels: int, side: int = 0) -> "np.ndarray":
     large = image.width * image.height > LARGE_PIXELS
     with _LARGE if large else contextlib.nullcontext():
       if side:
-        # JPEG is decoded at a half, a quarter or an eighth at almost no cost.
+        # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size at little cost.
         scale = 2 * side / min(image.size)
         image.draft(image.mode, tuple(int(scale * s) + 1 for s in image.size))
       image.load()
@@ -101,11 +103,11 @@ def decode(source: str | bytes, channels: int, side: int = 0) -> "np.ndarray":
 
 
 def typical_bytes(description: Description, side: int) -> int:
-  """Returns what a picture of typical size takes decoded, in bytes.
+  """Returns the bytes of a decoded picture of typical size.
 
   Args:
-    description: Of the data set.
-    side: As `decode` has it.
+    description: Description of the data set.
+    side: As in `decode`.
   """
   short, long = sorted((description.height, description.width))
   stored = min(short, side) if side else short
@@ -115,7 +117,7 @@ def typical_bytes(description: Description, side: int) -> int:
 
 @contextlib.contextmanager
 def _opened(source: str | bytes) -> "Iterator[Image.Image]":
-  """Opens a picture; whatever is wrong with it, now or later, is `Broken`."""
+  """Opens a picture; turns every error, now or later, into `Broken`."""
   from PIL import Image, UnidentifiedImageError
 
   try:
@@ -132,7 +134,7 @@ def _opened(source: str | bytes) -> "Iterator[Image.Image]":
     # Pillow names an object in memory at the end of some texts.
     raise Broken(one_line(error).partition(" <_io")[0]) from error
   except Exception as error:
-    # What damaged bytes make Pillow raise is of many types.
+    # Damaged bytes make Pillow raise errors of many types.
     raise Broken(one_line(error)) from error
 
 
@@ -141,7 +143,7 @@ def _is_grey(mode: str) -> bool:
 
 
 def _turned(image: "Image.Image") -> "Image.Image":
-  """Returns the picture as it was held; damaged EXIF data say nothing."""
+  """Returns the picture rotated as EXIF says; ignores damaged EXIF data."""
   from PIL import ImageOps
 
   with contextlib.suppress(Exception):
@@ -150,7 +152,7 @@ def _turned(image: "Image.Image") -> "Image.Image":
 
 
 def _modes(image: "Image.Image", channels: int) -> "Image.Image":
-  """Returns the picture as grey or RGB, whatever it was stored as."""
+  """Returns the picture as grey or RGB."""
   import numpy as np
   from PIL import Image
 
@@ -168,7 +170,7 @@ def _modes(image: "Image.Image", channels: int) -> "Image.Image":
 
 
 def _shrunk(image: "Image.Image", side: int) -> "Image.Image":
-  """Cuts a picture to 4 to 1 and shrinks its short side to `side`."""
+  """Cuts a picture to at most 4 to 1 and shrinks its short side to `side`."""
   from PIL import Image
 
   short = min(image.size)

@@ -1,4 +1,4 @@
-"""Pictures of different sizes, in one file that is mapped into memory."""
+"""Images of different sizes, in one file that is mapped into memory."""
 
 import dataclasses
 import mmap
@@ -7,51 +7,52 @@ from pathlib import Path
 
 import numpy as np
 
-# What was read of a mapped file counts as this process's memory until it is
-# given back. The pages stay in the system's cache, where other workers use
-# them too: to read them again costs next to nothing.
+# Pages that were read of a mapped file count as this process's memory until they
+# are given back. They stay in the system's cache, which all workers share, so
+# reading them again costs little.
 RESIDENT_BYTES = 1 << 26
 
-# Linux maps as much of a file around every byte that is read.
+# Linux maps this many bytes around every byte that is read.
 _FAULT_BYTES = 1 << 16
 
 
 class Residence:
-  """Gives the pages of a mapped file back, time and again."""
+  """Gives the pages of a mapped file back from time to time."""
 
   def __init__(self, mapped: mmap.mmap):
     self._map = mapped
     self._read = 0
 
   def note(self, pieces: int, size: int) -> None:
-    """Takes note of what was read.
+    """Counts what was read.
 
     Args:
-      pieces: In as many places.
-      size: Bytes in all.
+      pieces: Number of places in the file.
+      size: Total number of bytes.
     """
     self._read += max(size, pieces * _FAULT_BYTES)
     if self._read > RESIDENT_BYTES:
-      # Views that are still in use read their pages again from the file.
+      # Views that are still in use read their pages from the file again.
       self._map.madvise(mmap.MADV_DONTNEED)
       self._read = 0
 
 
 class Pixels:
-  """The bytes of a file, read where they are asked for.
+  """The bytes of a file, read on access.
 
   Attributes:
-    path: The file.
+    path: Path of the file.
   """
 
   def __init__(self, path: Path):
     """Maps a file.
 
     Args:
-      path: The file, not empty. It may be removed while it is mapped.
+      path: Path of a file with at least one byte, which may be removed while it
+        is mapped.
 
     Raises:
-      OSError: It cannot be read.
+      OSError: The file cannot be read.
     """
     self.path = path
     with open(path, "rb") as file:
@@ -64,7 +65,7 @@ class Pixels:
     return len(self._bytes)
 
   def __getitem__(self, part: slice) -> np.ndarray:
-    """Returns some of the bytes, a view that cannot be written to."""
+    """Returns some of the bytes as a view that is read-only."""
     view = self._bytes[part]
     self._residence.note(1, len(view))
     return view
@@ -72,15 +73,15 @@ class Pixels:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ragged(Sequence):
-  """A sequence of pictures of one number of channels and any sizes.
+  """A sequence of images of any sizes with the same number of channels.
 
-  `images[3]` is a picture, uint8 (height, width, channels), that cannot be
-  written to; `images[indices]` and `images[start:stop]` are sequences of the
-  same kind over the same pixels: no pixel is read for them.
+  `images[3]` is an image, uint8, (height, width, channels), read-only.
+  `images[indices]` and `images[start:stop]` are sequences of the same kind over
+  the same pixels; no pixel is read for them.
 
   Attributes:
-    pixels: uint8, the pixels of all pictures in one row: an array or a file.
-    places: int64, (n, 3): where a picture begins, its height and its width.
+    pixels: uint8, the pixels of all images one after another: array or file.
+    places: int64, (n, 3): first byte, height and width of each image.
     channels: 1 (grey) or 3 (RGB).
   """
 
@@ -93,7 +94,7 @@ class Ragged(Sequence):
     """Makes a sequence in memory.
 
     Args:
-      pictures: uint8, (height, width, channels) each; at least one.
+      pictures: At least one image, uint8, (height, width, channels).
     """
     sizes = [picture.size for picture in pictures]
     starts = np.cumsum([0, *sizes[:-1]])
@@ -107,11 +108,11 @@ class Ragged(Sequence):
     )
 
   def __len__(self) -> int:
-    """Returns the number of pictures."""
+    """Returns the number of images."""
     return len(self.places)
 
   def __getitem__(self, item) -> "np.ndarray | Ragged":
-    """Returns a picture, or the pictures of a slice or of indices."""
+    """Returns an image, or the sequence of a slice or of indices."""
     if isinstance(item, (slice, np.ndarray, list)):
       return dataclasses.replace(self, places=self.places[item])
     start, height, width = self.places[item].tolist()

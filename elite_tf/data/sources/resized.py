@@ -1,7 +1,7 @@
-"""Images at a network's size, made once for all candidates and workers.
+"""Images at a network's resolution, made once for all candidates and workers.
 
-The cache's second layer: a file as NumPy saves it for every resolution and
-part, mapped by all who read it, so that the system's memory holds it once.
+This is the second layer of the cache: one .npy file per resolution and part. All
+workers map the same file, so that memory holds it once.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from elite_tf.data.sources import build_once
 from elite_tf.data.sources.ragged import Pixels, Ragged, Residence
 from elite_tf.data.sources.types import RESIZED_BYTES
 
-# Part of every key: another number and older files are not read any more.
+# Part of every key: with another number, existing files are not read.
 FORMAT = 1
 
 _CHUNK = 256
@@ -23,10 +23,10 @@ _NAME = "images.npy"
 
 
 class Images:
-  """Images of one size in a file, read where they are asked for.
+  """Images of one size in a file, read on access.
 
-  `images[3]`, `images[start:stop]` and `images[positions]` are arrays as those
-  of an array in memory are; they are not to be written to.
+  `images[3]`, `images[start:stop]` and `images[positions]` are arrays, as with
+  an array in memory; do not write to them.
 
   Attributes:
     shape: (n, height, width, channels).
@@ -36,11 +36,11 @@ class Images:
     """Maps a file.
 
     Args:
-      path: As NumPy saves an array of uint8.
+      path: Path of a .npy file with an array of uint8.
 
     Raises:
-      OSError: It cannot be read.
-      ValueError: It is damaged.
+      OSError: The file cannot be read.
+      ValueError: The file is damaged.
     """
     mapped = np.load(path, mmap_mode="r")
     self.shape = mapped.shape
@@ -66,19 +66,19 @@ def resized(
   part: str = "images",
   least_bytes: int = RESIZED_BYTES,
 ) -> np.ndarray | Images:
-  """Returns images at another size.
+  """Returns images at another resolution.
 
   Args:
     images: uint8, as stored.
-    resolution: Height and width wanted, in pixels.
-    crop: As `elite_tf.data.preprocess.central_square` has it.
-    root: Folder of the cache; None makes them in memory.
-    part: Begins the name in the cache.
-    least_bytes: Fewer than these are made in memory, too.
+    resolution: Height and width of the result, in pixels.
+    crop: As in `elite_tf.data.preprocess.central_square`.
+    root: Folder of the cache; None keeps the images in memory.
+    part: Beginning of the name in the cache.
+    least_bytes: Fewer bytes than these are kept in memory.
 
   Returns:
     uint8, (n, resolution, resolution, channels): an array, or a file that is
-    read as one.
+    indexed like one.
 
   Raises:
     ConfigError: The cache cannot be written.
@@ -112,12 +112,12 @@ def resized(
 
 
 def _digest(images: np.ndarray | Ragged) -> str:
-  """Returns a digest of the images, or of what decides them."""
+  """Returns a digest of the images, or of what decides their pixels."""
   digest = hashlib.sha256(str(FORMAT).encode())
   if isinstance(images, Ragged):
     digest.update(np.ascontiguousarray(images.places))
     pixels = images.pixels
-    # The name of a folder in the cache is a digest of its content.
+    # The name of a folder in the cache contains a digest of its content.
     name = pixels.path.parent.name if isinstance(pixels, Pixels) else ""
     digest.update(name.encode() or np.ascontiguousarray(pixels))
   else:

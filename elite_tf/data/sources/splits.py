@@ -1,4 +1,4 @@
-"""The stratified cut: which images train, which validate, which test.
+"""The stratified cut into training, validation and test images.
 
 Within a part, images keep the order in which they are stored.
 """
@@ -13,20 +13,20 @@ from elite_tf.data.sources import checks
 from elite_tf.data.sources.types import Dataset, Description, Split
 from elite_tf.errors import ConfigError
 
-# Where a source has no test part of its own.
+# Share of test images, if the source has no test part.
 TEST_SHARE = fractions.Fraction(1, 5)
 
-# Of what is left for training.
+# Share of validation images in the images that are not for test.
 VALIDATION_SHARE = fractions.Fraction(1, 10)
 
-# Validation accuracy is measured after every epoch of every candidate; from
-# here on more images cost time and settle little (the standard error of an
-# accuracy over 10,000 images is at most half a percentage point).
+# Validation runs after every epoch of every candidate. More images than these
+# cost time and gain little: the standard error of an accuracy over 10,000 images
+# is at most half a percentage point.
 VALIDATION_LIMIT = 10_000
 
-# First words of the seeds, which keep the two cuts independent of each other.
-# To change one moves images from part to part and makes results of before and
-# after incomparable.
+# First words of the seeds; they make the two cuts independent of each other.
+# Another number would move images between parts, and results could no longer be
+# compared with earlier ones.
 _TEST_STREAM = 1
 _VALIDATION_STREAM = 2
 
@@ -39,13 +39,13 @@ def cut(
   """Draws the same share of every class.
 
   Args:
-    labels: int, (n,); every one of 0 to the greatest occurs at least twice.
-    share: Share to draw; rounded down, so that the whole stays within it too,
-      but at least one image of every class.
-    generator: Source of chance.
+    labels: Whole numbers, (n,); each one from 0 to the greatest occurs at least
+      twice.
+    share: Share of each class to draw, rounded down, but at least one image.
+    generator: Random generator.
 
   Returns:
-    The indices of the images kept and those of the images drawn, ascending.
+    Indices of the images kept and of the images drawn, both ascending.
   """
   order = np.argsort(labels, kind="stable")
   classes = np.split(order, np.cumsum(np.bincount(labels))[:-1])
@@ -67,23 +67,23 @@ def divide(
 ) -> Dataset:
   """Cuts a data set into training, validation and test.
 
-  The seed moves images between training and validation alone: the test part
-  is the same in every search, so that their results can be compared.
+  The seed only moves images between training and validation. The test part is
+  the same in every search, so that results can be compared.
 
   Args:
-    description: Of the whole data set.
-    rest: All images that are not of `test` or `val`.
-    test: The test part that the data set came with; None to cut a fifth.
-    seed: Of the validation cut, 0 or more.
-    validation: Share of validation in what is not of the test part.
-    val: The validation part that the data set came with; None to cut one.
-    notes: What a person should know of the data set.
+    description: Description of the whole data set.
+    rest: All images that are not in `test` or `val`.
+    test: The test part of the source; None cuts a fifth.
+    seed: Seed of the validation cut, 0 or more.
+    validation: Share of validation images in the images that are not for test.
+    val: The validation part of the source; None cuts one.
+    notes: What the user should know about the data.
 
   Returns:
     The data set; every class is in each part.
 
   Raises:
-    ConfigError: If a class cannot be in each part, or the seed is no seed.
+    ConfigError: A class has too few images, or the seed is invalid.
   """
   checks.count_classes(
     _counts(rest.labels),

@@ -1,11 +1,11 @@
 """Data sets prepared by TensorFlow Datasets: `tfds:NAME`.
 
-NAME is as there: `cifar10`, `cifar10:3.0.2` or `name/configuration`. Its own
-splits are used: `test`, or `validation` where there is no test split with
-labels. What it lacks is cut of `train`.
+NAME is a name of TensorFlow Datasets: `cifar10`, `cifar10:3.0.2` or
+`name/configuration`. The test part is the split `test`, or `validation` if there
+is no test split with labels. Missing parts are cut from `train`.
 
-TensorFlow is needed once, to hand the pictures over to the decoded cache, and
-runs in a process of its own. From then on the cache is enough.
+TensorFlow is needed once, in a separate process, to fill the decoded cache.
+After that the cache is enough.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from elite_tf.data.sources import paths
+from elite_tf.data.sources import cache_meta, paths
 from elite_tf.data.sources.types import (
   Dataset,
   DataSource,
@@ -24,18 +24,19 @@ from elite_tf.data.sources.types import (
 
 
 def describe(argument: str, store: Store = Store()) -> Description:
-  """Describes a data set from the cache, or from its information.
+  """Describes a data set from the cache, or through TensorFlow Datasets.
 
   Args:
-    argument: Its name.
-    store: The cache, where the data lie and whether they may be fetched.
+    argument: Name of the data set.
+    store: The cache, the folder of the data, and whether to download them.
 
   Returns:
-    The description. Height and width are those of the picture, of the first 50
-    for training, whose short side is the median.
+    The description. Height and width are those of the picture, among the first
+    50 of the training part, whose short side is the median.
 
   Raises:
-    ConfigError: If it is unknown, not there, or holds no labelled pictures.
+    ConfigError: The data set is unknown, not prepared, or has no pictures with
+      one label each.
   """
   found = _described(argument, store)
   if found is None:
@@ -47,24 +48,24 @@ def describe(argument: str, store: Store = Store()) -> Description:
 
 
 def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
-  """Loads a data set, decoded if it has not been yet.
+  """Loads a data set; decodes it if that is not done yet.
+
+  Without a test split, a fifth of every class is for test; without a validation
+  split, a tenth of the rest is for validation.
 
   Args:
-    argument: Its name.
-    seed: Of the validation cut.
-    store: The cache, where the data lie and whether they may be fetched.
-
-  Returns:
-    The data set: its own test part, or a fifth of every class; its own
-    validation part, or a tenth of the rest.
+    argument: Name of the data set.
+    seed: Seed of the validation cut, 0 or more.
+    store: The cache, the folder of the data, and whether to download them.
 
   Raises:
-    ConfigError: If it is unknown, not there, or holds no labelled pictures.
+    ConfigError: The data set is unknown, not prepared, or has no pictures with
+      one label each, or the seed is invalid.
   """
   from elite_tf.data.sources import cache, tfds_client
 
   with contextlib.ExitStack() as stack:
-    # Started if it is needed, once.
+    # Started once, and only if it is needed.
     child = functools.cache(
       lambda: stack.enter_context(
         tfds_client.opened(argument, _slug(argument), store)
@@ -73,7 +74,7 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
     description = _described(argument, store) or child().description()
     found = cache.decoded(
       store,
-      f"{_key(argument)}-f{cache.FORMAT}-s{store.side}",
+      f"{_key(argument)}-f{cache_meta.FORMAT}-s{store.side}",
       description,
       lambda: child().parts(),
       _fingerprint(argument, store),
@@ -82,12 +83,11 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
 
 
 def _described(name: str, store: Store) -> Description | None:
-  """Returns the description that the cache has, None if it has none."""
+  """Returns the description in the cache, None if there is none."""
   if store.root is None:
     return None
-  from elite_tf.data.sources import cache
-
-  found = cache.describe(store.root, f"{_key(name)}-f{cache.FORMAT}-s*")
+  pattern = f"{_key(name)}-f{cache_meta.FORMAT}-s*"
+  found = cache_meta.describe(store.root, pattern)
   if found is None:
     return None
   description, fingerprint = found
@@ -101,16 +101,16 @@ def _slug(name: str) -> str:
 
 
 def _key(name: str) -> str:
-  """Returns the key's first part: of what is known without the data."""
+  """Returns the first part of the key, which needs only the name."""
   digest = hashlib.sha256(name.encode(errors="replace")).hexdigest()
   return f"tfds-{_slug(name)}-{digest[:8]}"
 
 
 def _fingerprint(name: str, store: Store) -> str:
-  """Returns a digest of names and sizes of the prepared files.
+  """Returns a digest of the names and sizes of the prepared files.
 
-  Not of their times: a copy is the same data. It is empty where the data are
-  not, as on a machine that has the decoded cache alone.
+  Their times do not count: a copy is the same data. The digest is empty if the
+  data are not there, as on a machine that has only the decoded cache.
   """
   root = (
     store.tfds_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"

@@ -1,4 +1,4 @@
-"""The process that reads through TensorFlow Datasets, seen from outside."""
+"""Starts the process that reads TensorFlow Datasets, and talks to it."""
 
 import contextlib
 import logging
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class Child:
-  """The process that reads through TensorFlow Datasets."""
+  """The process that reads TensorFlow Datasets, seen from its parent."""
 
   def __init__(
     self,
@@ -51,7 +51,7 @@ class Child:
     )
 
   def parts(self) -> dict[str, Iterator]:
-    """Returns the pictures by part, to be read in this order."""
+    """Returns the pictures by part; read the parts in this order."""
     return {part: self._pictures(part) for part in self.info.splits}
 
   def _pictures(self, part: str) -> Iterator:
@@ -77,22 +77,22 @@ class Child:
 
 @contextlib.contextmanager
 def opened(name: str, slug: str, store: Store) -> Iterator[Child]:
-  """Starts the process; it ends with the block.
+  """Starts the process, which ends with the context.
 
   Args:
-    name: Of the data set, as there.
-    slug: What its description is to be called.
-    store: Where the data lie and whether they may be fetched.
+    name: Name of the data set in TensorFlow Datasets.
+    slug: Name for the description.
+    store: The folder of the data, and whether to download them.
 
   Raises:
-    ConfigError: The data set is unknown, not there, or holds no labelled
-      pictures.
+    ConfigError: The data set is unknown, not prepared, or has no pictures with
+      one label each.
   """
   logger.info(f"tfds:{name} is read through TensorFlow Datasets")
   process, connection = processes.start_connected(
     "elite_tf.data.sources.tfds_worker",
     stdout=subprocess.DEVNULL,
-    # What goes wrong comes as a message; a download shows how far it is.
+    # Errors come as messages; only a download shows its progress.
     stderr=None if store.download else subprocess.DEVNULL,
     env=processes.WITHOUT_ACCELERATOR,
   )
@@ -105,13 +105,13 @@ def opened(name: str, slug: str, store: Store) -> Iterator[Child]:
 
 
 def _split_note(info: Info) -> str:
-  """Returns in words which split is which part."""
+  """Returns a note that says which split is which part."""
   texts = [
-    f"{part} is its {split!r} of {count:,}"
+    f"{part} is {split!r} ({count:,})"
     for part, (split, count) in info.splits.items()
   ]
   if "test" not in info.splits:
-    texts.append("test a fifth of every class of it")
+    texts.append("test is a fifth of every class of train")
   if "val" not in info.splits:
-    texts.append("val a tenth of every class of what trains")
+    texts.append("val is a tenth of every class of train")
   return "splits: " + ", ".join(texts)

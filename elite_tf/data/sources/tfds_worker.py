@@ -1,10 +1,10 @@
-"""The child process that reads through TensorFlow Datasets.
+"""The child process that reads TensorFlow Datasets.
 
     python -m elite_tf.data.sources.tfds_worker DESCRIPTOR PARENT
 
-It answers a `Request` with an `Info`, and then the name of a part with its
-pictures as they are stored, a few a message, an empty message last. What is
-wrong is answered with a `ConfigError`.
+The answer to a `Request` is an `Info`. After that, the answer to the name of a
+part is its pictures as stored, a few per message, and an empty message at the
+end. The answer to anything that fails is a `ConfigError`.
 """
 
 import dataclasses
@@ -27,9 +27,9 @@ class Request:
   """The first message to this process.
 
   Attributes:
-    name: Of the data set.
-    data_dir: Where the prepared data lie, '' means the package's default.
-    download: Whether to fetch and prepare them if they are not there.
+    name: Name of the data set.
+    data_dir: Folder of the prepared data; empty means the package's default.
+    download: Whether to download and prepare data that are not there.
   """
 
   name: str
@@ -39,12 +39,12 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Info:
-  """What is known of a data set that is there.
+  """What is known of a data set.
 
   Attributes:
-    class_names: In the order of the labels.
-    channels: 1 or 3; 0 where pictures may be either.
-    splits: Part (train, val, test) -> (name of the split, pictures).
+    class_names: Names of the classes, in the order of the labels.
+    channels: 1 or 3; 0 if pictures may be either.
+    splits: Part (train, val, test) -> (name of the split, number of pictures).
     headers: (height, width, whether grey) of the first training pictures.
   """
 
@@ -56,10 +56,10 @@ class Info:
 
 @dataclasses.dataclass(frozen=True)
 class Pictures:
-  """Some pictures, none after the last.
+  """Some pictures; none after the last one.
 
   Attributes:
-    pictures: (label, encoded bytes) each.
+    pictures: (label, encoded bytes) of each.
   """
 
   pictures: tuple[tuple[int, bytes], ...]
@@ -71,19 +71,17 @@ class Reader:
   def __init__(self, request: Request):
     """Finds the data set.
 
-    Args:
-      request: Which one.
-
     Raises:
-      ConfigError: It is unknown, not there, or holds no labelled pictures.
+      ConfigError: The data set is unknown, not prepared, or has no pictures with
+        one label each.
     """
     self._name = f"--data=tfds:{request.name}"
     self._builder = _builder(request, self._name)
     self._image, self._label = self._keys()
-    self._splits = self._choose()
+    self._splits = self._choose_splits()
 
   def info(self) -> Info:
-    """Returns what is known of it."""
+    """Returns what is known of the data set."""
     features = self._builder.info.features
     first = itertools.islice(self._examples("train"), _SAMPLE)
     headers = []
@@ -98,21 +96,21 @@ class Reader:
     sizes = self._builder.info.splits
     return Info(
       tuple(features[self._label].names),
-      # With transparency they are put on white.
+      # Four channels: transparency is put on white.
       {1: 1, 3: 3, 4: 3}.get(features[self._image].shape[-1], 0),
       {p: (s, sizes[s].num_examples) for p, s in self._splits.items()},
       tuple(headers),
     )
 
   def batches(self, part: str) -> Iterator[Pictures]:
-    """Yields the pictures of a part, an empty message last."""
+    """Yields the pictures of a part, and an empty message at the end."""
     examples = self._examples(part)
     while batch := tuple(itertools.islice(examples, _BATCH)):
       yield Pictures(batch)
     yield Pictures(())
 
   def _keys(self) -> tuple[str, str]:
-    """Returns the names of the features that are the picture and its class."""
+    """Returns the names of the features of the picture and of its class."""
     import tensorflow_datasets as tfds
 
     info = self._builder.info
@@ -137,8 +135,8 @@ class Reader:
       )
     return tuple(keys)
 
-  def _choose(self) -> dict[str, str]:
-    """Returns which split is which part."""
+  def _choose_splits(self) -> dict[str, str]:
+    """Returns the split of each part."""
     there = {n for n, s in self._builder.info.splits.items() if s.num_examples}
     if "train" not in there:
       raise ConfigError(
@@ -149,7 +147,7 @@ class Reader:
     held = [
       name
       for name in ("test", "validation")
-      # Competitions keep the labels of their test images.
+      # Competitions publish test images without their labels.
       if name in there and next(self._examples(name))[0] >= 0
     ]
     chosen = {"train": "train"}
@@ -177,33 +175,33 @@ class Reader:
 
 
 def _builder(request: Request, name: str):
-  """Returns the builder of data that are there now."""
+  """Returns the builder of a data set, prepared."""
   import tensorflow_datasets as tfds
 
   if not request.download:
     tfds.disable_progress_bar()
-    # Even to know of a data set it would look for it on the network.
+    # Otherwise the package asks the network even for the name of a data set.
     tfds.core.utils.gcs_utils._is_gcs_disabled = True
   try:
     builder = tfds.builder(request.name, data_dir=request.data_dir or None)
   except tfds.core.DatasetNotFoundError as error:
     raise ConfigError(
-      f"{name} is no data set that TensorFlow Datasets knows"
-      + (f" or --tfds_dir={request.data_dir} holds" if request.data_dir else "")
+      f"{name} is unknown to TensorFlow Datasets"
+      + (f" and not in --tfds_dir={request.data_dir}" * bool(request.data_dir))
     ) from error
   if builder.is_prepared():
     return builder
   if not request.download:
     raise ConfigError(
-      f"{name} is not prepared in {builder.data_path.parent}: --tfds_dir names"
-      " the folder where it is, --download has it fetched"
+      f"{name} is not prepared in {builder.data_path.parent}; give its folder by"
+      " --tfds_dir, or download it by --download"
     )
   builder.download_and_prepare()
   return builder
 
 
 def main(arguments: list[str]) -> None:
-  """Answers until the connection is closed.
+  """Answers requests until the connection is closed.
 
   Args:
     arguments: Descriptor of the connection, number of the parent process.
@@ -221,7 +219,7 @@ def main(arguments: list[str]) -> None:
     except ConfigError as error:
       connection.send(error)
     except Exception as error:
-      # Of the package, of the data set's own code, or of the network.
+      # From the package, the data set's own code, or the network.
       connection.send(
         ConfigError(
           f"--data=tfds:{request.name} cannot be read"
@@ -231,7 +229,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  # Under the name by which the parent knows the classes of messages.
+  # Imported by its name, so that the parent knows the classes of messages.
   from elite_tf.data.sources import tfds_worker as this
 
   this.main(sys.argv[1:])

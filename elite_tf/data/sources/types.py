@@ -1,4 +1,4 @@
-"""What a data set is (description, three parts) and what a source of data is."""
+"""What a data set is, and what a source of data sets is."""
 
 import dataclasses
 import typing
@@ -6,33 +6,34 @@ from collections.abc import Callable
 from pathlib import Path
 
 if typing.TYPE_CHECKING:
-  # Only for the annotations: a dry run describes data without loading numpy.
+  # For annotations only: a dry run describes data without loading NumPy.
   import numpy as np
 
   from elite_tf.data.sources.ragged import Ragged
 
-# Short side, in pixels, from which on a picture counts as a photograph.
+# From this short side on, in pixels, an image counts as a photograph.
 PHOTOGRAPH_SIDE = 64
 
-# Resized images of fewer bytes are made anew by whoever needs them.
+# Resized images of fewer bytes are not kept in the cache.
 RESIZED_BYTES = 1 << 24
 
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-  """What can be said of a data set without reading its images.
+  """What is known of a data set without reading its images.
 
   Attributes:
-    name: Short, and fit for the name of a folder.
+    name: Short name that can be the name of a folder.
     classes: Number of classes; labels are 0 to `classes` - 1.
     channels: 1 (grey) or 3 (RGB).
     height: Height of the images as stored, in pixels.
     width: Width of the images as stored, in pixels.
-    class_names: One name for each class, in the order of the labels.
+    class_names: One name per class, in the order of the labels.
     images: Number of images, all parts together.
-    photographs: Whether they are pictures of a camera's kind, of at least 64
-      pixels: these are evaluated on a central crop and augmented as such.
-    notes: What a person should know of the data, one line each.
+    photographs: Whether the images are photographs: picture files of at least
+      64 pixels. Photographs are evaluated on a central crop and have other
+      augmentations.
+    notes: What the user should know about the data, one line each.
   """
 
   name: str
@@ -48,18 +49,18 @@ class Description:
 
 @dataclasses.dataclass(frozen=True)
 class Store:
-  """Where a source looks for data, and where and how it keeps them decoded.
+  """Where a source finds data, and where and how it keeps them decoded.
 
-  Sources whose images are arrays already need none of it.
+  Sources whose images are arrays do not use it.
 
   Attributes:
     root: Folder of the decoded cache, `--cache_dir`; None decodes into a
       temporary file that is gone when the process ends.
-    side: Short side that larger pictures are shrunk to, in pixels; 0 keeps
-      every size. Nothing is ever enlarged.
-    tfds_dir: Where TensorFlow Datasets' data lie, `--tfds_dir`; empty means
-      its own default.
-    download: Whether data that are not there may be fetched, `--download`.
+    side: Short side to which larger images are shrunk, in pixels; 0 keeps every
+      size. Images are never enlarged.
+    tfds_dir: Folder of TensorFlow Datasets, `--tfds_dir`; empty means its
+      default.
+    download: Whether missing data may be downloaded, `--download`.
   """
 
   root: Path | None = None
@@ -68,14 +69,14 @@ class Store:
   download: bool = False
 
 
-# Arrays have no single answer to ==, so these two compare by identity.
+# Arrays have no single answer to ==: `Split` and `Dataset` compare by identity.
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
   """One part of a data set.
 
   Attributes:
-    images: uint8, (n, height, width, channels), pixels as stored; pictures of
-      different sizes are a sequence of arrays (height, width, channels).
+    images: uint8, (n, height, width, channels), pixels as stored; images of
+      different sizes are a sequence of arrays, (height, width, channels).
     labels: int32, (n,).
   """
 
@@ -85,14 +86,15 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-  """A data set, cut into its three parts.
+  """A data set, cut into three parts.
 
   Attributes:
-    description: What it is.
-    train: Gradients and calibration see this part, and no other.
-    val: Decides the tournament; no gradient sees it.
-    test: Touched once, at the end, for the figures reported.
-    notes: What a person should know of it, the description's notes among it.
+    description: What is known without the images.
+    train: Used for gradients and for calibration; the only part that is.
+    val: Used for the decisions of the search.
+    test: Used once, at the end, for the figures that are reported.
+    notes: What the user should know about the data; begins with the notes of
+      the description.
   """
 
   description: Description

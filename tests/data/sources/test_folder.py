@@ -47,8 +47,8 @@ def test_one_subfolder_a_class(write):
   assert (description.classes, description.channels) == (3, 3)
   assert description.images == 30 and description.photographs
   assert description.notes == (
-    "no test/ and val/: of the training pictures a fifth of every class is the"
-    " test part, a tenth of every class validates",
+    "no test/ and val/: of the training pictures a fifth of every class is for"
+    " test, a tenth of every class is for validation",
   )
   data = _load(root)
   assert data.description == description
@@ -92,7 +92,7 @@ def test_only_the_missing_part_is_cut(write):
       *_some("test/b", 4),
   )  # fmt: skip
   assert _describe(root).notes == (
-    "no val/: of the training pictures a tenth of every class validates",
+    "no val/: of the training pictures a tenth of every class is for validation",
   )
   data = _load(root)
   sizes = [len(s.labels) for s in (data.train, data.val, data.test)]
@@ -191,9 +191,9 @@ def test_what_else_lies_there_is_told(write):
   description = _describe(root)
   assert description.images == 6
   assert description.notes[:2] == (
-    "left out: 5 files that are no pictures by their names (.csv 2, .txt 1,"
+    "left out: 5 files without a picture's extension (.csv 2, .txt 1,"
     " .db 1, no extension 1)",
-    "left out: 1 pictures outside of the class folders",
+    "left out: 1 pictures outside the class folders",
   )
 
 
@@ -206,7 +206,7 @@ def test_links_are_followed_and_loops_are_not(write):
   assert description.class_names == ("a", "b", "c")
   assert description.images == 4 + 3 + 4
   assert (
-    "left out: 1 links to a folder that is read already" in description.notes
+    "left out: 1 links to folders that were read already" in description.notes
   )
 
 
@@ -215,7 +215,7 @@ def test_uneven_classes_are_told(write):
   line = _describe(root).notes[-1]
   assert line == (
     "uneven classes: 31 pictures of 'many', 20 of 'few', 1.6 to 1;"
-    " --class_weights=balanced evens them out"
+    " --class_weights=balanced compensates"
   )
   (root / "many" / "0.png").unlink()
   assert len(_describe(root).notes) == 1

@@ -131,7 +131,7 @@ def test_describing_reads_no_image(complaint, save):
   path.write_bytes(data)
   assert sources.describe(f"npz:{path}").images == 40
   line = complaint(sources.load, f"npz:{path}")
-  assert "must be a sound .npz archive (Bad CRC" in line
+  assert "must be a valid .npz archive (Bad CRC" in line
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_images_must_be_within_bytes(complaint, save, tiny, low, high):
   path = save(tiny, x_train=images)
   line = complaint(sources.load, f"npz:{path}")
   assert line == (
-    f"--data: x_train of {str(path)!r} must be pixels of 0 to 255."
+    f"--data: x_train of {str(path)!r} must be pixels from 0 to 255."
     f" Received: int32 of {low} to {high}"
   )
 
@@ -248,8 +248,8 @@ def test_members_that_are_no_arrays_are_no_keys(complaint, tmp_path):
   "data, what",
   [
     (b"", "the file is empty"),
-    (b"no archive", "must be a sound .npz archive"),
-    (b"PK\x03\x04" + bytes(200), "must be a sound .npz archive"),
+    (b"no archive", "must be a valid .npz archive"),
+    (b"PK\x03\x04" + bytes(200), "must be a valid .npz archive"),
   ],
 )
 def test_not_an_archive(complaint, tmp_path, data, what):
@@ -262,7 +262,7 @@ def test_not_an_archive(complaint, tmp_path, data, what):
 def test_a_single_array_is_no_archive(complaint, tmp_path):
   path = tmp_path / "x.npy"
   np.save(path, np.zeros(3))
-  assert "must be a sound .npz archive" in _complaints(complaint, path)
+  assert "must be a valid .npz archive" in _complaints(complaint, path)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])
@@ -270,7 +270,7 @@ def test_archive_cut_short(complaint, save, tiny, share):
   path = save(tiny)
   data = path.read_bytes()
   path.write_bytes(data[: int(len(data) * share)])
-  assert "must be a sound .npz archive" in _complaints(complaint, path)
+  assert "must be a valid .npz archive" in _complaints(complaint, path)
 
 
 def test_compressed_data_damaged(complaint, save):
@@ -280,7 +280,7 @@ def test_compressed_data_damaged(complaint, save):
   data[20_000:20_100] = bytes(100)
   path.write_bytes(data)
   line = complaint(sources.load, f"npz:{path}")
-  assert "must be a sound .npz archive" in line
+  assert "must be a valid .npz archive" in line
 
 
 def test_encrypted_archive(complaint, save, tiny):
@@ -294,7 +294,7 @@ def test_encrypted_archive(complaint, save, tiny):
     data[start + 5] |= 1  # Local headers.
   path.write_bytes(data)
   line = _complaints(complaint, path)
-  assert "must be a sound .npz archive" in line and "encrypted" in line
+  assert "must be a valid .npz archive" in line and "encrypted" in line
 
 
 def _npy(header, data=b"", version=b"\x01\x00"):
@@ -324,7 +324,7 @@ def test_member_that_is_no_array(complaint, spoil, data):
   path = spoil("x_train", data)
   line = _complaints(complaint, path)
   assert line == (
-    "--data: x_train must be an array as numpy saves it."
+    "--data: x_train must be an array as NumPy saves it."
     f" Received: {str(path)!r}"
   )
 

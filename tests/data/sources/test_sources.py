@@ -157,7 +157,7 @@ def test_describing_loads_no_library_for_learning(source):
     "from pathlib import Path;"
     "store = sources.Store(Path(sys.argv[2]), tfds_dir=sys.argv[3]);"
     "sources.describe(sys.argv[1], store);"
-    "print(*sorted({'sklearn', 'tensorflow', 'keras', 'scipy'}"
+    "print(*sorted({'numpy', 'sklearn', 'tensorflow', 'keras', 'scipy'}"
     " & set(sys.modules)))"
   )
   result = subprocess.run(
@@ -174,7 +174,9 @@ def test_describing_loads_no_library_for_learning(source):
     text=True,
   )
   assert result.returncode == 0, result.stderr
-  assert result.stdout.strip() == ""
+  # Only NumPy reads the labels of an .npz file.
+  numpy = "numpy" if source.spec.startswith("npz:") else ""
+  assert result.stdout.strip() == numpy
 
 
 def test_digits_without_scikit_learn(complaint, monkeypatch):

@@ -42,8 +42,8 @@ def test_description(cached):
   assert 80 <= min(description.height, description.width) < 120
   assert description.photographs
   assert description.notes == (
-    "splits: train is its 'train' of 40, test is its 'validation' of 12, val a"
-    " tenth of every class of what trains",
+    "splits: train is 'train' (40), test is 'validation' (12), val is a tenth"
+    " of every class of train",
   )
 
 
@@ -112,7 +112,9 @@ def test_data_prepared_anew_are_read_anew(cached, prepared, monkeypatch):
 def test_unknown_name(complaint, prepared):
   for store in (Store(), Store(tfds_dir=str(prepared[0]))):
     line = complaint(sources.describe, "tfds:no_such_data", store)
-    assert line.startswith("--data=tfds:no_such_data is no data set that ")
+    assert line.startswith(
+      "--data=tfds:no_such_data is unknown to TensorFlow Datasets"
+    )
     assert (str(prepared[0]) in line) == bool(store.tfds_dir)
 
 

@@ -173,7 +173,7 @@ def _board(row: dict, place: str) -> Board:
     values[field] = text.strip()
   if not _NAME.fullmatch(values["name"]):
     raise ConfigError(
-      f"{place}: field 'name' must consist of letters, digits, '.', '_'"
+      f"{place}: field 'name' must be of letters, digits, '.', '_'"
       f" and '-'."
       f" Received: {values['name']!r}"
     )

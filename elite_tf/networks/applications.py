@@ -251,7 +251,7 @@ def _check_shape(shape) -> None:
     return
   raise ConfigError(
     "input_shape must be (height, width, channels), at least"
-    f" {MIN_RESOLUTION} pixels a side and 1 or 3 channels. Received: {shape}"
+    f" {MIN_RESOLUTION} pixels per side and 1 or 3 channels. Received: {shape}"
   )
 
 

@@ -272,8 +272,8 @@ def test_there_are_no_published_weights(weights):
 )  # fmt: skip
 def test_wrong_input_shape(shape):
   start = (
-    "input_shape must be (height, width, channels), at least 8 pixels a"
-    " side and 1 or 3 channels."
+    "input_shape must be (height, width, channels), at least 8 pixels"
+    " per side and 1 or 3 channels."
   )
   _refused(f"Received: {shape}", start, input_shape=shape)
 

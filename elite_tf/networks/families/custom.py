@@ -29,7 +29,7 @@ class CustomFamily(Family):
 
   has_layers: ClassVar[bool] = False
 
-  # What the user's own layers need in lower precision is not known.
+  # What the user's layers need in lower precision is not known.
   mixed_precision: ClassVar[bool] = False
 
   def __init__(self, name: str):

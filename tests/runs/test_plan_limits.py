@@ -167,6 +167,20 @@ def test_a_champion_that_does_not_fit_as_measured_is_replaced(tmp_path):
   assert bracket.champion == second and bracket.done
 
 
+def test_a_rejected_champion_never_returns():
+  """One after the other takes the title, until none is left."""
+  settings = resolve({**SMALL, "sram": "1MB", "include": "lite-w6-d6-r[3-7]*"})
+  plan = planning.make_plan(settings, 10, 1, 96)
+  bracket = _played(plan, Rules(round_epochs=1, epochs=1))
+  seen = []
+  for _ in bracket.candidates:
+    seen.append(bracket.champion)
+    assert bracket.reject("does not fit") == [], "all are trained to the end"
+  assert bracket.champion is None
+  assert len(seen) > 2 and sorted(seen) == sorted(bracket.candidates)
+  assert list(bracket.rejected) == seen and bracket.failures == {}
+
+
 def test_rejecting_the_last_leaves_no_champion():
   settings = resolve({**SMALL, "sram": "1MB", "include": "lite-w6-d6-r96"})
   plan = planning.make_plan(settings, 10, 1, 96)

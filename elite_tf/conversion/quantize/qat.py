@@ -134,24 +134,22 @@ def taught(
   return ranges
 
 
-def _train(student, material: Material) -> list[dict[str, float]]:
-  """Trains a model and leaves it with its best epoch's weights.
+def _train(student: keras.Model, material: Material) -> list[dict[str, float]]:
+  """Trains a network and leaves it with its best epoch's weights.
 
   Args:
-    student: tf_keras.Model that computes as its integers will.
+    student: Computes as its integers will.
     material: Trains and decides.
 
   Returns:
-    One record an epoch.
+    {"loss", "val_accuracy"} of every epoch.
   """
   import tensorflow as tf
-  import tf_keras
 
   train, epochs = material.train(), material.options.qat_epochs
   steps = -(-len(train.labels) // BATCH_SIZE)
-  optimizer = tf_keras.optimizers.Adam(
-    tf_keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps * epochs)
-  )
+  optimizer = make_optimizer(steps * epochs)
+  optimizer.build(student.trainable_variables)
 
   # Without AutoGraph, which would rewrite every layer's code first: there is
   # no control flow in it.
@@ -159,11 +157,9 @@ def _train(student, material: Material) -> list[dict[str, float]]:
   def learn(images, labels):
     with tf.GradientTape() as tape:
       answers = student(_scaled(images), training=True)
-      loss = tf.reduce_mean(
-        tf_keras.losses.sparse_categorical_crossentropy(labels, answers)
-      )
-    gradients = tape.gradient(loss, student.trainable_variables)
-    optimizer.apply_gradients(zip(gradients, student.trainable_variables))
+      loss = cross_entropy(labels, answers)
+    variables = student.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
     return loss
 
   @tf.function(autograph=False)
@@ -186,6 +182,27 @@ def _train(student, material: Material) -> list[dict[str, float]]:
         break
   student.set_weights(best[1])
   return history
+
+
+def make_optimizer(steps: int) -> keras.optimizers.Optimizer:
+  """Returns Adam, its learning rate taken to 0 by a cosine in so many steps."""
+  import keras
+
+  schedules = keras.optimizers.schedules
+  return keras.optimizers.Adam(schedules.CosineDecay(LEARNING_RATE, steps))
+
+
+def cross_entropy(labels, answers):
+  """Returns the mean cross-entropy of a batch, a scalar tensor.
+
+  Args:
+    labels: Integers (n,), the classes.
+    answers: float32 (n, classes), probabilities.
+  """
+  import keras
+
+  losses = keras.losses.sparse_categorical_crossentropy(labels, answers)
+  return keras.ops.mean(losses)
 
 
 def _scaled(images):

@@ -118,7 +118,7 @@ def test_it_does_not_start_for_a_parent_that_has_ended(files):
 
 def test_it_dies_with_its_parent():
   child = (
-    "import time; from elite_tf import processes;"
+    "import time; from elite_tf.system import processes;"
     "processes.die_with(__import__('os').getppid());"
     "print('ready', flush=True); time.sleep(60)"
   )

@@ -216,7 +216,7 @@ def test_training_ends_where_tfmot_ends(
   }
   assert _operators(found.model) == _operators(expected.model)
   ours, theirs = (
-    [(t.name, t.dtype, t.shape) for t in parse_tflite.read(x.model).tensors]
+    [(t.name, t.dtype, t.shape) for t in parse_tflite.parse(x.model).tensors]
     for x in (found, expected)
   )
   assert ours == theirs

@@ -445,7 +445,7 @@ def test_an_arena_at_its_limit_is_an_error(quantized, inputs):
 def test_an_interrupt_leaves_no_child(quantized, tmp_path, how):
   (tmp_path / "model.tflite").write_bytes(quantized)
   worker = (
-    "import os, sys, time; from elite_tf import processes;"
+    "import os, sys, time; from elite_tf.system import processes;"
     "processes.die_with(int(sys.argv[7]));"
     "print(os.getpid(), file=open(sys.argv[3] + '.pid', 'w'), flush=True);"
     "time.sleep(60)"
@@ -453,7 +453,6 @@ def test_an_interrupt_leaves_no_child(quantized, tmp_path, how):
   code = f"""
       import os, pathlib, signal
       import numpy as np
-      from elite_tf import verify
       from elite_tf.conversion.interpreters import micro
       # A shell may have it ignored for what it starts in the background.
       signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -461,7 +460,7 @@ def test_an_interrupt_leaves_no_child(quantized, tmp_path, how):
       micro.WORKER = ("-c", {worker!r})
       model = pathlib.Path("model.tflite").read_bytes()
       inputs = np.zeros((2, {SIZE}, {SIZE}, 3), np.int8)
-      verify.run_micro(model, inputs, processes=2)
+      micro.run_micro(model, inputs, processes=2)
   """
   with subprocess.Popen(
     [sys.executable, "-c", textwrap.dedent(code)],

@@ -8,7 +8,6 @@ The last one finishes a search that was made without TensorFlow: afterwards its
 folder is as if made with it.
 """
 
-import contextlib
 import dataclasses
 import json
 import sys
@@ -17,8 +16,8 @@ from pathlib import Path
 from elite_tf.conversion.quantize import Options, check_method, report
 from elite_tf.conversion.tflite.inspect import dense_note, inspect
 from elite_tf.errors import ConfigError
-from elite_tf.networks.families import is_own
-from elite_tf.networks.from_keras import read_rows
+from elite_tf.networks.families import get_family
+from elite_tf.networks.from_keras import read_layers
 from elite_tf.runs import find_champion as finished
 from elite_tf.runs.folder import RunFolder, store_of
 from elite_tf.runs.settings import Settings
@@ -141,7 +140,7 @@ def check_output(path: str, overwrite: bool) -> Path:
   return out
 
 
-def load_model(path: Path, pool: str = ""):
+def load_model(path: Path, pool: str = "elite"):
   """Returns the keras.Model of a .keras file.
 
   Args:
@@ -156,11 +155,7 @@ def load_model(path: Path, pool: str = ""):
 
   if not path.is_file():
     raise ConfigError(f"--model={path}: no such file")
-  if is_own(pool):
-    from elite_tf.networks import custom
-
-    with contextlib.suppress(ConfigError):  # Keras's layers need no module.
-      custom.load(pool)
+  get_family(pool).import_code()
   try:
     return keras.saving.load_model(path, compile=False)
   except Exception as error:
@@ -170,7 +165,7 @@ def load_model(path: Path, pool: str = ""):
 
 
 def check_model(
-  path: Path, model, description, quantize: str, pool: str = ""
+  path: Path, model, description, quantize: str, pool: str = "elite"
 ) -> None:
   """Checks that a model suits a data set and how it is to be quantized.
 
@@ -202,12 +197,13 @@ def check_model(
       f"--model={path} must have an output for each of the"
       f" {description.classes} classes of --data. Received: output {outputs}"
     )
-  if is_own(pool) and quantize != "qat":
+  has_layers = get_family(pool).has_layers
+  if not has_layers and quantize != "qat":
     return
   try:
-    read_rows(model)
+    read_layers(model)
   except ConfigError as error:
-    flag = "--quantize=qat, " if is_own(pool) else ""
+    flag = "" if has_layers else "--quantize=qat, "
     raise ConfigError(f"{flag}--model={path}: {error}") from error
 
 

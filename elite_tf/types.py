@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-  """One network of a pool: everything needed to plan, price and build it.
+  """One network of a pool: everything needed to price and build it.
 
   Attributes:
     family: Name in `elite_tf.networks.families.FAMILIES`, or `module:function`.
@@ -20,8 +20,8 @@ class Candidate:
     activation: Activation of stem, blocks and head: "swish", "hard_swish" or
       "relu6"; empty means the family's own.
     stem_stride: Step of the first convolution, in pixels: 2 (the paper's) or 1
-      (small inputs); 0 where the user's own family decides. Like channels and
-      classes it is one for a whole pool, and so not part of the name.
+      (small inputs); 0 where a custom family decides. A pool has one value for
+      all candidates, as for channels and classes, so names leave it out.
   """
 
   family: str
@@ -39,20 +39,20 @@ class Candidate:
   @property
   def name(self) -> str:
     """The candidate's name, made from its specification alone."""
-    family = self.family.rpartition(":")[2]  # Of the user's own: the function.
+    family = self.family.rpartition(":")[2]  # Of a custom one: the function.
     name = f"{family}-w{self.w}-d{self.d}-r{self.resolution}"
     return f"{name}-{self.activation}" if self.activation else name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Layer:
-  """One operation of a network, as a row of its plan.
+  """One layer of a network; a network is a tuple of layers, the input first.
 
   Attributes:
-    name: Unique in the plan; the Keras layer has the same name.
-    op: Kind of operation, a key of `elite_tf.networks.cost.RULES` and of
-      `elite_tf.networks.to_keras.BUILDERS`.
-    inputs: Names of the layers whose outputs it takes.
+    name: Unique in the network; the Keras layer has the same name.
+    op: Kind of layer: "activation", or a name in
+      `elite_tf.networks.layers.LAYER_KINDS`.
+    inputs: Names of the layers whose outputs it takes; they come before it.
     shape: Output shape without the batch axis: (height, width, channels) or
       (features,).
     kernel: Side of the square kernel, in pixels (convolutions).

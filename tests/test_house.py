@@ -39,7 +39,8 @@ ORDER = (
 
 # The rooms that decide: by arithmetic alone, with the standard library.
 PURE = (
-    "errors", "types", "networks.scaling", "networks.families", "networks.cost",
+    "errors", "types", "networks.scaling", "networks.families",
+    "networks.layers", "networks.cost",
     "networks.pool", "tournament.grouping", "tournament.criteria",
     "tournament.noise_ratio", "tournament.bracket", "runs.settings",
     "runs.journal", "runs.folder", "runs.plan", "hardware.boards",
@@ -47,7 +48,14 @@ PURE = (
 )  # fmt: skip
 
 # Registries that every search chooses from.
-KNOWN = {"FAMILIES", "CRITERIA", "DATASETS", "METHODS"}
+KNOWN = {
+  "FAMILIES",
+  "LAYER_KINDS",
+  "OPERATORS",
+  "CRITERIA",
+  "DATASETS",
+  "METHODS",
+}
 
 HEAVY = (
     "tensorflow", "keras", "tf_keras", "tflite_micro", "sklearn", "matplotlib",
@@ -164,7 +172,13 @@ def test_commands_are_at_the_top():
 
 
 @pytest.mark.parametrize(
-  "package", ["networks.families", "data.sources", "conversion.quantize"]
+  "package",
+  [
+    "networks.families",
+    "networks.layers",
+    "data.sources",
+    "conversion.quantize",
+  ],
 )
 def test_registry_imports_its_members_and_never_the_reverse(package):
   registry = f"elite_tf.{package}"

@@ -129,6 +129,7 @@ def search_step(tf, candidate, way):
   import numpy as np
 
   from elite_tf.training import first_weights
+  from elite_tf.training.batch_norm import leave_averaging
   from elite_tf.training.functional import FunctionalModel
   from elite_tf.training.recipe import Recipe
   from elite_tf.training.steps import (
@@ -137,9 +138,10 @@ def search_step(tf, candidate, way):
     initial_state,
     make_steps,
   )
-  from elite_tf.training.trainer import BUILDERS
+  from elite_tf.training.trainer import make_training_layer
 
-  function = FunctionalModel(first_weights.build(candidate, BUILDERS))
+  network = first_weights.build(candidate, make_training_layer)
+  function = FunctionalModel(leave_averaging(network))
   size = candidate.resolution
   train, _ = make_steps(function, Recipe(), (size, size, candidate.channels))
   if way == "xla":

@@ -165,7 +165,7 @@ def measure(candidate: Candidate, file: bytes) -> Check:
   size, channels = candidate.resolution, candidate.channels
   image = np.zeros((1, size, size, channels), np.int8)
   run = run_micro(file, image, processes=1)
-  plan = get_family(candidate.family).plan(candidate)
+  plan = get_family(candidate.family).layers(candidate)
   predicted = memory.predict(plan)
   return Check(
     name=candidate.name,

@@ -39,7 +39,7 @@ def measure(w: int, d: int, resolution: int, batch: int) -> dict:
   candidate = dataclasses.replace(
     next(c for c in pool if (c.w, c.d) == (w, d)), resolution=resolution
   )
-  layers = get_family("elite").plan(candidate)
+  layers = get_family("elite").layers(candidate)
   draw = np.random.default_rng(0)
 
   def images(count):

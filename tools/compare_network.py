@@ -81,7 +81,7 @@ def priced(description, base: int) -> Iterator[Priced]:
   """Yields every candidate of full resolution; loads no TensorFlow."""
   for family in FAMILIES:
     levels = largest_levels(family, base)
-    own = get_family(family).DEFAULT_ACTIVATION
+    own = get_family(family).activation
     for activation in (own, *(a for a in ACTIVATIONS if a != own)):
       pool = make_pool(
           family, description.classes, description.channels, base, levels,
@@ -89,7 +89,7 @@ def priced(description, base: int) -> Iterator[Priced]:
       )  # fmt: skip
       for candidate in pool:
         if candidate.r == 1:
-          layers = get_family(family).plan(candidate)
+          layers = get_family(family).layers(candidate)
           cost = network_cost(layers)
           size = predict(layers).tflite_bytes
           yield Priced(candidate, cost.params, cost.macs, size, levels)
@@ -150,7 +150,7 @@ def measure(task: Task, verified: int) -> dict:
   seconds = time.monotonic() - began
   images = preprocess.resize(data.test.images, candidate.resolution)
   epochs = trainings.read_record(task.record)
-  cost = network_cost(get_family(candidate.family).plan(candidate))
+  cost = network_cost(get_family(candidate.family).layers(candidate))
   return {
     "network": name,
     "params": model.count_params(),
@@ -181,7 +181,7 @@ def compare(flags) -> dict:
   resnet = make_pool(
     resnet8.NAME, description.classes, description.channels, base, 1
   )
-  params = network_cost(resnet8.plan(resnet[0])).params
+  params = network_cost(resnet8.layers(resnet[0])).params
   of_as_many = nearest(found, params)
   chosen = [choose(found, flags.limit), of_as_many]
   for name in flags.also:

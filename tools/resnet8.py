@@ -9,11 +9,9 @@ parameters and 12.5 M multiply-accumulates at 32x32x3 with ten classes.
 `register()` adds the family `resnet8`, which has one candidate.
 """
 
-from types import SimpleNamespace
-
 from elite_tf.networks.families import FAMILIES
+from elite_tf.networks.families.base import Family
 from elite_tf.networks.families.efficientnet import Network
-from elite_tf.networks.scaling import Coefficients
 from elite_tf.types import Candidate, Layer
 
 NAME = "resnet8"
@@ -44,7 +42,7 @@ class _ResNet(Network):
     return self.add(f"{prefix}_relu", "activation", name, function="relu")
 
 
-def plan(candidate: Candidate) -> tuple[Layer, ...]:
+def layers(candidate: Candidate) -> tuple[Layer, ...]:
   """Returns the layers of ResNet-8, whatever the candidate's coefficients."""
   net = _ResNet(candidate, "relu")
   name = net.normalized("stem", "image", STEM_CHANNELS, 3, 1)
@@ -66,17 +64,13 @@ def plan(candidate: Candidate) -> tuple[Layer, ...]:
   return net.layers
 
 
-def resolutions(base: int, coefficients: Coefficients) -> list[int]:
-  """Returns the one size."""
-  return [base]
-
-
-FAMILY = SimpleNamespace(
-  plan=plan,
-  resolutions=resolutions,
+FAMILY = Family(
+  NAME,
+  layers,
+  activation="relu",
+  resolutions=lambda base, coefficients: [base],
   default_resolution=lambda side: side,
-  DEFAULT_RESOLUTION=32,
-  DEFAULT_ACTIVATION="relu",
+  base_resolution=32,
 )
 
 

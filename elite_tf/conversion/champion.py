@@ -281,7 +281,7 @@ def exported_form(candidate: Candidate, slices: bool) -> Callable:
   """
   if not slices:
     return lambda model: model
-  layers = get_family(candidate.family).plan(candidate)
+  layers = get_family(candidate.family).layers(candidate)
   return lambda model: slice_model(model, layers)
 
 

@@ -1,7 +1,8 @@
-"""Boards: what they hold, and what fits on them.
+"""Boards: flash, memory and clock, and what fits on them.
 
-The boards are the rows of `data/boards.csv`. A user's own board is a file of
-one row with the columns in `REQUIRED`; those in `OPTIONAL` may be left out.
+The boards are the rows of `boards.csv` beside this file. A user's board is a
+CSV file of one row with the columns in `REQUIRED`; those in `OPTIONAL` may be
+left out.
 """
 
 import csv
@@ -24,12 +25,12 @@ OPTIONAL = (
     "map_source",
 )  # fmt: skip
 
-# What kernels can vectorize with: nothing (Cortex-M0+), the DSP instructions of
-# Cortex-M4 and M33, the same on Cortex-M7, which issues two at a time, Helium
-# (Cortex-M55), the vector instructions of the ESP32-S3.
+# Vector extensions that kernels can use: none (Cortex-M0+), DSP (Cortex-M4 and
+# M33), DSP with two instructions per cycle (Cortex-M7), Helium (Cortex-M55),
+# and the vector instructions of the ESP32-S3.
 VECTORS = ("", "dsp", "dsp-dual", "mve", "esp32s3-pie")
 
-# A kilobyte of a microcontroller's data sheet has 1024 bytes: "256 KB" are
+# In data sheets of microcontrollers a kilobyte has 1024 bytes: 256 KB are
 # 262144. So KB and KiB mean the same here.
 UNITS = {"": 1, "K": 1024, "M": 1024**2}
 
@@ -43,25 +44,25 @@ class Board:
   """One board, as its makers describe it.
 
   Attributes:
-    name: What `--board` calls it.
-    clock_hz: Clock of the core that runs the network.
+    name: Name in `--board`.
+    clock_hz: Clock of the core that runs the network, in hertz.
     vector: One of `VECTORS`.
-    flash_bytes: Flash of the chip or module; a bootloader takes from it.
-    sram_bytes: Largest piece of memory that an arena can lie in, everything
-      else in it (stack, radio) not yet subtracted.
-    title: Its name in full.
+    flash_bytes: Flash of the chip or module, the bootloader's part included.
+    sram_bytes: Largest contiguous memory that an arena can be in, everything
+      else in it (stack, radio) included.
+    title: Full name.
     processor: The core, and the chip it is in.
-    clock_source: Where the clock is stated.
-    flash_source: Where the size of the flash is stated.
-    sram_source: Where the banks of memory are stated.
-    date: When the sources were read (YYYY-MM-DD).
+    clock_source: Source of the clock.
+    flash_source: Source of the size of the flash.
+    sram_source: Source of the banks of memory.
+    date: Day on which the sources were read (YYYY-MM-DD).
     caveats: What the figures do not say.
-    core: Cortex-M core as a compiler calls it (cortex-m4); empty if it is none,
-      or its addresses are not known.
-    fpu: Its floating-point unit, as a compiler calls it; empty for none.
+    core: Cortex-M core by its name in compilers (cortex-m4); empty for other
+      cores, and where the addresses are not known.
+    fpu: Floating-point unit by its name in compilers; empty for none.
     flash_origin: Address of the flash.
-    sram_origin: Address of that memory.
-    map_source: Where the addresses are stated.
+    sram_origin: Address of the memory of `sram_bytes`.
+    map_source: Source of the addresses.
   """
 
   name: str
@@ -85,7 +86,7 @@ class Board:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-  """What a network may take; None where nothing was said.
+  """The most that a network may take; None for no limit.
 
   Attributes:
     flash_bytes: Most bytes of flash.
@@ -99,7 +100,7 @@ class Limits:
 
 
 class Shortfall(NamedTuple):
-  """Bytes by which a network misses its limits, 0 where it fits."""
+  """Bytes by which a network exceeds its limits, 0 where it fits."""
 
   flash_bytes: int
   sram_bytes: int
@@ -109,26 +110,27 @@ def load_boards(path: Path | str | None = None) -> dict[str, Board]:
   """Returns the boards of a file by name, in its order.
 
   Args:
-    path: CSV file with a header; the package's own if None.
+    path: CSV file with a header; None: the package's boards.
 
   Raises:
-    ConfigError: The file cannot be read, or a row of it is wrong.
+    ConfigError: The file cannot be read, or a row is wrong; the error names
+      file and line.
   """
   path = DATA if path is None else Path(path)
   boards: dict[str, Board] = {}
   try:
-    # Spreadsheets write a byte order mark, which is no part of a field's name.
+    # Spreadsheets write a byte order mark, which is not part of a field's name.
     with open(path, newline="", encoding="utf-8-sig") as file:
       for board, place in _rows(file, path):
         if board.name in boards:
-          raise ConfigError(f"{place}: name {board.name!r} is there already")
+          raise ConfigError(f"{place}: name {board.name!r} occurs twice")
         boards[board.name] = board
   except OSError as error:
     raise ConfigError(
       f"--board={path}: the file cannot be read ({error.strerror})"
     ) from None
   except (UnicodeDecodeError, csv.Error) as error:
-    raise ConfigError(f"--board={path} is no CSV file: {error}") from None
+    raise ConfigError(f"--board={path} is not a CSV file: {error}") from None
   if not boards:
     raise ConfigError(f"--board={path} has no row below its header")
   return boards
@@ -153,14 +155,16 @@ def _check_header(header: list[str], path: Path) -> None:
         f"{_nearest(field, REQUIRED + OPTIONAL)}"
       )
     if header.count(field) > 1:
-      raise ConfigError(f"{path}, line 1: field {field!r} is there twice")
+      raise ConfigError(f"{path}, line 1: field {field!r} occurs twice")
 
 
 def _board(row: dict, place: str) -> Board:
-  # The reader keeps values without a field under None, and gives None to fields
+  # The reader puts values without a field under None, and None into fields
   # without a value.
   if None in row:
-    raise ConfigError(f"{place}: more values than fields: {row[None]}")
+    raise ConfigError(
+      f"{place}: more values than fields. Received: {row[None]}"
+    )
   values: dict[str, object] = {}
   for field, text in row.items():
     if text is None:
@@ -168,7 +172,8 @@ def _board(row: dict, place: str) -> Board:
     values[field] = text.strip()
   if not _NAME.fullmatch(values["name"]):
     raise ConfigError(
-      f"{place}: field 'name' must be of letters, digits, '.', '_' and '-'."
+      f"{place}: field 'name' must consist of letters, digits, '.', '_'"
+      f" and '-'."
       f" Received: {values['name']!r}"
     )
   if values["vector"] not in VECTORS:
@@ -198,20 +203,20 @@ def _whole(text: str, field: str, place: str) -> int:
 def _address(text: str, field: str, place: str) -> int:
   if not re.fullmatch("0x[0-9A-Fa-f]{1,8}", text):
     raise ConfigError(
-      f"{place}: field {field!r} must be an address such as 0x20000000, where"
-      f" there is a core. Received: {text!r}"
+      f"{place}: field {field!r} must be an address such as 0x20000000, if"
+      f" 'core' is given. Received: {text!r}"
     )
   return int(text, 16)
 
 
 def get_board(name: str) -> Board:
-  """Returns a board by its name, or the one that a file describes.
+  """Returns a board by its name, or the board that a file describes.
 
   Args:
-    name: A name in `data/boards.csv`, or the path of a CSV file of one row.
+    name: A name in `boards.csv`, or the path of a CSV file of one row.
 
   Raises:
-    ConfigError: There is no such board; names those there are.
+    ConfigError: There is no such board; the error names all.
   """
   boards = load_boards()
   if name in boards:
@@ -225,7 +230,8 @@ def get_board(name: str) -> Board:
 
 
 def _is_path(name: str) -> bool:
-  # What looks like a path and is none gets an error that says so.
+  # What looks like a path is taken as one, even if there is no such file: the
+  # error is then about the file.
   looks = "/" in name or "\\" in name or name.lower().endswith(".csv")
   return looks or Path(name).is_file()
 
@@ -239,7 +245,7 @@ def _only(boards: dict[str, Board], path: str) -> Board:
 
 
 def _nearest(name: str, known) -> str:
-  """Returns the end of an error's line: what may have been meant."""
+  """Returns the end of an error message: what was probably meant."""
   # Without punctuation: "Nano-33-BLE" is nano33ble.
   plain = {re.sub("[^a-z0-9]", "", word): word for word in known}
   wanted = re.sub("[^a-z0-9]", "", name.lower())
@@ -254,11 +260,11 @@ def parse_size(text: str, flag: str) -> int:
   megabyte 1024 kilobytes.
 
   Args:
-    text: The number and its unit.
-    flag: The flag it was given to, for the error.
+    text: Number and unit.
+    flag: Name of the flag, for the error.
 
   Raises:
-    ConfigError: It is no such size, or not a whole number of bytes above 0.
+    ConfigError: The text is not a size, or not a whole number of bytes above 0.
   """
   given = text.strip() if isinstance(text, str) else text
   if not isinstance(given, str) or _NUMBER.fullmatch(given):
@@ -280,15 +286,15 @@ def parse_size(text: str, flag: str) -> int:
 
 
 def limits(board: str = "", flash: str = "", sram: str = "") -> Limits:
-  """Returns the limits that the flags set, each empty where not given.
+  """Returns the limits that the flags set; an empty flag sets none.
 
   Args:
     board: `--board`: a name or the path of a file.
-    flash: `--flash`: a size; may tighten the board's.
-    sram: `--sram`: a size; may tighten the board's.
+    flash: `--flash`: a size, at most the board's.
+    sram: `--sram`: a size, at most the board's.
 
   Raises:
-    ConfigError: A flag is wrong, or asks for more than the board has.
+    ConfigError: A flag is wrong, or exceeds what the board has.
   """
   if not board:
     return Limits(_size(flash, "flash"), _size(sram, "sram"))
@@ -317,12 +323,12 @@ def _tightened(text: str, flag: str, has: int, board: str) -> int:
 
 
 def shortfall(limits: Limits, flash_bytes: int, sram_bytes: int) -> Shortfall:
-  """Returns by how many bytes a network misses its limits.
+  """Returns by how many bytes a network exceeds its limits.
 
   Args:
-    limits: What it may take.
-    flash_bytes: What it takes of flash.
-    sram_bytes: What it takes of memory.
+    limits: The most that it may take.
+    flash_bytes: Flash that it takes.
+    sram_bytes: Memory that it takes.
   """
   return Shortfall(
     _missing(flash_bytes, limits.flash_bytes),
@@ -335,5 +341,5 @@ def _missing(needed: int, limit: int | None) -> int:
 
 
 def fits(limits: Limits, flash_bytes: int, sram_bytes: int) -> bool:
-  """Returns whether a network keeps its limits; at the limit it does."""
+  """Returns whether a network is within its limits, the limits included."""
   return shortfall(limits, flash_bytes, sram_bytes) == (0, 0)

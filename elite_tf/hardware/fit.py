@@ -1,4 +1,4 @@
-"""What a network takes on a board, and whether the board has it."""
+"""What a network takes on a board, and whether it fits."""
 
 import dataclasses
 
@@ -10,12 +10,12 @@ from elite_tf.types import Candidate, Layer
 
 @dataclasses.dataclass(frozen=True)
 class Needs:
-  """What a candidate will take on a board, predicted.
+  """What a candidate is predicted to take on a board.
 
   Attributes:
     memory: Flash and arena, in bytes.
-    seconds: Estimated seconds an inference; None where no board was named.
-    shortfall: Bytes by which it misses the limits.
+    seconds: Estimated seconds per inference; None without a board.
+    shortfall: Bytes by which it exceeds the limits.
   """
 
   memory: Memory
@@ -26,7 +26,13 @@ class Needs:
 def predict_needs(
   candidate: Candidate, layers: tuple[Layer, ...], limits: Limits
 ) -> Needs:
-  """Returns what a candidate will take on a board, and what it lacks there."""
+  """Returns what a candidate is predicted to take on a board.
+
+  Args:
+    candidate: The candidate.
+    layers: Of its network, as it will be exported.
+    limits: The most that it may take.
+  """
   memory = predict(layers)
   return Needs(
     memory,
@@ -36,22 +42,24 @@ def predict_needs(
 
 
 def arena_needed(arena_bytes: int) -> int:
-  """Returns the arena to provide: the next multiple of 16 bytes."""
+  """Returns the arena to provide, in bytes: the next multiple of 16."""
   return -(-arena_bytes // 16) * 16
 
 
 def measured_shortfall(
   needs: Needs | None, limits: Limits, tflite_bytes: int, arena_bytes: int
 ) -> Shortfall:
-  """Returns by how much a converted network misses the limits.
+  """Returns by how much a converted network exceeds the limits.
+
+  The arena measured on this computer is larger than on a board, whose pointers
+  are smaller; the predicted difference is subtracted.
 
   Args:
-    needs: What was predicted of it; None where nothing could be: then the
-      arena is taken as measured, some KB larger than on a board.
-    limits: Most that it may take.
-    tflite_bytes: Its file.
-    arena_bytes: The arena measured on this computer; the pointers in it are
-      smaller on a board, by what was predicted.
+    needs: What was predicted; None where nothing can be: then nothing is
+      subtracted, and the arena is some KB larger than on a board.
+    limits: The most that it may take.
+    tflite_bytes: Size of its file.
+    arena_bytes: Arena measured on this computer.
   """
   pointers, memory = 0, needs and needs.memory
   if memory:

@@ -1,12 +1,12 @@
 """Estimate of the time that one inference takes on a board.
 
-An estimate, not a measurement: multiply-accumulates and elements of a plan by
-kind of operator, times cycles each, over the clock. It stands for TensorFlow
-Lite Micro with CMSIS-NN (ESP-NN on the ESP32-S3), int8, weights and arena in
-memory that keeps up with the core.
+An estimate, not a measurement: a network's multiply-accumulates and elements,
+by kind of kernel, times the cycles of each, divided by the clock. It is for
+int8 and TensorFlow Lite Micro with CMSIS-NN (ESP-NN on the ESP32-S3), weights
+and arena in memory as fast as the core.
 
-How far off it is, against the published measurements of
-`tests/data/latency_published.csv` (a test holds this table to them):
+Its error, against the published measurements in
+`tests/hardware/latency_published.csv` (a test compares this table with them):
 
     role    vector       measured with             count  estimate is off by
     fit     dsp          CMSIS-NN                      8  -10 to +16 %
@@ -20,121 +20,70 @@ How far off it is, against the published measurements of
     faster  dsp-dual     X-CUBE-AI, HALE               8  +9 to +99 %
     slower  dsp          weights in serial flash       4  -89 to +29 %
 
-`fit` are measurements that the constants were made from, `check` those that
-they were not. `faster` are other kernels than these: the estimate is an upper
-bound for them. `slower` is an RP2350 that reads its weights from a serial
-flash, which the estimate does not see. Weak are
+The constants were made from the measurements `fit`, and not from `check`.
+`faster` are other, faster kernels: the estimate is an upper bound for them.
+`slower` is an RP2350 that reads its weights from a serial flash, which the
+estimate does not consider. Weak are
 
 - Cortex-M55: no measurement without an accelerator was found;
-- Cortex-M0+: none with CMSIS-NN, so the constants are another engine's;
-- Cortex-M7: one with CMSIS-NN, whose source does not say at what clock;
-- elements (sums, products, swish): none on Arm. swish is LOGISTIC and MUL,
-  and LOGISTIC then dominates the estimate; a runtime that has a table of 256
-  entries in its place is much faster than estimated.
+- Cortex-M0+: no measurement with CMSIS-NN, so the constants are another
+  engine's;
+- Cortex-M7: one measurement with CMSIS-NN, without its clock in the source;
+- elements (sums, products, swish): no measurement on Arm. swish is LOGISTIC and
+  MUL, and LOGISTIC dominates the estimate; a runtime that has a table of 256
+  entries instead is much faster than estimated.
 """
 
-import math
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from elite_tf.hardware.boards import Board
-from elite_tf.networks.cost import layer_cost
+from elite_tf.networks.layers import kind_of
+from elite_tf.networks.layers.base import ByKernel
 from elite_tf.types import Layer
 
-
-class ByKind(NamedTuple):
-  """A figure for each kind of operator.
-
-  Attributes:
-    conv_1x1: Multiply-accumulates of convolutions of one pixel.
-    conv_kxk: Multiply-accumulates of larger convolutions.
-    depthwise: Multiply-accumulates of depthwise convolutions.
-    dense: Multiply-accumulates of dense layers.
-    elementwise: Elements of sums, products and means.
-    logistic: Elements of sigmoids, the half of swish that is no product.
-  """
-
-  conv_1x1: float = 0
-  conv_kxk: float = 0
-  depthwise: float = 0
-  dense: float = 0
-  elementwise: float = 0
-  logistic: float = 0
-
-
-# Cycles a multiply-accumulate or element, by a board's vector extension.
+# Cycles per multiply-accumulate or element, by a board's vector extension.
 #
-# No measurement tells 1x1 and depthwise convolutions apart on Arm: in every
-# network they come together. That a depthwise product costs four times one of
-# a 1x1 convolution is an assumption; ESP-NN's own table gives six.
+# No measurement on Arm separates 1x1 and depthwise convolutions: every network
+# has both. That a depthwise product takes four times as long as one of a 1x1
+# convolution is an assumption; in ESP-NN's table it is six times.
 #
-# Elements are no published figures either. An int8 product is a multiply, a
+# Elements are not published figures either. An int8 product is a multiply, a
 # requantization and a clamp, by count some 20 instructions; LOGISTIC took 27
 # times as long as MUL in TensorFlow Lite Micro on an x86-64 host (115 and 4.3
-# ns an element), measured for this table.
-CYCLES: dict[str, ByKind] = {
+# ns per element), measured for this table.
+CYCLES: dict[str, ByKernel] = {
   # MLPerf Tiny, HALE 1.0 on a Cortex-M0+ (v1.1, NUCLEO_G0B1RE); without a
   # long multiply an element takes three times as many cycles.
-  "": ByKind(12.5, 8.4, 50, 11.3, 60, 1600),
+  "": ByKernel(12.5, 8.4, 50, 11.3, 60, 1600),
   # MLPerf Tiny, CMSIS-NN: TensorFlow Lite Micro on a Cortex-M33 (v0.7,
   # EK-RA6M4) and microTVM on a Cortex-M4 (v1.0, NUCLEO_L4R5ZI).
-  "dsp": ByKind(3.3, 3.8, 13, 3.7, 20, 540),
+  "dsp": ByKernel(3.3, 3.8, 13, 3.7, 20, 540),
   # "dsp" times 0.56, the median of MLPerf Tiny v1.0 and v1.1 where one engine
   # (X-CUBE-AI, HALE, Plumerai) ran on Cortex-M4 and M7: 0.48 to 0.74.
-  "dsp-dual": ByKind(1.8, 2.1, 7.3, 2.1, 11, 300),
+  "dsp-dual": ByKernel(1.8, 2.1, 7.3, 2.1, 11, 300),
   # MLPerf Tiny, TensorFlow Lite Micro and CMSIS-NN on a Cortex-M85 (v1.2,
   # EK-RA8D1), times 1.25: with it MobileNet 0.25 at 96 takes no fewer cycles
   # than the 6.9 M instructions counted on an emulated Cortex-M55. LOGISTIC
   # is not vectorized.
-  "mve": ByKind(0.72, 0.39, 2.9, 1.2, 6, 300),
+  "mve": ByKernel(0.72, 0.39, 2.9, 1.2, 6, 300),
   # Kernels of ESP-NN's README: convolution 64x1x1x64 and 64x3x3x3, depthwise
   # 1x3x3x16, fully connected 271x3, elementwise_mul 1615.
-  "esp32s3-pie": ByKind(0.81, 6.3, 5.0, 1.3, 22, 540),
+  "esp32s3-pie": ByKernel(0.81, 6.3, 5.0, 1.3, 22, 540),
 }
 
-# Elementwise and logistic passes over the output. A clamp is part of the
-# layer before; a function that is not here is taken to cost as much as swish.
-_PASSES = {
-    "": (0, 0), "linear": (0, 0), "relu": (0, 0), "relu6": (0, 0),
-    "hard_swish": (1, 0), "sigmoid": (0, 1), "softmax": (0, 1),
-    "swish": (1, 1),
-}  # fmt: skip
 
-_CONVOLUTIONS = ("conv", "depthwise", "dense")
-
-
-def _layer_work(layer: Layer, shape_in: tuple[int, ...]) -> ByKind:
-  if layer.op in _CONVOLUTIONS:
-    kind = layer.op
-    if kind == "conv":
-      kind = "conv_1x1" if layer.kernel == 1 else "conv_kxk"
-    return ByKind(**{kind: layer_cost(layer, shape_in[-1]).macs})
-  elements = math.prod(layer.shape)
-  if layer.op == "activation":
-    elementwise, logistic = _PASSES.get(layer.function, _PASSES["swish"])
-    return ByKind(
-      elementwise=elementwise * elements, logistic=logistic * elements
-    )
-  if layer.op in ("add", "multiply"):
-    return ByKind(elementwise=elements)
-  if layer.op == "mean":
-    return ByKind(elementwise=math.prod(shape_in))
-  # What training needs, or what the converter folds into a convolution.
-  return ByKind()
-
-
-def work(layers: Iterable[Layer]) -> ByKind:
-  """Returns what one inference of a plan has to do, by kind of operator."""
+def work(layers: Iterable[Layer]) -> ByKernel:
+  """Returns what one inference of a network has to do, by kind of kernel."""
   shapes: dict[str, tuple[int, ...]] = {}
   each = []
   for layer in layers:
     shape_in = shapes[layer.inputs[0]] if layer.inputs else layer.shape
-    each.append(_layer_work(layer, shape_in))
+    each.append(kind_of(layer).work(layer, shape_in))
     shapes[layer.name] = layer.shape
-  return ByKind(*map(sum, zip(*each)))
+  return ByKernel(*map(sum, zip(*each)))
 
 
-def estimate_cycles(work: ByKind, vector: str) -> float:
+def estimate_cycles(work: ByKernel, vector: str) -> float:
   """Returns the estimated cycles of some work.
 
   Args:
@@ -145,10 +94,10 @@ def estimate_cycles(work: ByKind, vector: str) -> float:
 
 
 def estimate_seconds(layers: Iterable[Layer], board: Board) -> float:
-  """Returns the estimated seconds of one inference of a plan on a board.
+  """Returns the estimated seconds of one inference of a network on a board.
 
   Args:
-    layers: The plan.
-    board: Gives the clock and the vector extension.
+    layers: The network's, inputs before outputs.
+    board: Decides the clock and the vector extension.
   """
   return estimate_cycles(work(layers), board.vector) / board.clock_hz

@@ -1,1 +1,1 @@
-"""What can compete and what it costs: families, scaling, the pool, Keras models."""
+"""What can compete and what it costs: families, scaling, pool, Keras models."""

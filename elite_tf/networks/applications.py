@@ -2,8 +2,11 @@
 
     import elite_tf
     model = elite_tf.EfficientNetELite9(classes=10, input_shape=(96, 96, 1))
+    probabilities = model(elite_tf.preprocess(images, 96))
 
-Input is what `elite_tf.data.preprocess.preprocess` gives: float32 from -1 to 1.
+Input: float32 (batch, height, width, channels) from -1 to 127/128, which is
+(pixel - 128) / 128 of pixels from 0 to 255. `elite_tf.preprocess` makes it of
+uint8 images.
 """
 
 import dataclasses
@@ -20,8 +23,8 @@ import keras
 from elite_tf.errors import ConfigError
 from elite_tf.networks.cost import network_cost
 from elite_tf.networks.families import get_family
+from elite_tf.networks.keras_layers import build_layers
 from elite_tf.networks.pool import MIN_RESOLUTION, make_pool
-from elite_tf.networks.to_keras import build_layers
 from elite_tf.types import Candidate
 
 
@@ -29,13 +32,13 @@ class Entry(NamedTuple):
   """A row of the paper's Table 5.
 
   Attributes:
-    row: Its name in the table.
+    row: Name in the table.
     family: Name in `elite_tf.networks.families.FAMILIES`.
     w: Width level.
     d: Depth level.
     r: Resolution level.
     top1: Accuracy on ImageNet that the paper reports, in percent.
-    remark: What a reader of the table has to know besides.
+    remark: What a reader of the table has to know.
   """
 
   row: str
@@ -49,17 +52,17 @@ class Entry(NamedTuple):
 
 APPLICATIONS = {
     "EfficientNetELite0": Entry(
-        "eLite0", "elite", 1, 1, 1, 76.89, "It is EfficientNet-B0."
+        "eLite0", "elite", 1, 1, 1, 76.89, "The network is EfficientNet-B0."
     ),
     "EfficientNetELite1": Entry("eLite1", "elite", 1, 2, 1, 76.62),
     "EfficientNetELite2": Entry("eLite2", "elite", 1, 3, 1, 76.14),
     "EfficientNetELite3": Entry("eLite3", "elite", 2, 2, 1, 75.65),
-    # Only r = 2 gives the MACs that the table prints beside r = 1, and lets
-    # every one of eLite3 to eLite9 be the champion of a group of its own.
+    # The table prints r = 1, but its MACs are those of r = 2. With r = 2, each
+    # of eLite3 to eLite9 is in another group, as champions must be.
     "EfficientNetELite4": Entry(
         "eLite4", "elite", 2, 3, 2, 74.41,
-        "The table prints its resolution as r = 1 and its parameters as"
-        " 3.17 M: misprints, as its multiply-accumulates show.",
+        "The table prints r = 1 and 3.17 M parameters: misprints, as the"
+        " multiply-accumulates in the same row show.",
     ),
     "EfficientNetELite5": Entry("eLite5", "elite", 3, 2, 1, 73.33),
     "EfficientNetELite6": Entry("eLite6", "elite", 3, 3, 1, 72.23),
@@ -78,36 +81,47 @@ __all__ = sorted(APPLICATIONS)
 
 _SUMMARY = (
   "{size} x {size} pixels, {params:,} parameters, {macs:,}"
-  " multiply-accumulates (of three channels and 1000 classes). Row {row} of"
+  " multiply-accumulates (with three channels and 1000 classes). Row {row} of"
   " the paper's Table 5 (w{w}, d{d}, r{r}), with {top1:.2f} % top-1"
   " accuracy on ImageNet in the paper. {remark}"
 )
 
-# Filled in for each row, so that help() shows its own figures.
-_DOCSTRING = """Returns {name}, weights drawn anew unless given.
+# Filled in for each row of the table, so that help() shows its figures.
+_DOCSTRING = """Returns {name} with newly drawn weights, or those of a file.
 
 {summary}
 
+  Input: float32 (batch, height, width, channels) from -1 to 127/128, which is
+  (pixel - 128) / 128 of pixels from 0 to 255; `elite_tf.preprocess` makes it of
+  uint8 images. The network does not scale pixels itself.
+
   Args:
     include_top: Whether the network ends with its classifier; if not, with the
-      activation of the last convolution, pooled if `pooling` says so.
+      activation of the last convolution, pooled as `pooling` says.
     weights: Path of a weights file (`.weights.h5` or `.keras`), or None. No
       published weights exist.
     input_tensor: Keras tensor to use as the input; None makes one.
-    input_shape: (height, width, channels) of the input: {least} pixels a side
-      or more (None: of any size), 1 or 3 channels. None means the row's own,
+    input_shape: (height, width, channels) of the input: at least {least} pixels
+      per side (None: any size), 1 or 3 channels. None means
       ({size}, {size}, 3).
-    pooling: None, "avg" or "max": how the output is pooled where `include_top`
-      is False.
+    pooling: None, "avg" or "max": how the output is pooled if `include_top` is
+      False.
     classes: Number of classes.
     classifier_activation: Activation of the classifier; None gives logits.
     name: Name of the model.
 
   Returns:
-    A keras.Model.
+    A keras.Model. Output: float32 (batch, classes), probabilities unless
+    `classifier_activation` says otherwise; without top (batch, height, width,
+    channels), or (batch, channels) if pooled.
 
   Raises:
     ConfigError: An argument is not as described (it is a ValueError too).
+
+  Example:
+
+    model = elite_tf.{name}(classes=10)
+    probabilities = model(elite_tf.preprocess(images, {size}))
   """
 
 
@@ -119,7 +133,7 @@ def _candidate(entry: Entry) -> Candidate:
 
 def _docstring(name: str, entry: Entry) -> str:
   candidate = _candidate(entry)
-  cost = network_cost(get_family(entry.family).plan(candidate))
+  cost = network_cost(get_family(entry.family).layers(candidate))
   size = candidate.resolution
   summary = _SUMMARY.format(
     size=size, params=cost.params, macs=cost.macs, **entry._asdict()
@@ -135,7 +149,7 @@ def _docstring(name: str, entry: Entry) -> str:
 
 
 def _make(name: str, entry: Entry) -> Callable[..., keras.Model]:
-  """Returns the function for one row, with a signature of its own."""
+  """Returns the function for one row, with its own default name."""
 
   def application(
     include_top: bool = True,
@@ -177,7 +191,7 @@ def _classify(
       f" None. Received: {activation!r}"
     ) from error
   candidate = dataclasses.replace(candidate, classes=classes)
-  layers = get_family(candidate.family).plan(candidate)
+  layers = get_family(candidate.family).layers(candidate)
   logits = build_layers(layers, image, last="logits")
   return logits if activation is None else layer(logits)
 
@@ -189,7 +203,7 @@ def _features(
     raise ConfigError(
       f"pooling must be None, 'avg' or 'max'. Received: {pooling!r}"
     )
-  layers = get_family(candidate.family).plan(candidate)
+  layers = get_family(candidate.family).layers(candidate)
   features = build_layers(layers, image, last="head_swish")
   if pooling == "avg":
     return keras.layers.GlobalAveragePooling2D(name="avg_pool")(features)
@@ -241,8 +255,8 @@ def _check_shape(shape) -> None:
 
 
 def _source(image: keras.KerasTensor):
-  # An input_tensor may come out of layers of its own: the model begins where
-  # they begin.
+  # An input_tensor may be the output of layers: the model begins where they
+  # begin.
   sources = keras.utils.get_source_inputs(image)
   return sources[0] if len(sources) == 1 else sources
 
@@ -261,7 +275,7 @@ def _checked_weights(weights: str | os.PathLike | None) -> Path | None:
 def _load(model: keras.Model, path: Path) -> keras.Model:
   try:
     with warnings.catch_warnings():
-      # A file of another network draws a warning for every layer before the
+      # A file of another network causes a warning for every layer, and then the
       # error that says so.
       warnings.simplefilter("ignore", UserWarning)
       model.load_weights(path)

@@ -1,15 +1,16 @@
-"""Builds the networks of a family of the user's own, `module:function`.
+"""Builds the networks of a custom family, `module:function`.
 
 The function is called as
 
     function(width, depth, resolution, classes)
 
-and with `channels=` besides where it has a parameter of that name. `width` and
-`depth` are the candidate's coefficients (float, 1.0 and less), `resolution` is
-the side of its square input in pixels, `channels` 1 or 3. It returns a
-functional or Sequential keras.Model from float32 images (batch, resolution,
-resolution, channels), from -1 to 1 as `elite_tf.data.preprocess` gives them, to
-probabilities (batch, classes).
+and also with `channels=` if it has a parameter of that name. `width` and
+`depth` are the candidate's coefficients (float, at most 1.0), `resolution` is
+the side of its square input in pixels, `channels` is 1 or 3. The function
+returns a functional or Sequential keras.Model. Its input are float32 images
+(batch, resolution, resolution, channels) from -1 to 1, as
+`elite_tf.data.preprocess` makes them; its output are probabilities (batch,
+classes).
 """
 
 import contextlib
@@ -30,10 +31,10 @@ from elite_tf.types import Candidate
 def load(pool: str) -> Callable[..., keras.Model]:
   """Returns the function that `--pool=module:function` names.
 
-  The module is looked up as `python -m` does: in the working directory first.
+  The module is searched as by `python -m`: in the working directory first.
 
   Raises:
-    ConfigError: There is none, or its module cannot be imported.
+    ConfigError: There is no such function, or its module cannot be imported.
   """
   module, _, name = pool.partition(":")
   if os.getcwd() not in sys.path:
@@ -57,10 +58,11 @@ def load(pool: str) -> Callable[..., keras.Model]:
 def build(candidate: Candidate) -> keras.Model:
   """Returns the network that the user's function builds for a candidate.
 
-  Its name is the candidate's; its weights are as the function left them.
+  The network has the candidate's name and the function's weights.
 
   Raises:
-    ConfigError: The function fails, or what it returns is not as described.
+    ConfigError: The function fails, or returns something else than described in
+      this module's docstring.
   """
   pool = candidate.family
   function = load(pool)
@@ -72,7 +74,7 @@ def build(candidate: Candidate) -> keras.Model:
   )
   named = _named(pool, function, candidate, arguments)
   try:
-    # What it prints is not the search's result.
+    # What the function prints must not be on stdout, beside the result.
     with contextlib.redirect_stdout(sys.stderr):
       model = function(*arguments, **named)
   except (Exception, SystemExit) as error:
@@ -86,13 +88,13 @@ def build(candidate: Candidate) -> keras.Model:
 
 
 def check_answers(model: keras.Model) -> None:
-  """Checks that a network answers with probabilities.
+  """Checks that the outputs of a network are probabilities.
 
   Args:
     model: As `build` returns it.
 
   Raises:
-    ConfigError: It does not.
+    ConfigError: They are not.
   """
   shape = (2, *model.input_shape[1:])
   images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
@@ -101,7 +103,7 @@ def check_answers(model: keras.Model) -> None:
   if not (np.abs(sums - 1) < 1e-3).all() or answers.min() < 0:
     raise ConfigError(
       "networks must end in softmax. Received:"
-      f" answers from {answers.min():.3g} to {answers.max():.3g} that sum to"
+      f" outputs from {answers.min():.3g} to {answers.max():.3g} that sum to"
       f" {sums[0]:.3g}"
     )
 
@@ -110,7 +112,7 @@ def _named(pool, function, candidate, arguments) -> dict[str, int]:
   """Returns the keyword arguments that the function takes, one or none."""
   try:
     signature = inspect.signature(function)
-  except ValueError:  # Of C functions there is none.
+  except ValueError:  # C functions have none.
     return {}
   named = {}
   if "channels" in signature.parameters:
@@ -119,8 +121,8 @@ def _named(pool, function, candidate, arguments) -> dict[str, int]:
     signature.bind(*arguments, **named)
   except TypeError as error:
     raise ConfigError(
-      f"--pool={pool} must take (width, depth, resolution, classes), and"
-      f" channels if it likes. Received: {pool.partition(':')[2]}{signature}"
+      f"--pool={pool} must take (width, depth, resolution, classes) and,"
+      f" optionally, channels. Received: {pool.partition(':')[2]}{signature}"
     ) from error
   return named
 
@@ -146,7 +148,7 @@ def _check(pool: str, model, candidate: Candidate) -> None:
     hint = "" if candidate.channels == 3 else " (the parameter channels)"
     raise ConfigError(
       f"--pool={pool} must return networks that take images of shape"
-      f" {wanted[0][0]}, as --data has them{hint}. Received:"
+      f" {wanted[0][0]}, as in --data{hint}. Received:"
       f" {_listed(found[0])}"
     )
   if found[1] != wanted[1]:
@@ -163,8 +165,8 @@ def _check_can_be_saved(pool: str, layer: keras.layers.Layer) -> None:
   kind = type(layer)
   if isinstance(layer, keras.layers.Lambda):
     raise ConfigError(
-      f"--pool={pool} must do without Lambda layers, which cannot be loaded"
-      f" from a file; functions of keras.ops can. Received: {layer.name!r}"
+      f"--pool={pool} must not have Lambda layers: they cannot be loaded from a"
+      f" file; functions of keras.ops can. Received: {layer.name!r}"
     )
   name = keras.saving.get_registered_name(kind)
   if kind.__module__.partition(".")[0] != "keras" and name == kind.__name__:

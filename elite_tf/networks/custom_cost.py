@@ -1,7 +1,7 @@
-"""What the networks of a user's own family cost, asked of a child process.
+"""Costs of a custom family's networks, counted by a child process.
 
-What was found is kept in the run folder, so that a search that is resumed
-builds nothing to be planned.
+The run folder keeps them, so that a resumed search does not build the networks
+again for its plan.
 """
 
 import dataclasses
@@ -14,23 +14,24 @@ from elite_tf.networks.custom_worker import Price, Request, Source, digest
 from elite_tf.system import processes
 from elite_tf.types import Candidate, Cost, Size
 
-# For Keras to be loaded and one network to be built and counted.
+# Seconds for loading Keras, or for building and counting one network.
 PATIENCE = 600.0
 
 UNPREDICTED = (
-  "flash and arena of your own networks cannot be predicted: the champions'"
-  " are measured, one that does not fit is replaced by the next of its group"
+  "flash and arena of a custom family's networks cannot be predicted: those of"
+  " champions are measured; a champion that does not fit is replaced by the"
+  " next candidate of its group"
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Prices:
-  """What the candidates of a user's own family cost.
+  """Costs of the candidates of a custom family.
 
   Attributes:
-    key: What else decides them: pool, classes and channels.
+    key: What they depend on besides the source: pool, classes and channels.
     source: The file of the function's module.
-    found: Price by candidate's name.
+    found: Price by candidate name.
   """
 
   key: str
@@ -38,12 +39,12 @@ class Prices:
   found: dict[str, Price]
 
   def to_json(self) -> str:
-    """Returns them as the text of a file."""
+    """Returns the text of a file that `read` reads."""
     return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
   @classmethod
   def read(cls, path: Path) -> "Prices | None":
-    """Returns what a file has; None if it is not there, or damaged."""
+    """Returns the prices in a file; None if it is missing or damaged."""
     try:
       read = json.loads(path.read_text("utf-8"))
       return cls(
@@ -65,20 +66,20 @@ def price(
   say: Callable[[str], None] = lambda line: None,
   patience: float = PATIENCE,
 ) -> Prices:
-  """Returns what candidates of a family of the user's own cost.
+  """Returns the costs of candidates of a custom family.
 
   Args:
     candidates: All of one family.
-    trainable: Whether the networks must have the built-in families' layers, to
-      be trained anew for quantization.
-    known: What was found before; taken if the module's file is the same.
-    say: Told in one line that networks are built.
-    patience: Seconds that one of them may take.
+    trainable: Whether the networks must consist of the kinds of layers in
+      `elite_tf.networks.layers.LAYER_KINDS`, for quantization-aware training.
+    known: Prices found before; returned if the module's file is unchanged.
+    say: Called with one line when networks are built.
+    patience: Seconds that one network may take.
 
   Raises:
     ConfigError: The function fails, hangs or returns something else than it
-      should; its networks are others than those that are known; or they have
-      other layers than the built-in families'.
+      must; its networks differ from the known ones; or they have layers of
+      other kinds although `trainable`.
   """
   pool = candidates[0].family
   names = [candidate.name for candidate in candidates]
@@ -109,7 +110,7 @@ def _ask(request: Request, patience: float) -> Prices:
   pool = request.candidates[0].family
   process, connection = processes.start_connected(
     "elite_tf.networks.custom_worker",
-    stdout=2,  # What is printed there is no result.
+    stdout=2,  # What the user's code prints goes to stderr.
     env=processes.WITHOUT_ACCELERATOR,
   )
   with connection:
@@ -117,7 +118,7 @@ def _ask(request: Request, patience: float) -> Prices:
     def receive(what: str):
       if not connection.poll(patience):
         raise ConfigError(
-          f"--pool={pool}: {what} has not come back after {patience:g} s"
+          f"--pool={pool}: {what} has not finished after {patience:g} s"
         )
       try:
         answer = connection.recv()

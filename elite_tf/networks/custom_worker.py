@@ -1,9 +1,9 @@
-"""The process that builds a user's own networks, to say what they cost.
+"""The process that builds a custom family's networks to count their costs.
 
     python -m elite_tf.networks.custom_worker DESCRIPTOR PARENT
 
-The search plans without TensorFlow; and the user's code may do what it likes
-here.
+So the search plans without TensorFlow, and survives whatever the user's code
+does.
 """
 
 import dataclasses
@@ -23,17 +23,23 @@ class Request:
   """What is to be priced.
 
   Attributes:
-    candidates: Of one family of the user's own.
-    as_rows: Whether their layers have to be those of the built-in families.
+    candidates: Of one custom family.
+    known_layers: Whether the networks must consist of the kinds of layers in
+      `elite_tf.networks.layers.LAYER_KINDS`.
   """
 
   candidates: tuple[Candidate, ...]
-  as_rows: bool
+  known_layers: bool
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-  """First answer: the file that the function's module was loaded from."""
+  """First answer: the file of the function's module.
+
+  Attributes:
+    path: Of the file; empty if there is none.
+    digest: Its SHA-256; empty if it cannot be read.
+  """
 
   path: str
   digest: str
@@ -41,7 +47,7 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Price:
-  """Answer to each candidate."""
+  """Answer for each candidate: its cost, and its size in training."""
 
   cost: Cost
   size: Size
@@ -59,11 +65,11 @@ def prices(request: Request) -> Iterator[Source | Price]:
   """Yields the answers to a request.
 
   Raises:
-    ConfigError: The user's function is not what it should be.
+    ConfigError: The user's function, or a network of it, is refused.
   """
   keras = backend.prepare()
   from elite_tf.networks import custom
-  from elite_tf.networks.from_keras import read_rows
+  from elite_tf.networks.from_keras import read_layers
   from elite_tf.networks.keras_cost import count
 
   pool = request.candidates[0].family
@@ -75,11 +81,11 @@ def prices(request: Request) -> Iterator[Source | Price]:
     try:
       if number == 0:
         custom.check_answers(model)
-      if request.as_rows:
-        read_rows(model)
+      if request.known_layers:
+        read_layers(model)
       price = Price(*count(model))
     except Exception as error:
-      # Of a layer of the user's own that cannot be called, whatever it raises.
+      # A user's layer may raise anything when it is called.
       line = " ".join(str(error).split())
       if not isinstance(error, ConfigError):
         line = f"{type(error).__name__}: {line}"
@@ -92,7 +98,7 @@ def main(arguments: list[str]) -> None:
   """Answers one request.
 
   Args:
-    arguments: Descriptor of the connection, number of the parent process.
+    arguments: Descriptor of the connection, process id of the parent.
   """
   with connection_to_parent(arguments) as connection:
     try:
@@ -103,7 +109,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  # Under the name by which the parent knows the classes of messages.
+  # Messages are pickled by class name: this module must not be __main__ in it.
   from elite_tf.networks import custom_worker as this
 
   this.main(sys.argv[1:])

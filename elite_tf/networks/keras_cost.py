@@ -1,8 +1,8 @@
 """What any Keras model costs: parameters and multiply-accumulates.
 
-It counts what `elite_tf.networks.cost` counts of a plan, the products of convolutions
-and dense layers (and of attention, which no plan has): no bias, normalization,
-activation, pooling or elementwise product. Parameters are `count_params()`.
+The rules are those of `elite_tf.networks.cost`: the products of convolutions,
+dense layers and, besides, attention; no bias, normalization, activation,
+pooling or elementwise product. Parameters are `count_params()`.
 """
 
 import contextlib
@@ -21,14 +21,14 @@ from elite_tf.types import Cost, Size
 
 
 def _convolution(layer, given, shape) -> int:
-  # Kernel (..., channels in of a group, channels out): at every place of the
-  # output, whichever axis the channels are.
+  # Kernel (..., channels in per group, channels out), applied at every place of
+  # the output, whichever axis has the channels.
   del given
   return math.prod(layer.kernel.shape) * math.prod(shape) // layer.filters
 
 
 def _transposed(layer, given, shape) -> int:
-  # Kernel (..., channels out, channels in): at every place of the input.
+  # Kernel (..., channels out, channels in), applied at every input place.
   del shape
   kernel = layer.kernel.shape
   return math.prod(kernel[:-1]) * math.prod(given["inputs"].shape)
@@ -41,7 +41,7 @@ def _depthwise(layer, given, shape) -> int:
 
 
 def _separable(layer, given, shape) -> int:
-  # The depthwise part takes the steps: both have the places of the output.
+  # The depthwise part has the stride: both have the places of the output.
   del given
   kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
   places = math.prod(shape) // layer.filters
@@ -63,8 +63,8 @@ def _einsum(layer, given, shape) -> int:
 
 
 def _attention(layer, given, shape) -> int:
-  # Its projections are layers of their own. What is left: every query by every
-  # key, and the weights that come out by every value.
+  # Its projections are layers, counted as such. What is left: every query times
+  # every key, and the attention weights times every value.
   del shape
   pairs = math.prod(given["query"].shape[1:-1])
   pairs *= math.prod(given["value"].shape[1:-1])
@@ -89,7 +89,7 @@ RULES: dict[type, Rule] = {
   layers.MultiHeadAttention: _attention,
 }
 
-# Whatever the shape of their weights, these are in no matrix product.
+# Layers whose weights are in no matrix product, whatever their shape.
 FREE = (
   layers.BatchNormalization,
   layers.LayerNormalization,
@@ -101,20 +101,20 @@ FREE = (
 
 
 def every_layer(model: keras.layers.Layer) -> list[keras.layers.Layer]:
-  """Returns the layers of a model, and those inside of them, each once."""
+  """Returns the layers of a model and the layers inside them, each once."""
   return model._flatten_layers(include_self=False)
 
 
 def count(model: keras.Model) -> tuple[Cost, Size]:
-  """Returns what one image costs, and how large the network is in training.
+  """Returns a model's cost for one image, and its size in training.
 
-  The model is traced once, for one image, and computes nothing. A layer that is
-  called twice is counted twice; one in a nested model, or in a layer of the
-  user's own, where that calls it. Operations that are no layers (`keras.ops`,
-  `Lambda`) count 0.
+  The model is traced once, for one image, without computing. A layer that is
+  called twice is counted twice; a layer inside a nested model or a user's layer
+  is counted when it is called there. Operations that are not layers
+  (`keras.ops`, `Lambda`) count 0.
 
   Args:
-    model: Built, with one input of a fixed size but for the batch.
+    model: Built, with one input of fixed size except for the batch.
 
   Raises:
     ConfigError: A layer of an unknown class has a matrix of weights, or an
@@ -132,7 +132,8 @@ def count(model: keras.Model) -> tuple[Cost, Size]:
     shapes = [tuple(x.shape) for x in keras.tree.flatten(outputs)]
     if any(None in shape for shape in shapes):
       raise ConfigError(
-        f"layer {layer.name!r} must put out a fixed size. Received: {shapes}"
+        f"layer {layer.name!r} must have an output of fixed size."
+        f" Received: {shapes}"
       )
     rule = _rule(layer)
     macs += rule(layer, given, shapes[0]) if rule else 0
@@ -143,14 +144,14 @@ def count(model: keras.Model) -> tuple[Cost, Size]:
 
 
 class _Trace(keras.Operation):
-  """A call of a model whose layers are called one by one."""
+  """A model as an operation whose layers are called one by one."""
 
   def __init__(self, model: keras.Model):
     super().__init__()
     self._model = model
 
   def call(self, image):
-    """Runs the network as in inference."""
+    """Calls the network as in inference."""
     return self._model(image, training=False)
 
 
@@ -168,15 +169,15 @@ def _check_known(layer: keras.layers.Layer) -> None:
   ):
     known = ", ".join(kind.__name__ for kind in RULES)
     raise ConfigError(
-      f"the multiply-accumulates of layer {layer.name!r} cannot be counted:"
-      f" known are {known}, and layers made of them. Received:"
+      f"the multiply-accumulates of layer {layer.name!r} cannot be counted; it"
+      f" must be one of {known}, or made of these. Received:"
       f" {type(layer).__name__}"
     )
 
 
 @contextlib.contextmanager
 def _observed(every: list[keras.layers.Layer], observe: Callable) -> Iterator:
-  """Has `observe(layer, arguments, outputs)` told of every call in the body."""
+  """Calls `observe(layer, arguments, outputs)` after every call of a layer."""
 
   def watched(layer):
     call, signature = layer.call, inspect.signature(layer.call)
@@ -195,4 +196,4 @@ def _observed(every: list[keras.layers.Layer], observe: Callable) -> Iterator:
     yield
   finally:
     for layer in every:
-      del layer.call  # The class's method comes to light again.
+      del layer.call  # The method of the class is found again.

@@ -3,16 +3,13 @@
 import fnmatch
 
 from elite_tf.errors import ConfigError
-from elite_tf.networks.families import get_family, is_own
-from elite_tf.networks.families.efficientnet import (
-  ACTIVATIONS,
-  default_stem_stride,
-)
+from elite_tf.networks.families import get_family
+from elite_tf.networks.families.efficientnet import ACTIVATIONS
 from elite_tf.networks.scaling import coefficients
 from elite_tf.types import Candidate
 
-# Pixels a side. The network halves its input four times or five: of less, most
-# of its kernels would see nothing but padding.
+# Pixels per side. The network halves its input four or five times: in a smaller
+# one, most kernels would see nothing but padding.
 MIN_RESOLUTION = 8
 
 
@@ -31,18 +28,19 @@ def make_pool(
     family: Name in `elite_tf.networks.families.FAMILIES`, or `module:function`.
     classes: Number of classes, at least two.
     channels: Channels of the input, 1 or 3.
-    base_resolution: Input size at r = 1, in pixels; None means the family's.
-    levels: Coefficients per axis.
+    base_resolution: Input size at r = 1, in pixels; None: the family's.
+    levels: Coefficients per axis, 1 to `elite_tf.networks.scaling.MAX_LEVELS`.
     activation: Activation of stem, blocks and head, one of
-      `elite_tf.networks.families.efficientnet.ACTIVATIONS`; empty means the family's.
-    stem_stride: Step of the first convolution, 1 or 2 pixels; 0 means 1 where
-      `base_resolution` is below 64, else 2.
+      `elite_tf.networks.families.efficientnet.ACTIVATIONS`; empty: the
+      family's.
+    stem_stride: Step of the first convolution, 1 or 2 pixels; 0: 1 for a
+      `base_resolution` below 64, otherwise 2.
 
   Raises:
     ConfigError: An argument is out of its range, or `base_resolution` is so
-      small that two levels would have the same pixels.
+      small that two levels would have the same input size.
   """
-  module = get_family(family)
+  known = get_family(family)
   if type(classes) is not int or classes < 2:
     raise ConfigError(
       f"classes must be a whole number, 2 or more. Received: {classes!r}"
@@ -54,15 +52,15 @@ def make_pool(
       f"activation must be one of {', '.join(ACTIVATIONS)}."
       f" Received: {activation!r}"
     )
-  if is_own(family) and (activation or stem_stride):
+  if not known.has_layers and (activation or stem_stride):
     raise ConfigError(
       "--activation and --stem_stride are for the built-in families."
       f" Received: --pool={family}"
     )
-  if activation == module.DEFAULT_ACTIVATION:
-    activation = ""  # One network, one name.
+  if activation == known.activation:
+    activation = ""  # One network has one name.
   if base_resolution is None:
-    base_resolution = module.DEFAULT_RESOLUTION
+    base_resolution = known.base_resolution
   if type(base_resolution) is not int or base_resolution < MIN_RESOLUTION:
     raise ConfigError(
       "--base_resolution must be a whole number of pixels,"
@@ -73,12 +71,11 @@ def make_pool(
       f"--stem_stride must be 1 or 2, or 0 for the base resolution's."
       f" Received: {stem_stride!r}"
     )
-  if not is_own(family):
-    stem_stride = stem_stride or default_stem_stride(base_resolution)
+  stem_stride = stem_stride or known.stem_stride(base_resolution)
   scales = coefficients(levels)
-  sizes = module.resolutions(base_resolution, scales)
+  sizes = known.resolutions(base_resolution, scales)
   if len(set(sizes)) < len(sizes):
-    # Candidates are known by their names, and these by their pixels.
+    # A name has its pixels: two candidates would have the same name.
     raise ConfigError(
       f"--base_resolution={base_resolution} is too small for"
       f" --levels={levels}: the sizes {', '.join(map(str, sizes))} are not"
@@ -105,14 +102,14 @@ def make_pool(
 
 
 def include(candidates: list[Candidate], patterns: str) -> list[Candidate]:
-  """Returns the candidates whose name fits any of the shell patterns.
+  """Returns the candidates whose name matches any of the shell patterns.
 
   Args:
     candidates: The pool.
-    patterns: Shell patterns, comma separated; empty means all.
+    patterns: Shell patterns, comma separated; empty: all candidates.
 
   Raises:
-    ConfigError: A pattern fits no candidate.
+    ConfigError: A pattern matches no candidate.
   """
   wanted = [text.strip() for text in patterns.split(",") if text.strip()]
   if not wanted:
@@ -120,8 +117,8 @@ def include(candidates: list[Candidate], patterns: str) -> list[Candidate]:
   for pattern in wanted:
     if not any(fnmatch.fnmatchcase(c.name, pattern) for c in candidates):
       raise ConfigError(
-        f"--include: no candidate fits {pattern!r}; names look like"
-        f" {candidates[0].name}"
+        "--include: no candidate fits a pattern; names look like"
+        f" {candidates[0].name}. Received: {pattern!r}"
       )
   return [
     candidate

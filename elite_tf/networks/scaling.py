@@ -6,11 +6,11 @@ import math
 
 from elite_tf.errors import ConfigError
 
-# Operators a stage of EfficientNet-B0 repeats (paper Table 2).
+# Operators per stage of EfficientNet-B0 (paper Table 2).
 REPEATS = (1, 1, 2, 2, 3, 3, 4, 1, 1)
 
 # Table 3 as printed. Its second width differs from Equation 2 (0.8657), so the
-# published levels are kept as data and the equations go on from the last one.
+# published levels are kept as data; further levels follow the equations.
 PUBLISHED_WIDTH = (1.0, 0.8666, 0.701, 0.514)
 PUBLISHED_RESOLUTION = (1.0, 0.905, 0.766, 0.587)
 
@@ -20,8 +20,8 @@ PUBLISHED_RESOLUTION = (1.0, 0.905, 0.766, 0.587)
 WIDTH_PER_DEPTH = 1.1 / 1.2
 RESOLUTION_PER_DEPTH = 1.15 / 1.2
 
-# At level 26 the widest convolution, 1280 channels of B0, has come down to the
-# eight that no width goes below: further levels would repeat its networks.
+# At level 26 the widest convolution, 1280 channels in B0, is down to eight
+# channels, the least of any width: further levels would repeat networks.
 MAX_LEVELS = 26
 
 
@@ -31,8 +31,8 @@ class Coefficients:
 
   Attributes:
     width: Multiplies channels.
-    depth: Multiplies repeats; never more than the six levels that lower the
-      number of operators.
+    depth: Multiplies repeats; at most six levels, all that lower the number of
+      operators.
     resolution: Multiplies the height and width of the input.
   """
 
@@ -62,10 +62,13 @@ def operators(depth: float) -> int:
 
 
 def depth_coefficients(levels: int) -> tuple[float, ...]:
-  """Returns d_1 = 1.0 and each next one that lowers t, at most `levels`.
+  """Returns the depth coefficients: d_1 = 1.0, then each that lowers t.
 
-  Each d_j is the previous one less a multiple of 0.1, the first that lowers
-  the number of operators. The rule ends at 0.2, where every stage has one.
+  Each d_j is the largest multiple of 0.1 with fewer operators than d_(j-1)
+  (paper Section 3.1). The last is 0.2, where every stage has one operator.
+
+  Args:
+    levels: Most coefficients to return.
   """
   tenths = [10]
   for tenth in range(9, 0, -1):
@@ -81,7 +84,7 @@ def _continue(
 ) -> tuple[float, ...]:
   values = list(published[:levels])
   while len(values) < levels:
-    # The depth steps end before the levels do: the last one is repeated.
+    # There are fewer depth steps than levels: the last step is repeated.
     step = steps[min(len(values) - 1, len(steps) - 1)]
     values.append(values[-1] * step * ratio)
   return tuple(values)
@@ -90,13 +93,13 @@ def _continue(
 def coefficients(levels: int = 4) -> Coefficients:
   """Returns the coefficients of every axis.
 
-  Levels 1 to 4 are Table 3 as printed; further ones follow Equations 2 and 3
+  Levels 1 to 4 are Table 3 as printed; further levels follow Equations 2 and 3
   from the last printed figure.
 
   Args:
-    levels: Coefficients per axis, 1 to `MAX_LEVELS`. Depth has six at most (the
-      rule of Section 3.1 ends where every stage has one operator); width and
-      resolution go on by the last step.
+    levels: Coefficients per axis, 1 to `MAX_LEVELS`. Depth has at most six: by
+      Section 3.1 it ends where every stage has one operator. Width and
+      resolution repeat the last step.
 
   Raises:
     ConfigError: `levels` is not a whole number in that range.

@@ -5,7 +5,7 @@ import json
 
 from elite_tf.errors import ConfigError, EliteError
 from elite_tf.hardware.memory import Memory, predict
-from elite_tf.hardware.memory.slicing import choose, slice_plan
+from elite_tf.hardware.memory.slicing import choose_slices, slice_layers
 from elite_tf.networks.cost import network_cost
 from elite_tf.networks.families import FAMILIES
 from elite_tf.report.facts import Network
@@ -82,12 +82,12 @@ def _memory(row: dict, plan: dict, settings: Settings) -> Memory | None:
     **{name: row[name] for name in names},
   )
   try:
-    layers = family.plan(candidate)
+    layers = family.layers(candidate)
     cost = network_cost(layers)
     if (cost.params, cost.macs) != (row["params"], row["macs"]):
       return None  # Another version's family.
     if settings.slices:
-      layers = slice_plan(layers, choose(layers)).layers
+      layers = slice_layers(layers, choose_slices(layers)).layers
     return predict(layers)
   except (EliteError, KeyError, ValueError):
     return None

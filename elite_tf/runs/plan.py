@@ -10,11 +10,11 @@ from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
 from elite_tf.hardware.boards import Limits
 from elite_tf.hardware.fit import Needs, predict_needs
-from elite_tf.hardware.memory.slicing import choose, slice_plan
+from elite_tf.hardware.memory.slicing import choose_slices, slice_layers
 from elite_tf.networks import custom_cost
 from elite_tf.networks.cost import network_cost, network_size
 from elite_tf.networks.custom_cost import Prices
-from elite_tf.networks.families import get_family, is_own
+from elite_tf.networks.families import get_family
 from elite_tf.networks.pool import include, make_pool
 from elite_tf.runs.disk_usage import disk_bytes
 from elite_tf.runs.folder import (
@@ -111,7 +111,7 @@ def _predict(
   settings: Settings,
 ) -> Needs:
   if settings.slices:
-    layers = slice_plan(layers, choose(layers)).layers
+    layers = slice_layers(layers, choose_slices(layers)).layers
   return predict_needs(candidate, layers, limits)
 
 
@@ -154,7 +154,8 @@ def make_plan(
   limited = limits != Limits()
   prices, notes = None, ()
   candidates, costs, sizes, needs, misfits = [], [], [], [], []
-  if is_own(settings.pool):
+  family = get_family(settings.pool)
+  if not family.has_layers:
     if settings.slices:
       raise ConfigError(
         "--slices is for the built-in families."
@@ -167,9 +168,8 @@ def make_plan(
     sizes = [prices.found[candidate.name].size for candidate in pool]
     needs = [None] * len(pool)
   else:
-    family = get_family(settings.pool)
     for candidate in pool:
-      layers = family.plan(candidate)
+      layers = family.layers(candidate)
       cost = network_cost(layers)
       need = _predict(candidate, layers, limits, settings) if limited else None
       if need and need.shortfall != (0, 0):

@@ -121,5 +121,5 @@ def plan(
   """
   resolved = resolve({"pool": pool, **settings})
   if base_resolution is None:
-    base_resolution = get_family(pool).DEFAULT_RESOLUTION
+    base_resolution = get_family(pool).base_resolution
   return plan_to_json(make_plan(resolved, classes, channels, base_resolution))

@@ -1,6 +1,6 @@
 """The tournament: rounds of training and elimination until one is left.
 
-Knows neither Keras nor where candidates train: it is handed a runner.
+It does not know Keras or where candidates train: it gets a runner.
 """
 
 import dataclasses
@@ -25,9 +25,9 @@ class Runner(Protocol):
     """Returns the outcome of one submitted job, in any order."""
 
   def release(self, name: str) -> None:
-    """Forgets a candidate that is out.
+    """Frees what is held for a candidate that was eliminated.
 
-    It is submitted again only if it has to take a failed champion's place.
+    The candidate is submitted again only if it replaces a failed champion.
     """
 
 
@@ -36,7 +36,7 @@ class Rules:
   """How a tournament is played.
 
   Attributes:
-    round_epochs: Epochs a round (the paper's e).
+    round_epochs: Epochs per round (the paper's e).
     epochs: Epochs of a champion in all.
     criterion: Name in `elite_tf.tournament.criteria.CRITERIA`.
   """
@@ -48,14 +48,14 @@ class Rules:
 
 @dataclasses.dataclass(frozen=True)
 class Round:
-  """One round of one group that ended.
+  """One finished round of one group.
 
   Attributes:
     round: Number, from 1.
     scores: Score by name; None for a candidate that failed.
-    eliminated: Names that do not go on, best first.
-    nu: Noise from epoch to epoch over the spread between its candidates (see
-      `elite_tf.tournament.noise_ratio`); None where there are too few of either.
+    eliminated: Names of those eliminated, best first.
+    nu: Epoch-to-epoch noise divided by the spread of its candidates (see
+      `elite_tf.tournament.noise_ratio`); None for too few epochs or candidates.
   """
 
   round: int
@@ -65,19 +65,19 @@ class Round:
 
 
 class Bracket:
-  """One group's way from its candidates to its champion.
+  """The tournament of one group, from its candidates to its champion.
 
-  A state machine without input or output: outcomes go in, jobs come out. The
-  order in which the outcomes of a round arrive makes no difference.
+  A state machine that reads and writes no files: outcomes go in, jobs come out.
+  The order in which the outcomes of a round arrive makes no difference.
 
   Attributes:
     group: Number of the group, from 1.
     candidates: Its members by name, heaviest first.
-    rounds: The rounds that ended.
-    failures: Reason by name of the candidates that failed.
-    histories: `History` by name, as far as it is known.
-    champion: Name of the champion; None until it is decided, and at the end
-      if every candidate failed.
+    rounds: The finished rounds.
+    failures: Reason by name for the candidates that failed.
+    histories: `History` by name.
+    champion: Name of the champion; None until it is decided, and if every
+      candidate failed.
     done: Whether nothing is left to train.
   """
 
@@ -119,7 +119,7 @@ class Bracket:
   def score(self, name: str) -> float | None:
     """Returns the candidate's score so far, None before its first epoch.
 
-    Of one that is out it is that of its last round.
+    For an eliminated candidate: the score of its last round.
     """
     if name in self._alive:
       return self._criterion(self._accuracies()).get(name)
@@ -131,12 +131,12 @@ class Bracket:
     return self._next_jobs()
 
   def note(self, name: str, epoch: Epoch) -> None:
-    """Notes an epoch of a round that is still being played."""
+    """Takes an epoch of a round that is not finished."""
     if len(self.histories[name]) == epoch.epoch - 1:
       self.histories[name].extend(epoch.epoch - 1, [epoch])
 
   def record(self, outcome: Outcome) -> list[Job]:
-    """Takes an outcome; returns the next jobs if it completed a round."""
+    """Takes an outcome; returns the next jobs if it completes a round."""
     self._pending.remove(outcome.name)
     self.histories[outcome.name].extend(outcome.start, outcome.epochs)
     error = outcome.error or _not_a_number(outcome.epochs)
@@ -153,12 +153,12 @@ class Bracket:
     return self._next_jobs()
 
   def reject(self, reason: str) -> list[Job]:
-    """Takes the title from the champion; returns the next jobs.
+    """Rejects the champion and returns the next jobs.
 
-    The one eliminated last that can still be trained takes its place.
+    The last eliminated candidate that has not failed replaces it.
 
     Args:
-      reason: Why, for the result.
+      reason: Reason, for the result.
     """
     self.failures[self.champion] = reason
     self.champion, self.done = None, False
@@ -166,7 +166,7 @@ class Bracket:
     return self._next_jobs()
 
   def _accuracies(self) -> dict[str, list[float]]:
-    """Returns what there is to compare of those still in, heaviest first."""
+    """Returns the accuracies of those still in, heaviest first."""
     return {
       name: self.histories[name].val_accuracy.tolist()
       for name in self.candidates
@@ -192,8 +192,8 @@ class Bracket:
     self._alive = kept
 
   def _runners_up(self) -> list[str]:
-    # Where everyone left has failed, in a round or on the way to the end, the
-    # one eliminated last that can still be trained takes the champion's place.
+    # If all that are left have failed, in a round or in the training to the
+    # end, the last eliminated candidate that has not failed is the champion.
     return [
       name
       for played in reversed(self.rounds)
@@ -225,7 +225,7 @@ class Bracket:
 
 
 def _not_a_number(epochs: Sequence[Epoch]) -> str | None:
-  # What cannot be compared would rank by the order in which it is sorted.
+  # NaN cannot be compared: its rank would depend on the candidates' order.
   for epoch in epochs:
     if not math.isfinite(epoch.val_accuracy):
       return f"val_accuracy became {epoch.val_accuracy} in epoch {epoch.epoch}"
@@ -233,7 +233,7 @@ def _not_a_number(epochs: Sequence[Epoch]) -> str | None:
 
 
 class Observer:
-  """Hears what happens in a tournament; does nothing by default."""
+  """Is told of the events of a tournament; does nothing by default."""
 
   def on_outcome(self, bracket: Bracket, outcome: Outcome) -> None:
     """A job ended."""
@@ -242,7 +242,7 @@ class Observer:
     """A group's round ended: `bracket.rounds[-1]`."""
 
   def on_group_end(self, bracket: Bracket) -> None:
-    """A group has its champion, or none is left."""
+    """A group has its champion, or all of its candidates failed."""
 
 
 def play(
@@ -251,13 +251,13 @@ def play(
   observer: Observer,
   jobs: Iterable[Job] | None = None,
 ) -> None:
-  """Plays every group to its champion; no group waits for another.
+  """Plays every group until its champion; no group waits for another.
 
   Args:
-    brackets: One a group; they hold the result afterwards.
+    brackets: One per group; afterwards they hold the result.
     runner: Trains the candidates.
-    observer: Hears what happens.
-    jobs: The first jobs; None means those that the brackets start with.
+    observer: Is told of the events.
+    jobs: The first jobs; None: those of `Bracket.start`.
   """
   home = {name: bracket for bracket in brackets for name in bracket.candidates}
   if jobs is None:

@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from elite_tf.errors import ConfigError
 
-# From the validation accuracies of those who play a round (by name; of epoch 1
-# to the current one, at least one epoch each) to their scores: the higher ones
-# survive. A function of the histories alone; of two candidates the one that is
-# better in every epoch has the higher score.
+# Validation accuracies of a round's candidates (by name; from epoch 1 to the
+# current one, at least one epoch each) -> their scores; higher scores survive.
+# A function of the histories alone. Of two candidates, the one that is better
+# in every epoch has the higher score.
 Criterion = Callable[[Mapping[str, Sequence[float]]], dict[str, float]]
 
-# An epoch weighs this much of the one after it: the weights' mean age is four
-# epochs.
+# Weight of an epoch relative to the next one: the mean age is four epochs.
 DECAY = 0.8
 
 
@@ -39,17 +38,17 @@ def last_half(accuracies: Sequence[float]) -> float:
 
 
 def exponential(accuracies: Sequence[float]) -> float:
-  """Mean in which an epoch weighs `DECAY` times the one after it."""
+  """Mean in which each epoch weighs `DECAY` times the next one."""
   weights = [DECAY**age for age in reversed(range(len(accuracies)))]
   return sum(map(operator.mul, weights, accuracies)) / sum(weights)
 
 
 def median(histories: Mapping[str, Sequence[float]]) -> dict[str, float]:
-  """Best accuracy so far less the median of the others' means up to there.
+  """Best accuracy so far minus the median of the other candidates' means.
 
-  Below zero the median stopping rule (Golovin et al., "Google Vizier", 2017,
-  Section 3.2.2) would stop the candidate. That rule stops none or many; as a
-  score it leaves half of a round's candidates, whatever the sign.
+  Below zero, the median stopping rule (Golovin et al., "Google Vizier", 2017,
+  Section 3.2.2) would stop the candidate. That rule stops none or many; used as
+  a score, half of a round's candidates survive whatever the sign.
   """
   scores = {}
   for name, accuracies in histories.items():
@@ -63,7 +62,7 @@ def median(histories: Mapping[str, Sequence[float]]) -> dict[str, float]:
 
 
 def alone(score: Callable[[Sequence[float]], float]) -> Criterion:
-  """Returns the criterion by which each is scored by its own history alone."""
+  """Returns the criterion that scores each candidate by its own history."""
   return lambda histories: {n: score(h) for n, h in histories.items()}
 
 
@@ -81,7 +80,7 @@ def get_criterion(name: str) -> Criterion:
   """Returns the criterion called `name`.
 
   Raises:
-    ConfigError: There is none; names those there are.
+    ConfigError: There is no such criterion; the error names all.
   """
   if name not in CRITERIA:
     raise ConfigError(
@@ -95,9 +94,8 @@ def rank(scores: Mapping[str, float | None], order: Sequence[str]) -> list[str]:
   """Returns the names from best to worst.
 
   Args:
-    scores: Score by name; None for one that failed, which comes last.
-    order: All names, heaviest first. Of equal scores the lighter is better:
-      it does as well for less.
+    scores: Score by name; None for a candidate that failed, which comes last.
+    order: All names, heaviest first. Of equal scores, the lighter is better.
   """
   lightest_first = list(reversed(order))
   return sorted(
@@ -107,10 +105,14 @@ def rank(scores: Mapping[str, float | None], order: Sequence[str]) -> list[str]:
 
 
 def survivors(scores: Mapping[str, float | None], order: Sequence[str]):
-  """Returns the names that go on, best first: the better half.
+  """Returns the names that survive, best first: the better half.
 
-  Of an odd number the middle one survives. Those that failed never do, even if
-  fewer than half are left.
+  Of an odd number, the middle one survives. Failed candidates never survive,
+  even if fewer than half are left.
+
+  Args:
+    scores: As for `rank`.
+    order: As for `rank`.
   """
   ranked = rank(scores, order)
   better = ranked[: math.ceil(len(ranked) / 2)]
@@ -118,16 +120,16 @@ def survivors(scores: Mapping[str, float | None], order: Sequence[str]):
 
 
 def rounds_needed(size: int) -> int:
-  """Returns the rounds until a group of `size` has one candidate left."""
+  """Returns the rounds until a group of `size` candidates has one left."""
   return (size - 1).bit_length()
 
 
 def candidate_epochs(size: int, round_epochs: int, epochs: int) -> int:
-  """Returns the epochs a group trains in all, its champion's to the end.
+  """Returns the epochs that a group trains in all, its champion's included.
 
   Args:
     size: Candidates in the group.
-    round_epochs: Epochs a round.
+    round_epochs: Epochs per round.
     epochs: Epochs of the champion in all.
   """
   total, left = 0, size

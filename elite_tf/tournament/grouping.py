@@ -1,4 +1,4 @@
-"""Candidates of similar cost come into one group (paper Section 3.2)."""
+"""Groups of candidates with similar costs (paper Section 3.2)."""
 
 import dataclasses
 import statistics
@@ -18,15 +18,15 @@ class Moments:
 
 @dataclasses.dataclass(frozen=True)
 class Grouping:
-  """The pool, standardized and cut into groups.
+  """The pool, standardized and divided into groups.
 
   Attributes:
     params: Moments of the parameters.
     macs: Moments of the multiply-accumulates.
-    z_params: z-score of each candidate's parameters, in the order given.
-    z_macs: z-score of each candidate's multiply-accumulates.
-    z_sum: Sum of the two (Equation 4).
-    groups: Positions in the order given, heaviest group and member first.
+    z_params: z-score of each candidate's parameters, in the given order.
+    z_macs: z-score of each candidate's multiply-accumulates, likewise.
+    z_sum: Sum of the two (Equation 4), likewise.
+    groups: Positions in the given order, heaviest group and member first.
   """
 
   params: Moments
@@ -39,7 +39,7 @@ class Grouping:
 
 def _standardize(values: Sequence[int]) -> tuple[Moments, tuple[float, ...]]:
   mean, sd = statistics.fmean(values), statistics.pstdev(values)
-  if sd == 0:  # All alike (a pool of one, say): nobody is heavier.
+  if sd == 0:  # All are equal, as in a pool of one candidate.
     return Moments(mean, sd), (0.0,) * len(values)
   return Moments(mean, sd), tuple((value - mean) / sd for value in values)
 
@@ -47,15 +47,17 @@ def _standardize(values: Sequence[int]) -> tuple[Moments, tuple[float, ...]]:
 def make_groups(
   names: Sequence[str], costs: Sequence[Cost], group_size: int = 8
 ) -> Grouping:
-  """Returns the pool sorted by Z_sum, heaviest first, cut into groups.
+  """Returns the pool sorted by Z_sum, heaviest first, divided into groups.
 
   Args:
-    names: Candidates' names; they order candidates of equal Z_sum.
-    costs: Their costs, in the same order.
-    group_size: Candidates a group, at least one; the last group may be smaller.
+    names: Candidates' names; they decide the order of equal Z_sum.
+    costs: Candidates' costs, in the same order.
+    group_size: Candidates per group, at least one; the last group may be
+      smaller.
 
   Raises:
-    ConfigError: No candidates, or `group_size` is no number above zero.
+    ConfigError: There are no candidates, or `group_size` is not a whole number
+      above zero.
   """
   if type(group_size) is not int or group_size < 1:
     raise ConfigError(

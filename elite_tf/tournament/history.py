@@ -1,4 +1,4 @@
-"""What a tournament remembers of a candidate's epochs."""
+"""The epochs of a candidate, as a tournament remembers them."""
 
 import dataclasses
 from array import array
@@ -13,14 +13,14 @@ def _doubles() -> array:
 
 @dataclasses.dataclass(slots=True)
 class History:
-  """A candidate's epochs as far as decisions and sums need them.
+  """What decisions and sums need of a candidate's epochs.
 
-  Sixteen bytes an epoch: a search with ten thousand candidates has a million
-  epochs, whose tables are on the disk.
+  Sixteen bytes per epoch: a search with ten thousand candidates has a million
+  epochs. The full tables are on disk.
 
   Attributes:
     val_accuracy: Validation accuracies from epoch 1, float64.
-    seconds: Wall clock of each epoch, float64.
+    seconds: Wall-clock seconds of each epoch, float64.
   """
 
   val_accuracy: array = dataclasses.field(default_factory=_doubles)
@@ -30,11 +30,11 @@ class History:
     return len(self.val_accuracy)
 
   def extend(self, start: int, epochs: Iterable[Epoch]) -> None:
-    """Takes the epochs after one, in the place of those known before.
+    """Replaces the epochs after `start`.
 
     Args:
-      start: Epochs that stay.
-      epochs: Those that follow.
+      start: Number of epochs that stay.
+      epochs: The epochs that follow.
     """
     del self.val_accuracy[start:], self.seconds[start:]
     for epoch in epochs:

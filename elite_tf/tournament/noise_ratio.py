@@ -1,23 +1,23 @@
-"""How much of a round's ranking is chance."""
+"""How much of a round's ranking is due to noise."""
 
 import math
 from collections.abc import Sequence
 
 
 def nu(histories: Sequence[Sequence[float]]) -> float | None:
-  """Returns nu, the noise from epoch to epoch over the candidates' spread.
+  """Returns nu, the epoch-to-epoch noise divided by the candidates' spread.
 
-  It decides which criterion is right: where it is small, a mean over all epochs
-  throws out those that start slowly; where it is large, the current epoch's
-  accuracy is chance.
+  nu decides which criterion suits: if small, a mean over all epochs eliminates
+  candidates that start slowly; if large, the current epoch's accuracy is mostly
+  noise.
 
   Args:
-    histories: Validation accuracies of each candidate of a round from epoch 1,
-      equally many.
+    histories: Validation accuracies of each candidate of a round from epoch 1.
+      Epochs beyond the shortest history are not used.
 
   Returns:
-    Standard deviation of the noise over that of the candidates' mean
-    accuracies, both in the later half of the epochs, at least three. None with
+    Standard deviation of the noise divided by that of the candidates' mean
+    accuracies, both over the later half of the epochs, at least three. None for
     fewer than two candidates or three epochs, or if all means are equal.
   """
   epochs = min(map(len, histories), default=0)
@@ -32,14 +32,14 @@ def nu(histories: Sequence[Sequence[float]]) -> float | None:
 def noise(histories: Sequence[Sequence[float]]) -> float:
   """Returns the standard deviation of the epoch-to-epoch noise.
 
-  What the candidates share in an epoch cannot change their ranking: it is
-  subtracted. What is left of a trend is nearly straight over three epochs, and
-  a second difference takes it away; for independent noise its variance is
-  1 + 4 + 1 = 6 times the noise's.
+  The mean of all candidates in an epoch does not change their ranking: it is
+  subtracted. The trend that is left is nearly linear over three epochs: second
+  differences remove it. For independent noise, the variance of a second
+  difference is 1 + 4 + 1 = 6 times that of the noise.
 
   Args:
-    histories: Values of each candidate, equally many: at least two candidates
-      and three epochs.
+    histories: Values of at least two candidates, of the same number of epochs,
+      at least three.
   """
   count, epochs = len(histories), len(histories[0])
   shared = [sum(values) / count for values in zip(*histories)]

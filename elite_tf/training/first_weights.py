@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from elite_tf.networks import custom
-from elite_tf.networks import to_keras as models
-from elite_tf.networks.families import is_own
+from elite_tf.networks import to_keras
+from elite_tf.networks.keras_layers import MakeLayer, make_layer
 from elite_tf.training import backends
 from elite_tf.types import Candidate
 
@@ -24,38 +23,31 @@ _CUT_DEVIATION = 0.87962566103423978
 
 def build(
   candidate: Candidate,
-  builders: models.Builders = models.BUILDERS,
+  make: MakeLayer = make_layer,
   seed: int = 0,
 ) -> keras.Model:
   """Returns the candidate's network, its weights drawn by the seed.
 
   Args:
     candidate: The network.
-    builders: Row -> Keras layer, by kind of operation; a family of the user's
-      own has no rows and builds its layers itself.
+    make: Function of a layer -> its Keras layer; a custom family does not use
+      it.
     seed: The same one gives the same weights under the same backend.
   """
   keras.utils.set_random_seed(seed)
-  if is_own(candidate.family):
-    return custom.build(candidate)
   if not backends.current().DRAWS_SLOWLY:
-    return models.build(candidate, builders)
+    return to_keras.build(candidate, make)
   delayed = []
 
-  def without_drawing(builder):
-    def build_layer(row):
-      layer = builder(row)
-      for name in _INITIALIZERS:
-        if hasattr(layer, name):
-          delayed.append((layer, name, getattr(layer, name)))
-          setattr(layer, name, keras.initializers.Zeros())
-      return layer
+  def make_without_drawing(layer):
+    made = make(layer)
+    for name in _INITIALIZERS:
+      if hasattr(made, name):
+        delayed.append((made, name, getattr(made, name)))
+        setattr(made, name, keras.initializers.Zeros())
+    return made
 
-    return build_layer
-
-  model = models.build(
-    candidate, {op: without_drawing(make) for op, make in builders.items()}
-  )
+  model = to_keras.build(candidate, make_without_drawing)
   rng = np.random.default_rng(seed)
   for layer, name, initializer in delayed:
     setattr(layer, name, initializer)  # As a saved network has it.

@@ -11,11 +11,12 @@ from keras import ops
 
 from elite_tf.data.batches import Inputs, prepare
 from elite_tf.data.sources import Dataset
-from elite_tf.networks import to_keras as models
-from elite_tf.networks.families import is_own
+from elite_tf.networks.families import get_family
+from elite_tf.networks.keras_layers import make_layer
+from elite_tf.networks.layers import kind_of
 from elite_tf.training import checkpoint as checkpoints
 from elite_tf.training import first_weights
-from elite_tf.training.batch_norm import BatchStatistics, leave_averaging
+from elite_tf.training.batch_norm import leave_averaging
 from elite_tf.training.callbacks import AccuracyHistory, Report, StopOnNonFinite
 from elite_tf.training.checkpoint import Checkpoint
 from elite_tf.training.functional import FunctionalModel
@@ -35,24 +36,19 @@ from elite_tf.training.steps import (
   initial_state,
   make_steps,
 )
-from elite_tf.types import Candidate, Epoch
-
-
-def _activation(layer):
-  build = models.BUILDERS["activation"]
-  return (in_float32(build) if layer.function == "softmax" else build)(layer)
-
-
-# Networks in training have another batch norm than those that are exported, and
-# logits and probabilities in float32 whatever the precision of the rest.
-BUILDERS = {
-  **models.BUILDERS,
-  "batch_norm": lambda layer: models.batch_norm(layer, BatchStatistics),
-  "dense": in_float32(models.BUILDERS["dense"]),
-  "activation": _activation,
-}
+from elite_tf.types import Candidate, Epoch, Layer
 
 EVALUATION_BATCH = 500
+
+
+def make_training_layer(layer: Layer) -> keras.layers.Layer:
+  """Returns the Keras layer of a layer, as it is trained.
+
+  Logits and probabilities are computed in float32, whatever the precision of
+  the rest.
+  """
+  precise = kind_of(layer).full_precision
+  return (in_float32(make_layer) if precise else make_layer)(layer)
 
 
 class Trainer:
@@ -98,13 +94,10 @@ class Trainer:
     self._seed = seed
     self._recipe = recipe
     self._path = path
-    # What the user's own layers need for lower precision is not known.
-    own = is_own(candidate.family)
-    with precision("float32" if own else best_precision()):
-      network = first_weights.build(candidate, BUILDERS, seed)
-    self._function = FunctionalModel(
-      leave_averaging(network) if own else network
-    )
+    mixed = get_family(candidate.family).mixed_precision
+    with precision(best_precision() if mixed else "float32"):
+      network = first_weights.build(candidate, make_training_layer, seed)
+    self._function = FunctionalModel(leave_averaging(network))
     self._state = initial_state(self._function)
     self._train_step, self._evaluate_step = make_steps(
       self._function,

@@ -193,16 +193,19 @@ def test_own_board_with_everything(write):
     ),
     (
       [HEADER + ",name", ROW + ",x"],
-      ", line 1: field 'name' is there twice",
+      ", line 1: field 'name' occurs twice",
     ),
-    ([HEADER, ROW + ",7"], ", line 2: more values than fields: ['7']"),
+    (
+      [HEADER, ROW + ",7"],
+      ", line 2: more values than fields. Received: ['7']",
+    ),
     (
       [HEADER, "mine,1,dsp,1"],
       ", line 2: field 'sram_bytes' has no value",
     ),
     (
       [HEADER, ROW, ROW],
-      ", line 3: name 'mine' is there already",
+      ", line 3: name 'mine' occurs twice",
     ),
     (
       [HEADER, ROW.replace("mine", "")],
@@ -273,7 +276,7 @@ def test_own_board_that_is_no_csv_file(tmp_path, content):
   path = tmp_path / "image.csv"
   path.write_bytes(content)
   line = _line(get_board, str(path))
-  assert line.startswith(f"--board={path} is no CSV file: ")
+  assert line.startswith(f"--board={path} is not a CSV file: ")
 
 
 @pytest.mark.parametrize(

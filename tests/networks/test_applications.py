@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import elite_tf
+from elite_tf.data.preprocess import scale
 from elite_tf.errors import ConfigError
 from elite_tf.networks import applications
 from elite_tf.networks.applications import APPLICATIONS
@@ -312,3 +313,13 @@ def test_wrong_input_tensor():
       "Received: (32, 32, 3)", "input_shape must be that of input_tensor",
       input_tensor=keras.Input((40, 32, 3)), input_shape=(32, 32, 3),
   )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_docstring_gives_the_range_of_the_input(name):
+  """The lowest and the highest pixel, as the package scales them."""
+  text = " ".join(getattr(elite_tf, name).__doc__.split())
+  assert "float32 (batch, height, width, channels) from -1 to 127/128" in text
+  assert "(pixel - 128) / 128" in text
+  pixels = np.array([0, 255], np.uint8).reshape(1, 1, 2, 1)
+  assert scale(pixels).ravel().tolist() == [-1, 127 / 128]

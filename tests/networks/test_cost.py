@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from elite_tf.networks.cost import RULES, layer_cost, network_cost
+from elite_tf.networks.cost import layer_cost, network_cost
 from elite_tf.networks.families import get_family
+from elite_tf.networks.layers import LAYER_KINDS, kind_of
 from elite_tf.networks.pool import make_pool
 from elite_tf.types import Cost, Layer
 
@@ -29,7 +30,7 @@ def _cost(family, *levels):
   (candidate,) = (
     c for c in make_pool(family) if (c.w, c.d, c.r) == tuple(levels)
   )
-  return network_cost(get_family(family).plan(candidate))
+  return network_cost(get_family(family).layers(candidate))
 
 
 def _printed(value):
@@ -57,6 +58,18 @@ def _printed(value):
     (Layer("b", "batch_norm", ("x",), (9, 9, 16)), 16, 64, 0),
     (Layer("i", "input", (), (9, 9, 3)), 0, 0, 0),
     (Layer("a", "activation", ("x",), (9, 9, 3)), 3, 0, 0),
+    *(
+      (Layer("a", "activation", ("x",), (9, 9, 3), function=name), 3, 0, 0)
+      for name in (
+        "relu",
+        "relu6",
+        "swish",
+        "hard_swish",
+        "sigmoid",
+        "softmax",
+      )
+    ),
+    (Layer("c", "concatenate", ("x", "y"), (9, 9, 6)), 3, 0, 0),
     (Layer("m", "mean", ("x",), (1, 1, 3)), 3, 0, 0),
     (Layer("p", "multiply", ("x", "y"), (9, 9, 3)), 3, 0, 0),
     (Layer("s", "add", ("x", "y"), (9, 9, 3)), 3, 0, 0),
@@ -68,13 +81,14 @@ def test_layer_by_hand(layer, channels_in, params, macs):
   assert layer_cost(layer, channels_in) == Cost(params, macs)
 
 
-def test_every_rule_is_tested_by_hand():
-  rows = test_layer_by_hand.pytestmark[0].args[1]
-  assert {row[0].op for row in rows} == set(RULES)
+def test_every_kind_is_priced_by_hand():
+  cases = test_layer_by_hand.pytestmark[0].args[1]
+  priced = {kind_of(layer).name for layer, *_ in cases}
+  assert priced == set(LAYER_KINDS)
 
 
 def test_network_by_hand():
-  """The channels of a row come from its own input, not from the row before."""
+  """The channels of a layer come from its own input, not the layer before."""
   layers = (
     Layer("image", "input", (), (4, 4, 3)),
     Layer("a", "conv", ("image",), (4, 4, 8), 3),  # 216 * 16
@@ -129,8 +143,8 @@ def test_no_row_of_table_5_is_missing():
 
 def test_pool_statistics():
   """The parameters as printed; of the MACs, what the 64 candidates have."""
-  plan = get_family("elite").plan
-  costs = [network_cost(plan(c)) for c in make_pool("elite")]
+  layers = get_family("elite").layers
+  costs = [network_cost(layers(c)) for c in make_pool("elite")]
   printed = TABLES["pool_statistics"]
   params = [cost.params / 1e6 for cost in costs]
   assert f"{statistics.fmean(params):.1f}" == str(printed["params_mean_M"])

@@ -126,7 +126,7 @@ WRONG = {
         _returns(lambda r: keras.Sequential([layers.Dense(10)])),
     ),
     "size": (
-        "images of shape (None, 19, 19, 3), as --data has them. Received:"
+        "images of shape (None, 19, 19, 3), as in --data. Received:"
         " (None, 18, 18, 3)",
         _returns(lambda r: _network((r - 1, r - 1, 3))),
     ),
@@ -139,7 +139,7 @@ WRONG = {
         _returns(lambda r: _network((r, r, 3), classes=9)),
     ),
     "lambda": (
-        "do without Lambda",
+        "must not have Lambda layers",
         _returns(lambda r: _network((r, r, 3), layers.Lambda(lambda x: x))),
     ),
     "unregistered": (

@@ -140,7 +140,7 @@ def test_a_changed_file_is_priced_anew_and_must_cost_the_same(
     ("os._exit(3)", "building mine-w4-d1-r32 ended with exit code 3"),
     ("os.abort()", "building mine-w4-d1-r32 died of SIGABRT"),
     # On a busy machine it may not even have begun.
-    ("number and time.sleep(99)", "has not come back after 2 s"),
+    ("number and time.sleep(99)", "has not finished after 2 s"),
     ("connection.send(ConfigError('--pool=x: no'))", "--pool=x: no"),
   ],
 )

@@ -1,4 +1,4 @@
-"""Rows read back from a Keras model, against the families' own plans."""
+"""Layers read back from a Keras model, against the families' own."""
 
 import keras
 import pytest
@@ -8,7 +8,8 @@ from elite_tf.errors import ConfigError
 from elite_tf.networks import to_keras
 from elite_tf.networks.families import FAMILIES, get_family
 from elite_tf.networks.families.efficientnet import ACTIVATIONS
-from elite_tf.networks.from_keras import READERS, read_rows
+from elite_tf.networks.from_keras import read_layers
+from elite_tf.networks.layers import LAYER_KINDS
 from elite_tf.networks.pool import make_pool
 
 
@@ -20,18 +21,18 @@ def _candidate(family, activation=""):
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("activation", ["", *ACTIVATIONS])
-def test_the_rows_are_those_of_the_plan(family, activation):
+def test_the_layers_are_those_of_the_family(family, activation):
   candidate = _candidate(family, activation)
-  plan = get_family(family).plan(candidate)
-  assert read_rows(to_keras.build(candidate)) == plan
+  layers = get_family(family).layers(candidate)
+  assert read_layers(to_keras.build(candidate)) == layers
 
 
 def test_a_sliced_network_is_read_too():
   candidate = make_pool("elite", 10, 3, 96)[-1]
-  plan = get_family("elite").plan(candidate)
-  rows = read_rows(slice_model(to_keras.build(candidate), plan))
-  assert sum(row.op == "concatenate" for row in rows) > 0
-  assert len({row.name for row in rows}) == len(rows)
+  whole = get_family("elite").layers(candidate)
+  layers = read_layers(slice_model(to_keras.build(candidate), whole))
+  assert sum(layer.op == "concatenate" for layer in layers) > 0
+  assert len({layer.name for layer in layers}) == len(layers)
 
 
 # A layer of every class that no family has in this form, and the reason.
@@ -63,12 +64,13 @@ def test_a_layer_of_another_architecture_is_named(kind):
   image = keras.Input((8, 8, 3))
   network = keras.Model(image, build(image), name="mine")
   with pytest.raises(ConfigError) as caught:
-    read_rows(network)
+    read_layers(network)
   line = str(caught.value)
   assert network.layers[-1].name in line and kind in line and reason in line
   assert "\n" not in line
 
 
-@pytest.mark.parametrize("kind", READERS)
-def test_every_class_that_is_read_is_one_of_keras(kind):
-  assert issubclass(getattr(keras.layers, kind), keras.layers.Layer)
+@pytest.mark.parametrize("name", LAYER_KINDS)
+def test_every_class_that_is_read_is_one_of_keras(name):
+  kind = getattr(keras.layers, LAYER_KINDS[name].keras_class)
+  assert issubclass(kind, keras.layers.Layer)

@@ -40,10 +40,10 @@ def test_published_networks(name):
 def test_planned_networks(family):
   """The plan's figures, and its size in training, of networks as built."""
   candidate = make_pool(family, 10, 1, 32, levels=6)[-2]
-  rows = FAMILIES[family].plan(candidate)
+  planned = FAMILIES[family].layers(candidate)
   cost, size = count(to_keras.build(candidate))
-  assert cost == network_cost(rows)
-  assert size == network_size(rows)
+  assert cost == network_cost(planned)
+  assert size == network_size(planned)
 
 
 # Layer, shape of its input, and products by hand: kernel by places of the

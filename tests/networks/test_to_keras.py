@@ -9,11 +9,12 @@ import keras
 import numpy as np
 import pytest
 
-from elite_tf.networks.cost import RULES, network_cost
+from elite_tf.networks.cost import network_cost
 from elite_tf.networks.families import FAMILIES, get_family
+from elite_tf.networks.keras_layers import build_layers, make_layer
 from elite_tf.networks.pool import make_pool
 from elite_tf.networks.scaling import coefficients
-from elite_tf.networks.to_keras import BUILDERS, build, build_layers
+from elite_tf.networks.to_keras import build
 
 LEVELS = (1, 2, 3, 4)
 
@@ -26,11 +27,11 @@ def _pool(family):
 @functools.cache
 def _sizes(family):
   """The family's own input sizes, and those it has for small images."""
-  module = get_family(family)
+  known = get_family(family)
   scales = coefficients(4)
   return (
-    *module.resolutions(module.DEFAULT_RESOLUTION, scales),
-    *module.resolutions(32, scales),
+    *known.resolutions(known.base_resolution, scales),
+    *known.resolutions(32, scales),
   )
 
 
@@ -38,8 +39,8 @@ def _candidate(family, w=4, d=4, **changes):
   return dataclasses.replace(_pool(family)[w, d, 1], **changes)
 
 
-def _plan(candidate):
-  return get_family(candidate.family).plan(candidate)
+def _layers(candidate):
+  return get_family(candidate.family).layers(candidate)
 
 
 def _count_macs(model):
@@ -64,7 +65,7 @@ def test_planned_cost_is_the_built_networks(family, w, d):
 
   Once with 10 classes and one channel, once with 1000 and three. That is all
   of them: classes and channels change the dense layer and the input alone
-  (tests/families), and a cost is the sum of its rows; parameters do not depend
+  (tests/networks/families), and a cost is the sum of its layers; parameters do not depend
   on the resolution (below). So the input sizes are taken in turn, all of the
   family's own and those of small images, odd ones like 203 and 19 among them,
   and so are the stem's two strides.
@@ -77,7 +78,7 @@ def test_planned_cost_is_the_built_networks(family, w, d):
         resolution=sizes[turn % len(sizes)], classes=classes, channels=channels,
         stem_stride=2 - turn % 2,
     )  # fmt: skip
-    cost = network_cost(_plan(candidate))
+    cost = network_cost(_layers(candidate))
     model = build(candidate)
     assert cost.params == model.count_params()
     assert cost.macs == _count_macs(model)
@@ -90,7 +91,7 @@ def test_parameters_do_not_depend_on_the_resolution(family):
   planned = set()
   for size in sorted(set(_sizes(family))):
     candidate = _candidate(family, resolution=size)
-    planned.add(network_cost(_plan(candidate)).params)
+    planned.add(network_cost(_layers(candidate)).params)
     model = build(candidate)
     shapes.add(tuple(tuple(v.shape) for v in model.variables))
     assert model.count_params() in planned
@@ -102,7 +103,7 @@ def test_parameters_do_not_depend_on_the_resolution(family):
 def test_other_classes_and_channels(family, classes, channels):
   candidate = _candidate(family, classes=classes, channels=channels)
   model = build(candidate)
-  assert network_cost(_plan(candidate)).params == model.count_params()
+  assert network_cost(_layers(candidate)).params == model.count_params()
   assert model.output_shape == (None, classes)
   assert model.input_shape[-1] == channels
 
@@ -111,7 +112,7 @@ def test_other_classes_and_channels(family, classes, channels):
 @pytest.mark.parametrize("size", [203, 19, 8])
 def test_every_layer_has_the_planned_name_and_shape(family, size):
   candidate = _candidate(family, 2, 2, resolution=size)
-  layers = _plan(candidate)
+  layers = _layers(candidate)
   model = build(candidate)
   assert model.name == candidate.name
   built = {layer.name: tuple(layer.output.shape[1:]) for layer in model.layers}
@@ -133,10 +134,6 @@ def test_baseline_has_the_weights_of_keras_efficientnet_b0():
   theirs = [shape for shape in theirs if shape != (2,)]  # Dropout's seeds.
   assert ours == theirs
   assert model.count_params() == 5_330_564
-
-
-def test_every_kind_of_layer_can_be_built_and_priced():
-  assert set(RULES) == {"input", *BUILDERS}
 
 
 @pytest.fixture(scope="module")
@@ -180,15 +177,14 @@ def _check_uniform(values, limit):
 
 
 def test_first_weights_of_more_classes_than_imagenet_are_efficientnets():
-  row = next(r for r in _plan(_candidate("elite")) if r.op == "dense")
-  row = dataclasses.replace(row, shape=(4000,))
-  layer = BUILDERS["dense"](row)
+  dense = next(x for x in _layers(_candidate("elite")) if x.op == "dense")
+  layer = make_layer(dataclasses.replace(dense, shape=(4000,)))
   layer.build((None, 50))
   _check_uniform(layer.kernel.numpy(), 4000**-0.5)
 
 
 def test_dropping_is_of_whole_branches_and_only_in_training(small):
-  drops = [row for row in small.layers if row.name.endswith("_drop")]
+  drops = [x for x in small.layers if x.name.endswith("_drop")]
   assert drops
   ones = np.ones((64, *drops[-1].output.shape[1:]), np.float32)
   dropped = np.asarray(drops[-1](ones, training=True))
@@ -199,7 +195,7 @@ def test_dropping_is_of_whole_branches_and_only_in_training(small):
 
 
 def test_network_can_end_earlier_and_take_another_size():
-  layers = _plan(_candidate("elite", resolution=32))
+  layers = _layers(_candidate("elite", resolution=32))
   image = keras.Input((48, 64, 3))
   features = build_layers(layers, image, last="head_swish")
   assert tuple(features.shape) == (None, 2, 2, layers[-5].shape[-1])

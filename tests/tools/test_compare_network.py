@@ -22,7 +22,7 @@ def _resnet8(classes=10, channels=3, size=32):
 
 def test_cost_of_resnet8_is_the_published_one():
   """78,666 parameters, 12.5 M multiply-accumulates."""
-  cost = network_cost(resnet8.plan(_resnet8()))
+  cost = network_cost(resnet8.layers(_resnet8()))
   assert cost.params == 78_666
   # By hand, map by map: stem, two convolutions of 16 channels, two of 32 and
   # the one beside them, the same of 64, dense.

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from elite_tf.training import first_weights
+from elite_tf.training.batch_norm import leave_averaging
 from elite_tf.training.functional import FunctionalModel
 from elite_tf.training.precision import precision, precision_for
 from elite_tf.training.recipe import Recipe
@@ -14,7 +15,7 @@ from elite_tf.training.steps import (
   initial_state,
   make_steps,
 )
-from elite_tf.training.trainer import BUILDERS
+from elite_tf.training.trainer import make_training_layer
 
 
 @pytest.mark.parametrize(
@@ -39,11 +40,11 @@ def test_mixed_steps_are_close_and_state_is_float32(tiny_data, tiny_candidate):
   losses = {}
   for policy in ("float32", "mixed_bfloat16"):
     with precision(policy):
-      network = first_weights.build(tiny_candidate, BUILDERS, seed=1)
+      network = first_weights.build(tiny_candidate, make_training_layer, seed=1)
     computed = {layer.name: layer.compute_dtype for layer in network.layers}
     assert computed["logits"] == computed["probabilities"] == "float32"
     assert (computed["stem_conv"] == "bfloat16") == (policy != "float32")
-    function = FunctionalModel(network)
+    function = FunctionalModel(leave_averaging(network))
     train, _ = make_steps(function, Recipe(), (16, 16, 1))
     state, losses[policy] = initial_state(function), []
     for step in range(4):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elite_tf.hardware.memory.slicing import choose, slice_plan
+from elite_tf.hardware.memory.slicing import choose_slices, slice_layers
 from elite_tf.types import Layer
 
 if TYPE_CHECKING:
@@ -26,20 +26,18 @@ def slice_model(
   Args:
     model: A network built of `layers`, trained.
     layers: Rows of its plan.
-    slices: Numbers of slices, as `elite_tf.hardware.memory.slicing.choose` gives them;
+    slices: Numbers of slices, as `elite_tf.hardware.memory.slicing.choose_slices` gives them;
       None means those that make the arena smallest.
   """
   import keras
 
-  from elite_tf.networks.to_keras import BUILDERS, build_layers
+  from elite_tf.networks.keras_layers import build_layers
 
-  plan = slice_plan(layers, choose(layers) if slices is None else slices)
-  builders = {
-    **BUILDERS,
-    "concatenate": lambda row: keras.layers.Concatenate(name=row.name),
-  }
+  if slices is None:
+    slices = choose_slices(layers)
+  plan = slice_layers(layers, slices)
   image = keras.Input(layers[0].shape, name=layers[0].name)
-  answers = build_layers(plan.layers, image, builders=builders)
+  answers = build_layers(plan.layers, image)
   sliced = keras.Model(image, answers, name=model.name)
   for layer in sliced.layers:
     name, start, stop = plan.origins.get(layer.name, (layer.name, 0, None))

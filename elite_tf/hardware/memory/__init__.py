@@ -1,20 +1,22 @@
-"""Flash and RAM of a network on a microcontroller, from its plan alone.
+"""Flash and RAM of a network on a microcontroller, from its layers alone.
 
-The plan is lowered to the graph that the converter emits (`graph`), which gives
-the file (`file_size`) and TensorFlow Lite Micro's arena (`arena`, `planner`).
-No TensorFlow, no NumPy. `tools/check_memory.py` measures what this predicts.
+The layers are lowered to the graph that the converter writes (`graph`), from
+which the size of the file (`file_size`) and TensorFlow Lite Micro's arena
+(`arena`, `planner`) follow. It needs neither TensorFlow nor NumPy.
+`tools/check_memory.py` measures what this predicts.
 """
 
 import dataclasses
 from collections.abc import Iterable
 
-from elite_tf.hardware.memory.arena import BOARD, HOST, head_bytes, tail_bytes
+from elite_tf.hardware.memory.arena import head_bytes, tail_bytes
 from elite_tf.hardware.memory.file_size import file_bytes
 from elite_tf.hardware.memory.graph import lower
+from elite_tf.hardware.memory.machine import BOARD, HOST
 from elite_tf.types import Layer
 
 # Interpreter, reference kernels, start-up code and C library of a complete
-# small image, which measured 50 to 54 KB on Cortex-M.
+# small firmware; measured: 50 to 54 KB on Cortex-M.
 CODE_BYTES = 54 * 1024
 
 # The same with CMSIS-NN's kernels, 83 to 96 KB.
@@ -23,17 +25,17 @@ CMSIS_NN_CODE_BYTES = 96 * 1024
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-  """What a network takes on a microcontroller with 32-bit pointers.
+  """What a network takes on a microcontroller with 32-bit pointers, in bytes.
 
   Attributes:
-    tflite_bytes: The .tflite file, all integers.
-    code_bytes: Interpreter and reference kernels.
-    flash_bytes: Both.
-    arena_head_bytes: RAM that is written anew for every image (activations).
+    tflite_bytes: Size of the int8 .tflite file.
+    code_bytes: Size of interpreter and reference kernels.
+    flash_bytes: Sum of the two.
+    arena_head_bytes: RAM that every inference writes again (activations).
     arena_tail_bytes: RAM that stays (structures, multipliers of the channels).
-    arena_bytes: Both, as the interpreter reports them. The arena that it is
-      given must be the next multiple of 16 at least.
-    arena_bytes_host: The same on a computer with 64-bit pointers, as the
+    arena_bytes: Sum of the two, as the interpreter reports it. The firmware
+      must provide at least the next multiple of 16.
+    arena_bytes_host: `arena_bytes` on a computer with 64-bit pointers, as the
       package tflite-micro reports it.
   """
 
@@ -47,10 +49,13 @@ class Memory:
 
 
 def predict(layers: Iterable[Layer]) -> Memory:
-  """Returns what a plan will take once trained and quantized to int8.
+  """Returns what a network will take once trained and quantized to int8.
 
   Args:
-    layers: Rows of the plan, inputs before outputs, the input first.
+    layers: The network's, inputs before outputs, the input first.
+
+  Raises:
+    ConfigError: It has an activation whose operators are not known.
   """
   graph = lower(layers)
   size = file_bytes(graph)

@@ -1,59 +1,49 @@
 """The size of the .tflite file that holds a graph.
 
-The file is a flatbuffer as `elite_tf.conversion.tflite.flatbuffer.pack` writes it: tables
-whose fields are offsets of four bytes and what is not their default, and
-vectors that begin with their length; equal vectors of several numbers once.
-What follows lays them out one by one, last to first, as the writer does.
+The file is a flatbuffer as `elite_tf.conversion.tflite.flatbuffer.pack` writes
+it: tables, whose fields are offsets of four bytes and values that are not the
+default, and vectors, which begin with their length. Equal vectors of several
+numbers are written once.
 """
 
 from elite_tf.hardware.memory.graph import Graph, Operator
+from elite_tf.hardware.memory.operators import OPERATORS
 from elite_tf.hardware.memory.planner import align
 
 _OFFSET = 4
 _LENGTH = 4  # Of a vector, before what it holds.
 
-# Header, the layouts of the tables, the codes of the operators, the metadata.
-# The one figure here that is measured, not counted.
+# Header, layouts of the tables, codes of the operators, metadata. The only
+# figure here that is measured, not counted.
 _FIXED = 860
 
-# A tensor's table: the layout, the offsets of shape, buffer, name and
-# quantization, type and rank.
+# A tensor's table: layout, offsets of shape, buffer, name and quantization,
+# type and rank.
 _TENSOR = 28
 
-# A tensor's name is its number: three digits and the zero that ends them.
+# A tensor's name is its number: three digits and a terminating zero.
 _NAME = _LENGTH + 4
 
-# Where the table of a tensor's quantization is stands in the tensor's; in it the
-# layout and the offsets of scales and zero points.
+# The table of a tensor's quantization: layout, offsets of scales and of zero
+# points.
 _QUANTIZATION = 12
 
-# Where a tensor's buffer is, and the layout in it.
+# The offset of a tensor's buffer, and the layout of the buffer's table.
 _BUFFER = 2 * _OFFSET
 
-# Where an operator's table is; in it the layout, and the offsets of inputs and
+# The offset of an operator's table; in the table: layout, offsets of inputs and
 # outputs.
 _OPERATOR = _OFFSET + 12
 
-# In it, its place among the operators' codes, if it is not the first; the offset
-# of its options and their type.
+# In an operator's table: the index of its code, if not 0; the offset of its
+# options and their type.
 _CODE, _OPTIONS_OFFSET = 4, 8
-
-# The table of an operator's options: the layout, and what is not the default.
-_OPTIONS = {
-  "CONV_2D": 12,
-  "DEPTHWISE_CONV_2D": 16,
-  "MUL": 4,
-  "ADD": 4,
-  "MEAN": 8,
-  "SOFTMAX": 8,
-  "CONCATENATION": 8,
-}
 
 
 def file_bytes(graph: Graph) -> int:
   """Returns the bytes of the .tflite file, to a tenth of a percent."""
   first = graph.operators[0].code
-  # Where the tables of tensors and buffers are, and the layout in the latter.
+  # The offsets of the tables of tensors and buffers, and the latter's layouts.
   size = (_OFFSET + _BUFFER) * len(graph.tensors)
   return (
     _FIXED
@@ -61,8 +51,8 @@ def file_bytes(graph: Graph) -> int:
     + sum(_operator(operator, first) for operator in graph.operators)
     + _tensors(graph)
     + sum(
-      # The numbers begin at a multiple of 16, after the offset in their
-      # buffer's table and their length.
+      # The data begin at a multiple of 16, after the offset in the buffer's
+      # table and their length.
       align(tensor.bytes + _BUFFER + _LENGTH) - _OFFSET
       for tensor in graph.tensors
       if tensor.constant
@@ -78,13 +68,14 @@ def _operator(operator: Operator, first: str) -> int:
   size = _OPERATOR + _vector(len(operator.inputs)) + _vector(1)
   if operator.code != first:
     size += _CODE
-  if operator.code in _OPTIONS:
-    size += _OPTIONS_OFFSET + _OPTIONS[operator.code]
+  options = OPERATORS[operator.code].options
+  if options is not None:
+    size += _OPTIONS_OFFSET + options
   return size
 
 
 def _tensors(graph: Graph) -> int:
-  """Bytes of all tensors but for their numbers."""
+  """Returns the bytes of all tensors without their data."""
   size = 0
   written: set[object] = set()  # Vectors of several numbers.
   for tensor in graph.tensors:
@@ -92,13 +83,13 @@ def _tensors(graph: Graph) -> int:
     if len(tensor.shape) == 1 or tensor.shape not in written:
       written.add(tensor.shape)
       size += _vector(len(tensor.shape))
-    # What is not quantized has a table of it, too, and the layout in it.
+    # A tensor that is not quantized has a table too, of its layout only.
     size += _QUANTIZATION if tensor.scales else _OFFSET
     size += 4 if tensor.axis else 0  # Zero is the default.
     if tensor.scales:
       size += _vector(tensor.scales)
       if tensor.scales == 1 or tensor.scales not in written:
         written.add(tensor.scales)
-        # Zero points of eight bytes, at a multiple of eight.
+        # Zero points have eight bytes and begin at a multiple of eight.
         size = align(size + 8 * tensor.scales, 8) + _LENGTH
   return size

@@ -1,16 +1,19 @@
-"""The int8 graph that the converter makes of a plan, operator by operator.
+"""The int8 graph that the converter makes of a network, operator by operator.
 
-What it does to the rows, as read from converted networks: batch norm is folded
-into the convolution before it, and so is ReLU6; swish becomes LOGISTIC and MUL;
-a dense layer is a convolution of one pixel between two RESHAPEs; dropping
-leaves no trace. Where a map has one pixel, its mean over the pixels is left
-out, and the skip past a block is made a vector by a RESHAPE.
+As read from converted networks: batch norm and ReLU6 are folded into the
+convolution before them; swish becomes LOGISTIC and MUL; a dense layer becomes a
+convolution of one pixel between two RESHAPEs; dropout becomes nothing. For a
+map of one pixel there is no mean over the pixels, and a RESHAPE makes it a
+vector where it skips a block.
+
+What becomes of a layer is in its kind, `elite_tf.networks.layers`.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from elite_tf.networks.layers import kind_of
 from elite_tf.types import Layer
 
 ITEM_BYTES = {"int8": 1, "int32": 4}
@@ -20,11 +23,11 @@ class Tensor(NamedTuple):
   """A tensor of the graph.
 
   Attributes:
-    shape: With the batch axis, which is 1.
+    shape: Shape with the batch axis, which is 1.
     dtype: "int8" or "int32".
-    scales: Number of scales that it is quantized by, one a channel for weights.
-    constant: Whether its numbers stand in the file.
-    axis: Of the shape, which one the scales are for.
+    scales: Number of its scales: one per channel for weights.
+    constant: Whether its values are in the file.
+    axis: Axis of the shape that the scales are for.
   """
 
   shape: tuple[int, ...]
@@ -35,7 +38,7 @@ class Tensor(NamedTuple):
 
   @property
   def bytes(self) -> int:
-    """Bytes of its numbers."""
+    """Bytes of its values."""
     return math.prod(self.shape) * ITEM_BYTES[self.dtype]
 
 
@@ -43,16 +46,17 @@ class Operator(NamedTuple):
   """An operator of the graph.
 
   Attributes:
-    code: Its name in TensorFlow Lite's schema.
-    inputs: Positions of the tensors that it takes.
-    output: Position of the tensor that it gives.
-    row: Name of the row that it is made of.
+    code: Name in TensorFlow Lite's schema, a key of
+      `elite_tf.hardware.memory.operators.OPERATORS`.
+    inputs: Positions of its input tensors in `Graph.tensors`.
+    output: Position of its output tensor.
+    layer: Name of the layer that it is made from.
   """
 
   code: str
   inputs: tuple[int, ...]
   output: int
-  row: str = ""
+  layer: str = ""
 
 
 class Graph(NamedTuple):
@@ -60,8 +64,8 @@ class Graph(NamedTuple):
 
   Attributes:
     tensors: The input, the constants, and the outputs of the operators in
-      their order: the order in which the planner is given them.
-    operators: In the order of execution.
+      their order; the planner gets them in this order.
+    operators: The operators in the order of execution.
   """
 
   tensors: tuple[Tensor, ...]
@@ -69,79 +73,93 @@ class Graph(NamedTuple):
 
 
 def lower(layers: Iterable[Layer]) -> Graph:
-  """Returns the graph that the converter makes of a plan.
+  """Returns the graph that the converter makes of a network.
 
   Args:
-    layers: Rows of a plan, inputs before outputs, the input first.
+    layers: The network's, inputs before outputs, the input first.
+
+  Raises:
+    ConfigError: It has an activation whose operators are not known.
   """
-  rows = tuple(layers)
-  lowering = _Lowering(rows)
-  for row in rows[1:]:
-    lowering.row = row.name
-    lowering.finish(row, _OPERATIONS[_kind(row)](lowering, row))
+  layers = tuple(layers)
+  lowering = _Lowering(layers)
+  for layer in layers[1:]:
+    lowering.add(layer)
   return lowering.graph()
 
 
-def _kind(row: Layer) -> str:
-  """How the row is lowered: by what it computes."""
-  return row.function if row.op == "activation" else row.op
-
-
 class _Lowering:
-  """Collects the tensors and operators of a graph."""
+  """Collects the tensors and operators of a graph, one layer at a time.
 
-  def __init__(self, rows: tuple[Layer, ...]):
-    self.row = ""  # The one that is being lowered.
+  It is the `elite_tf.networks.layers.base.OperatorGraph` of the layers' kinds.
+  """
+
+  def __init__(self, layers: tuple[Layer, ...]):
+    self._layer = ""  # The layer that is being lowered.
     self._operators: list[tuple[str, tuple[Tensor, ...], Tensor, str]] = []
-    self._numbers: dict[tuple[str, tuple[int, ...]], Tensor] = {}
+    self._constants: dict[tuple[str, tuple[int, ...]], Tensor] = {}
     self._weights: list[Tensor] = []
-    self._image = Tensor((1, *rows[0].shape))
-    self.output = {rows[0].name: self._image}
-    # Vectors of maps of one pixel, by the row that gives the map.
+    self._image = Tensor((1, *layers[0].shape))
+    self._output = {layers[0].name: self._image}
+    # Vectors of maps of one pixel, by the layer that makes the map.
     self._vector: dict[str, Tensor] = {}
-    # Where adds past blocks start whose maps have one pixel.
+    # The layers where skips of blocks with maps of one pixel begin.
     self._skipped = {
-      x.inputs[1] for x in rows if x.op == "add" and x.shape[:2] == (1, 1)
+      x.inputs[1] for x in layers if x.op == "add" and x.shape[:2] == (1, 1)
     }
 
-  def finish(self, row: Layer, output: Tensor) -> None:
-    """Notes the output of a row, and makes a vector of it for its skip."""
-    self.output[row.name] = output
-    if row.name in self._skipped:
-      shape = row.shape[-1:]
-      self._vector[row.name] = self.operate(
-        "RESHAPE", (output, self.numbers("shape", shape)), shape
+  def add(self, layer: Layer) -> None:
+    """Lowers a layer; makes a vector of its output if a skip needs one."""
+    self._layer = layer.name
+    output = self._output[layer.name] = kind_of(layer).lower(self, layer)
+    if layer.name in self._skipped:
+      shape = layer.shape[-1:]
+      self._vector[layer.name] = self.operate(
+        "RESHAPE", (output, self.constant("shape", shape)), shape
       )
 
-  def skip(self, row: Layer) -> Tensor:
-    """Returns what an add has as its second input."""
-    start = row.inputs[1]
-    return self._vector.get(start, self.output[start])
+  def inputs(self, layer: Layer) -> list[Tensor]:
+    """Returns the tensors that a layer takes."""
+    return [self._output[name] for name in layer.inputs]
 
-  def numbers(self, kind: str, values: tuple[int, ...]) -> Tensor:
-    """Returns the constant of these numbers; equal ones of a kind are one."""
+  def skip(self, layer: Layer) -> Tensor:
+    """Returns the second input of an add."""
+    start = layer.inputs[1]
+    return self._vector.get(start, self._output[start])
+
+  def constant(self, purpose: str, values: tuple[int, ...]) -> Tensor:
+    """Returns the constant of these values, one tensor for each purpose."""
     constant = Tensor((len(values),), "int32", 0, True)
-    return self._numbers.setdefault((kind, values), constant)
+    return self._constants.setdefault((purpose, values), constant)
 
-  def operate(self, code: str, inputs, shape) -> Tensor:
+  def operate(
+    self, code: str, inputs: Sequence[Tensor], shape: tuple[int, ...]
+  ) -> Tensor:
     """Adds an operator and returns its output."""
     output = Tensor((1, *shape) if len(shape) == 3 else shape)
-    self._operators.append((code, tuple(inputs), output, self.row))
+    self._operators.append((code, tuple(inputs), output, self._layer))
     return output
 
   def convolve(
-    self, code: str, source: Tensor, kernel: Tensor, shape
+    self,
+    code: str,
+    source: Tensor,
+    kernel: tuple[int, ...],
+    shape: tuple[int, ...],
+    axis: int = 0,
   ) -> Tensor:
-    """Adds a convolution with its bias and returns its output."""
-    bias = Tensor(shape[-1:], "int32", shape[-1], True)
-    self._weights += [kernel, bias]
-    return self.operate(code, (source, kernel, bias), shape)
+    """Adds an operator with kernel and bias and returns its output."""
+    channels = shape[-1]
+    weights = Tensor(kernel, scales=channels, constant=True, axis=axis)
+    bias = Tensor((channels,), "int32", channels, True)
+    self._weights += [weights, bias]
+    return self.operate(code, (source, weights, bias), shape)
 
   def graph(self) -> Graph:
-    """Returns all of it: the weights stand in the file last to first."""
+    """Returns the graph; in the file, the weights are last to first."""
     tensors = (
       self._image,
-      *self._numbers.values(),
+      *self._constants.values(),
       *reversed(self._weights),
       *(output for _, _, output, _ in self._operators),
     )
@@ -154,95 +172,8 @@ class _Lowering:
           code,
           tuple(position[id(x)] for x in inputs),
           position[id(output)],
-          row,
+          layer,
         )
-        for code, inputs, output, row in self._operators
+        for code, inputs, output, layer in self._operators
       ),
     )
-
-
-def _same(lowering: _Lowering, row: Layer) -> Tensor:
-  return lowering.output[row.inputs[0]]
-
-
-def _conv(lowering: _Lowering, row: Layer) -> Tensor:
-  source = lowering.output[row.inputs[0]]
-  channels = row.shape[-1]
-  shape = (channels, row.kernel, row.kernel, source.shape[-1])
-  kernel = Tensor(shape, scales=channels, constant=True)
-  return lowering.convolve("CONV_2D", source, kernel, row.shape)
-
-
-def _depthwise(lowering: _Lowering, row: Layer) -> Tensor:
-  source = lowering.output[row.inputs[0]]
-  channels = row.shape[-1]
-  shape = (1, row.kernel, row.kernel, channels)
-  kernel = Tensor(shape, scales=channels, constant=True, axis=3)
-  return lowering.convolve("DEPTHWISE_CONV_2D", source, kernel, row.shape)
-
-
-def _dense(lowering: _Lowering, row: Layer) -> Tensor:
-  source = lowering.output[row.inputs[0]]
-  features, units = source.shape[-1], row.shape[-1]
-  shape = lowering.numbers("shape", (1, 1, 1, features))
-  pixel = lowering.operate("RESHAPE", (source, shape), (1, 1, features))
-  kernel = Tensor((units, 1, 1, features), scales=units, constant=True)
-  output = lowering.convolve("CONV_2D", pixel, kernel, (1, 1, units))
-  shape = lowering.numbers("shape", (1, units))
-  return lowering.operate("RESHAPE", (output, shape), (1, units))
-
-
-def _mean(lowering: _Lowering, row: Layer) -> Tensor:
-  source = lowering.output[row.inputs[0]]
-  if source.shape[1:] == row.shape:  # One pixel is its own mean.
-    return source
-  shape = row.shape if len(row.shape) == 3 else (1, *row.shape)
-  return lowering.operate(
-    "MEAN", (source, lowering.numbers("axes", (1, 2))), shape
-  )
-
-
-def _swish(lowering: _Lowering, row: Layer) -> Tensor:
-  source = lowering.output[row.inputs[0]]
-  gate = _of_all("LOGISTIC")(lowering, row)
-  return lowering.operate("MUL", (source, gate), row.shape)
-
-
-def _softmax(lowering: _Lowering, row: Layer) -> Tensor:
-  source = lowering.output[row.inputs[0]]
-  return lowering.operate("SOFTMAX", (source,), (1, *row.shape))
-
-
-def _add(lowering: _Lowering, row: Layer) -> Tensor:
-  inputs = (lowering.output[row.inputs[0]], lowering.skip(row))
-  return lowering.operate("ADD", inputs, row.shape)
-
-
-def _of_all(code: str) -> Callable[[_Lowering, Layer], Tensor]:
-  """Returns the lowering to one operator that takes what the row takes."""
-
-  def lower_row(lowering: _Lowering, row: Layer) -> Tensor:
-    inputs = [lowering.output[name] for name in row.inputs]
-    return lowering.operate(code, inputs, row.shape)
-
-  return lower_row
-
-
-# Lowers a row, by its kind of operation or, of an activation, its function.
-_OPERATIONS = {
-  "batch_norm": _same,
-  "dropout": _same,
-  "stochastic_depth": _same,
-  "relu6": _same,
-  "conv": _conv,
-  "depthwise": _depthwise,
-  "dense": _dense,
-  "mean": _mean,
-  "swish": _swish,
-  "sigmoid": _of_all("LOGISTIC"),
-  "hard_swish": _of_all("HARD_SWISH"),
-  "softmax": _softmax,
-  "multiply": _of_all("MUL"),
-  "add": _add,
-  "concatenate": _of_all("CONCATENATION"),
-}

@@ -1,14 +1,16 @@
-"""Where TensorFlow Lite Micro's greedy planner puts the buffers of a graph.
+"""Where TensorFlow Lite Micro's greedy planner places the buffers of a graph.
 
-Its algorithm: the largest buffer first, each at the lowest address at which it
-overlaps no buffer placed before it that is alive at the same time. Among
-buffers of one size the one added last comes first.
+The algorithm: the largest buffer first; each at the lowest address where it
+overlaps no buffer placed before that is alive at the same time. Among buffers
+of equal size, the last one added comes first.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-ALIGNMENT = 16  # Every buffer's size is rounded up to a multiple of it.
+ALIGNMENT = (
+  16  # Every buffer's size is rounded up to a multiple of it, in bytes.
+)
 
 
 class Buffer(NamedTuple):
@@ -17,7 +19,7 @@ class Buffer(NamedTuple):
   Attributes:
     size: Bytes.
     first: Position of the first operator during which it is alive.
-    last: Position of the last one.
+    last: Position of the last operator during which it is alive.
   """
 
   size: int
@@ -31,10 +33,11 @@ def align(size: int, alignment: int = ALIGNMENT) -> int:
 
 
 def place(buffers: Sequence[Buffer]) -> list[int]:
-  """Returns the offset that every buffer is given, in the order of adding."""
+  """Returns the offset of every buffer, in the order of `buffers`."""
   sizes = [align(buffer.size) for buffer in buffers]
-  # Python's sort is stable, so the reversed order decides between equals.
-  order = sorted(range(len(buffers)), key=lambda i: -sizes[i])
+  # Python's sort is stable: among equals, the order it is given decides.
+  last_first = range(len(buffers) - 1, -1, -1)
+  order = sorted(last_first, key=lambda i: -sizes[i])
   offsets = [0] * len(buffers)
   # By operator: the placed buffers that are alive then, as (start, end).
   alive = [set() for _ in range(1 + max((b.last for b in buffers), default=0))]

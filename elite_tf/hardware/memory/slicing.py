@@ -1,107 +1,111 @@
-"""A plan that computes its widest maps by slices, for a smaller arena.
+"""Layers that compute a network's widest maps by slices, for a smaller arena.
 
-By swish the widest map of a block is alive three times at once: x, LOGISTIC(x)
-and their product. Nothing mixes its channels between the convolution that
-expands and the one that projects, but for the squeeze, which mixes their means.
-So the block can be computed a slice of its channels at a time: expanded,
-activated, convolved depthwise, activated. Only what is left of it then, a
-quarter where the stride is two, waits for the other slices. Every number of the
-network is computed from the same numbers as before.
+With swish, the widest map of a block is in memory three times at once: x,
+LOGISTIC(x) and their product. Between the convolutions that expand and project,
+nothing mixes its channels except the squeeze, which mixes their means. So the
+block can be computed one slice of channels after the other: expanded,
+activated, convolved depthwise, activated. Only this result, a quarter of the map where the
+stride is two, waits for the other slices. Every number of the network is
+computed from the same numbers as without slices.
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from elite_tf.hardware.memory.arena import (
-  BOARD,
-  buffers,
-  head_bytes,
-  tail_bytes,
-)
+from elite_tf.hardware.memory.arena import buffers, head_bytes, tail_bytes
 from elite_tf.hardware.memory.graph import Graph, lower
+from elite_tf.hardware.memory.machine import BOARD
 from elite_tf.types import Layer
 
 # TensorFlow Lite Micro's kernel of CONCATENATION takes no more inputs.
 MAX_SLICES = 10
 
-# A slice has a multiple of it in channels: what SIMD kernels work on at once.
+# The channels of a slice are a multiple of this, as SIMD kernels want them.
 CHANNEL_STEP = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Sliced:
-  """A plan of which some rows are slices of another plan's.
+  """A network of which some layers are slices of another network's.
 
   Attributes:
-    layers: Its rows.
-    origins: Of each slice: the row of the other plan that its weights are
-      from, the first of its channels and the one after the last.
+    layers: Its layers.
+    origins: By name of a slice: the other network's layer that its weights
+      come from, its first channel there and the channel after its last.
   """
 
   layers: tuple[Layer, ...]
   origins: dict[str, tuple[str, int, int]]
 
 
-def choose(layers: tuple[Layer, ...]) -> dict[str, int]:
-  """Returns the slices by which the arena becomes smallest.
+def choose_slices(layers: tuple[Layer, ...]) -> dict[str, int]:
+  """Returns the numbers of slices with the smallest arena.
 
-  The block in which most bytes are alive is cut into one slice more, until the
-  peak lies where no slicing reaches it. Of all plans on the way the one with
-  the smallest arena is taken: slices cost structures in the arena's tail.
+  The block in which most bytes are alive is cut into one more slice, until the
+  peak is where no slicing helps. Of all choices on the way, the one with the
+  smallest arena is returned: slices need structures in the arena's tail.
+
+  Returns:
+    Number of slices by the name of a block's depthwise convolution; blocks that
+    are not sliced are left out.
   """
   blocks = {block.depthwise.name: block for block in _blocks(layers)}
-  owner = {row.name: name for name, x in blocks.items() for row in x.rows}
+  owner = {
+    layer.name: name for name, block in blocks.items() for layer in block.layers
+  }
   slices: dict[str, int] = {}
   best, least = {}, None
   while True:
-    sliced = slice_plan(layers, slices)
+    sliced = slice_layers(layers, slices)
     graph = lower(sliced.layers)
     size = head_bytes(graph) + tail_bytes(graph, BOARD)
     if least is None or size < least:
       best, least = dict(slices), size
-    row = graph.operators[_busiest(graph)].row
-    name = owner.get(sliced.origins.get(row, (row,))[0])
+    busiest = graph.operators[_busiest(graph)].layer
+    name = owner.get(sliced.origins.get(busiest, (busiest,))[0])
     if name is None or slices.get(name, 1) >= blocks[name].most:
       return best
     slices[name] = slices.get(name, 1) + 1
 
 
 def sliceable(layers: tuple[Layer, ...]) -> dict[str, int]:
-  """Returns the most slices of each block, by its depthwise convolution."""
+  """Returns the most slices by the name of a block's depthwise convolution."""
   return {block.depthwise.name: block.most for block in _blocks(layers)}
 
 
-def slice_plan(layers: tuple[Layer, ...], slices: Mapping[str, int]) -> Sliced:
-  """Returns the plan with some blocks computed by slices.
+def slice_layers(
+  layers: tuple[Layer, ...], slices: Mapping[str, int]
+) -> Sliced:
+  """Returns the network with some blocks computed by slices.
 
   Args:
-    layers: Rows of a plan.
-    slices: Numbers of slices, as `choose` and `sliceable` have them.
+    layers: The network's.
+    slices: Numbers of slices, as from `choose_slices` or `sliceable`.
   """
   chosen = [x for x in _blocks(layers) if slices.get(x.depthwise.name, 1) > 1]
-  first = {block.rows[0].name: block for block in chosen}
-  inside = {row.name for block in chosen for row in block.rows}
-  rows: list[Layer] = []
+  first = {block.layers[0].name: block for block in chosen}
+  inside = {layer.name for block in chosen for layer in block.layers}
+  found: list[Layer] = []
   origins: dict[str, tuple[str, int, int]] = {}
-  for row in layers:
-    if row.name in first:
-      block = first[row.name]
+  for layer in layers:
+    if layer.name in first:
+      block = first[layer.name]
       new, where = _cut(block, slices[block.depthwise.name])
-      rows += new
+      found += new
       origins |= where
-    elif row.name not in inside:
-      rows.append(row)
-  return Sliced(tuple(rows), origins)
+    elif layer.name not in inside:
+      found.append(layer)
+  return Sliced(tuple(found), origins)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Block:
-  """What is sliced: all from a map's convolution to what is projected.
+  """What is sliced: from the convolution that expands to what is projected.
 
   Attributes:
-    map: The rows that make the map and filter it: convolution, batch norm,
+    map: The layers that make and filter the map: convolution, batch norm,
       activation, depthwise convolution, batch norm, activation.
-    gate: Those of squeeze-and-excitation, six of them or none: mean, reduce,
+    gate: The six layers of squeeze-and-excitation, or none: mean, reduce,
       activation, expand, sigmoid, multiply.
   """
 
@@ -109,7 +113,7 @@ class _Block:
   gate: tuple[Layer, ...]
 
   @property
-  def rows(self) -> tuple[Layer, ...]:
+  def layers(self) -> tuple[Layer, ...]:
     return self.map + self.gate
 
   @property
@@ -118,26 +122,26 @@ class _Block:
 
   @property
   def most(self) -> int:
-    """The most slices that it can be cut into."""
+    """The most slices that the block can be cut into."""
     return min(self.depthwise.shape[-1] // CHANNEL_STEP, MAX_SLICES)
 
 
 def _blocks(layers: tuple[Layer, ...]) -> list[_Block]:
-  """Finds the blocks that can be sliced."""
-  readers: dict[str, list[Layer]] = {row.name: [] for row in layers}
-  for row in layers:
-    for name in row.inputs:
-      readers[name].append(row)
+  """Returns the blocks that can be sliced."""
+  readers: dict[str, list[Layer]] = {layer.name: [] for layer in layers}
+  for layer in layers:
+    for name in layer.inputs:
+      readers[name].append(layer)
 
-  def follow(row: Layer, *ops: str) -> list[Layer]:
-    """The rows after `row` if they are these, each read by the next alone."""
+  def follow(layer: Layer, *ops: str) -> list[Layer]:
+    """Returns the layers after one if each is read by the next alone."""
     found = []
     for op in ops:
-      after = readers[row.name]
+      after = readers[layer.name]
       if len(after) != 1 or after[0].op != op:
         return []
-      row = after[0]
-      found.append(row)
+      layer = after[0]
+      found.append(layer)
     return found
 
   blocks = []
@@ -163,47 +167,47 @@ def _blocks(layers: tuple[Layer, ...]) -> list[_Block]:
 def _cut(
   block: _Block, count: int
 ) -> tuple[list[Layer], dict[str, tuple[str, int, int]]]:
-  """Returns the rows of a block in `count` slices, and their origins."""
+  """Returns the layers of a block in `count` slices, and their origins."""
   steps = block.depthwise.shape[-1] // CHANNEL_STEP
   ends = [CHANNEL_STEP * (steps * i // count) for i in range(count + 1)]
   ends[-1] = block.depthwise.shape[-1]
-  rows: list[Layer] = []
+  found: list[Layer] = []
   origins = {}
 
   def chain(of: Sequence[Layer], part: int) -> None:
-    """Adds a slice of rows; what they read is sliced if it is in `origins`."""
+    """Adds a slice of layers; inputs with slices are replaced by theirs."""
     start, stop = ends[part], ends[part + 1]
-    for row in of:
-      inputs = [f"{name}_part{part}" for name in row.inputs]
-      rows.append(
+    for layer in of:
+      inputs = [f"{name}_part{part}" for name in layer.inputs]
+      found.append(
         dataclasses.replace(
-          row,
-          name=f"{row.name}_part{part}",
+          layer,
+          name=f"{layer.name}_part{part}",
           inputs=tuple(
             new if new in origins else old
-            for new, old in zip(inputs, row.inputs)
+            for new, old in zip(inputs, layer.inputs)
           ),
-          shape=(*row.shape[:-1], stop - start),
+          shape=(*layer.shape[:-1], stop - start),
         )
       )
-      origins[rows[-1].name] = (row.name, start, stop)
+      origins[found[-1].name] = (layer.name, start, stop)
 
-  def join(row: Layer) -> None:
-    """Adds what puts the slices of a row together, in the row's name."""
-    parts = tuple(f"{row.name}_part{part}" for part in range(count))
-    rows.append(Layer(row.name, "concatenate", parts, row.shape))
+  def join(layer: Layer) -> None:
+    """Adds the concatenation of a layer's slices, with the layer's name."""
+    parts = tuple(f"{layer.name}_part{part}" for part in range(count))
+    found.append(Layer(layer.name, "concatenate", parts, layer.shape))
 
   for part in range(count):
     chain(block.map + block.gate[:1], part)
   if not block.gate:
     join(block.map[-1])
-    return rows, origins
+    return found, origins
   join(block.gate[0])
-  rows += block.gate[1:3]
+  found += block.gate[1:3]
   for part in range(count):
     chain(block.gate[3:], part)
   join(block.gate[-1])
-  return rows, origins
+  return found, origins
 
 
 def _busiest(graph: Graph) -> int:

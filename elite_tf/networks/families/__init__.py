@@ -1,35 +1,31 @@
-"""The families of networks that a search can draw its pool from."""
+"""The families of networks that a search can take its candidates from.
 
-from types import ModuleType
+To add a family: one file here with a `Family`, and one line in `FAMILIES`.
+"""
 
 from elite_tf.errors import ConfigError
-from elite_tf.networks.families import elite, hf, lite, mobilenet_v2, own
-from elite_tf.networks.families.own import is_own
+from elite_tf.networks.families import elite, hf, lite, mobilenet_v2
+from elite_tf.networks.families.base import Family
+from elite_tf.networks.families.custom import CustomFamily
 
-__all__ = ["FAMILIES", "get_family", "is_own"]
-
-# A family is a module with `plan(candidate)` -> layers, `resolutions(base,
-# coefficients)` -> input sizes by level, `default_resolution(side)` -> base for
-# images of that size, DEFAULT_RESOLUTION, its base for photographs, and
-# DEFAULT_ACTIVATION, one of `efficientnet.ACTIVATIONS`.
-FAMILIES: dict[str, ModuleType] = {
-  "elite": elite,
-  "hf": hf,
-  "lite": lite,
-  "mobilenet_v2": mobilenet_v2,
+FAMILIES: dict[str, Family] = {
+  family.name: family
+  for family in (elite.FAMILY, hf.FAMILY, lite.FAMILY, mobilenet_v2.FAMILY)
 }
 
 
-def get_family(name: str) -> ModuleType:
+def get_family(name: str) -> Family:
   """Returns the family called `name`.
 
-  That of the user's own, `module:function`, is all but `plan`: it has no rows.
+  Args:
+    name: A key of `FAMILIES`, or `module:function` for a custom family, whose
+      module is not imported.
 
   Raises:
-    ConfigError: There is none; names those there are.
+    ConfigError: There is no such family; the error names all.
   """
-  if is_own(name):
-    return own
+  if CustomFamily.is_name(name):
+    return CustomFamily(name)
   if name not in FAMILIES:
     raise ConfigError(
       f"--pool must be one of {', '.join(sorted(FAMILIES))}, or"

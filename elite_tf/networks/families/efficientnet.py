@@ -1,4 +1,4 @@
-"""EfficientNet-B0 as rows of a plan, for every family made from it."""
+"""EfficientNet-B0 as layers, for every family that is made from it."""
 
 import dataclasses
 import math
@@ -8,23 +8,27 @@ from typing import NamedTuple
 from elite_tf.networks.scaling import scale_repeats
 from elite_tf.types import Candidate, Layer
 
-# What stem, blocks and head may be activated by; names of Keras's functions.
-# Swish is the paper's. The others cost a microcontroller less: hard swish is
-# one operator where swish is two, ReLU6 is part of the convolution.
+# Activations of stem, blocks and head, by the names of Keras's functions. The
+# paper has swish. The others cost a microcontroller less: hard swish is one
+# operator, swish is two, ReLU6 is part of the convolution.
 ACTIVATIONS = ("swish", "hard_swish", "relu6")
 
-# Below this base resolution, in pixels, the stem keeps every pixel: halved five
-# times, a picture of 32 pixels would be one pixel before the last two stages.
-SMALL_RESOLUTION = 64
-
-# Weights of the recipe (paper Section 5.1), part of the network's plan because
-# they are layers of it.
+# Rates of the training recipe (paper Section 5.1). They are here because
+# dropout and stochastic depth are layers.
 DROPOUT = 0.2
 STOCHASTIC_DEPTH = 0.2
 
 
 class Stage(NamedTuple):
-  """One MBConv stage of Table 2."""
+  """One MBConv stage of Table 2.
+
+  Attributes:
+    kernel: Side of the depthwise kernel, in pixels.
+    channels: Channels of the output.
+    repeats: Number of blocks.
+    stride: Stride of the first block.
+    expansion: Ratio of the expanded channels to the channels of the input.
+  """
 
   kernel: int
   channels: int
@@ -46,11 +50,6 @@ STAGES = (
 )
 
 
-def default_stem_stride(base_resolution: int) -> int:
-  """Returns the stem's stride for an input size at r = 1, in pixels."""
-  return 1 if base_resolution < SMALL_RESOLUTION else 2
-
-
 def round_to_8(channels: int, width: float) -> int:
   """Returns `channels` * `width` rounded to a multiple of 8.
 
@@ -70,12 +69,12 @@ class Block:
 
   Attributes:
     name: Prefix of its layers' names.
-    channels_in: Channels it is given.
-    channels_expanded: Channels of the expansion; equal to `channels_in` where
-      there is none.
+    channels_in: Channels of its input.
+    channels_expanded: Channels of the expansion; `channels_in` where there is
+      none.
     channels_squeezed: Channels of the squeeze-and-excitation bottleneck; 0
       where there is none.
-    channels_out: Channels it gives.
+    channels_out: Channels of its output.
     kernel: Side of the depthwise kernel, in pixels.
     stride: Stride of the depthwise convolution.
     expands: Whether there is an expansion convolution.
@@ -94,22 +93,25 @@ class Block:
 
 
 class Network:
-  """Collects the rows of a plan; each method adds some and returns a name."""
+  """Collects the layers of a network.
+
+  Every method adds one layer or more and returns the name of the last one.
+  """
 
   def __init__(self, candidate: Candidate, activation: str):
     shape = (candidate.resolution, candidate.resolution, candidate.channels)
     self._activation = activation
-    self._rows = {"image": Layer("image", "input", (), shape)}
+    self._layers = {"image": Layer("image", "input", (), shape)}
 
   @property
   def layers(self) -> tuple[Layer, ...]:
-    """The rows so far, inputs before outputs."""
-    return tuple(self._rows.values())
+    """The layers so far, inputs before outputs."""
+    return tuple(self._layers.values())
 
   def add(self, name: str, op: str, *inputs: str, shape=None, **fields) -> str:
-    """Adds one row; its shape is the first input's unless given."""
-    shape = shape or self._rows[inputs[0]].shape
-    self._rows[name] = Layer(name, op, inputs, shape, **fields)
+    """Adds one layer; the shape is that of the first input unless given."""
+    shape = shape or self._layers[inputs[0]].shape
+    self._layers[name] = Layer(name, op, inputs, shape, **fields)
     return name
 
   def convolution(
@@ -121,7 +123,7 @@ class Network:
     stride: int,
     activate: bool = True,
   ) -> str:
-    """Convolution, batch norm and (if asked for) activation."""
+    """Adds a convolution, batch norm and, if `activate`, an activation."""
     name = self.add(
         f"{prefix}_conv", "conv", name, shape=self._strided(name, stride, channels),
         kernel=kernel, stride=stride,
@@ -129,8 +131,8 @@ class Network:
     return self._normalized(prefix, name, activate)
 
   def depthwise(self, prefix: str, name: str, kernel: int, stride: int) -> str:
-    """Depthwise convolution, batch norm and activation."""
-    channels = self._rows[name].shape[-1]
+    """Adds a depthwise convolution, batch norm and activation."""
+    channels = self._layers[name].shape[-1]
     name = self.add(
         f"{prefix}_dwconv", "depthwise", name,
         shape=self._strided(name, stride, channels), kernel=kernel, stride=stride,
@@ -138,8 +140,8 @@ class Network:
     return self._normalized(prefix, name, True)
 
   def squeeze_excite(self, prefix: str, name: str, channels: int) -> str:
-    """Weighs the channels of `name` by what their means say."""
-    expanded = self._rows[name].shape[-1]
+    """Adds squeeze-and-excitation: a gate per channel, from their means."""
+    expanded = self._layers[name].shape[-1]
     gate = self.add(f"{prefix}_squeeze", "mean", name, shape=(1, 1, expanded))
     gate = self.add(
       f"{prefix}_reduce", "conv", gate, shape=(1, 1, channels), bias=True
@@ -152,7 +154,7 @@ class Network:
     return self.add(f"{prefix}_excite", "multiply", name, gate)
 
   def bottleneck(self, block: Block, name: str) -> str:
-    """MBConv: expand, depthwise, squeeze-and-excitation, project, skip."""
+    """Adds MBConv: expand, depthwise, squeeze-excite, project, skip."""
     start = name
     if block.expands:
       name = self.convolution(
@@ -175,8 +177,8 @@ class Network:
     return name
 
   def classifier(self, name: str, classes: int) -> str:
-    """Global average pooling, dropout, dense and softmax."""
-    features = self._rows[name].shape[-1]
+    """Adds global average pooling, dropout, dense and softmax."""
+    features = self._layers[name].shape[-1]
     name = self.add("pool", "mean", name, shape=(features,))
     name = self.add("dropout", "dropout", name, rate=DROPOUT)
     name = self.add("logits", "dense", name, shape=(classes,), bias=True)
@@ -193,21 +195,21 @@ class Network:
     )
 
   def _strided(self, name: str, stride: int, channels: int):
-    height, width, _ = self._rows[name].shape
+    height, width, _ = self._layers[name].shape
     return (math.ceil(height / stride), math.ceil(width / stride), channels)
 
 
 def scaled_stages(
   candidate: Candidate, stages: tuple[Stage, ...] = STAGES
 ) -> list[tuple[int, Stage]]:
-  """Returns (number as in Table 2, stage) with the repeats scaled in depth."""
+  """Returns (number as in Table 2, stage), with the repeats scaled in depth."""
   return [
       (number, stage._replace(repeats=scale_repeats(stage.repeats, candidate.depth)))
       for number, stage in enumerate(stages, start=2)
   ]  # fmt: skip
 
 
-def plan_network(
+def network_layers(
   candidate: Candidate,
   stem: int,
   blocks: list[Block],
@@ -217,8 +219,8 @@ def plan_network(
   """Returns the whole network: stem, blocks, head and classifier.
 
   Args:
-    candidate: Gives input size, channels, classes and the stem's stride, and
-      the activation if it has one of its own.
+    candidate: Decides input size, channels, classes, the stem's stride and,
+      unless empty, the activation.
     stem: Channels of the first convolution.
     blocks: The inverted bottlenecks, in order.
     head: Channels of the last convolution.
@@ -241,16 +243,16 @@ def make_blocks(
   squeezed: Callable[[int], int],
   stages: tuple[Stage, ...] = STAGES,
 ) -> list[Block]:
-  """Returns the blocks of a candidate; three rules decide their widths.
+  """Returns the blocks of a candidate; three functions decide their widths.
 
   Args:
-    candidate: Gives the depth coefficient.
-    stem: Channels that the first block is given.
+    candidate: Decides the depth coefficient.
+    stem: Channels of the first block's input.
     stage_out: Function of a stage's channels (Table 2) -> channels out.
-    expanded: Function of (expansion ratio, Table 2's channels of the block's
-      input, channels in) -> channels of the expansion.
+    expanded: Function of (expansion ratio, channels of the block's input in
+      Table 2, channels in) -> channels of the expansion.
     squeezed: Function of channels in -> channels of the squeeze, 0 for none.
-    stages: What is scaled; Table 2's unless given.
+    stages: The stages to scale; default: Table 2.
   """
   stages = scaled_stages(candidate, stages)
   total = sum(stage.repeats for _, stage in stages)
@@ -270,7 +272,7 @@ def make_blocks(
         kernel=stage.kernel,
         stride=stage.stride if repeat == 0 else 1,
         expands=expands,
-        # Linear in depth, as in EfficientNet: the first block is kept.
+        # Linear in depth, as in EfficientNet: the first block never drops.
         drop=STOCHASTIC_DEPTH * len(blocks) / total,
       )
       blocks.append(block)

@@ -1,24 +1,24 @@
-"""EfficientNet-HF: every width and every map a power of two (Section 4)."""
+"""EfficientNet-HF: widths and map sizes are powers of two (paper Section 4)."""
 
 from elite_tf.errors import ConfigError
+from elite_tf.networks.families.base import Family
 from elite_tf.networks.families.efficientnet import (
   HEAD_CHANNELS,
   STEM_CHANNELS,
   make_blocks,
-  plan_network,
+  network_layers,
   round_to_8,
 )
 from elite_tf.networks.scaling import Coefficients
 from elite_tf.types import Candidate, Layer
 
-DEFAULT_RESOLUTION = 256  # pixels at r = 1 for photographs
-DEFAULT_ACTIVATION = "swish"
+PHOTOGRAPH = 256  # Input size at r = 1 for photographs, in pixels.
 
 
 def compound_round(channels: int) -> int:
   """Returns the power of two for `channels` (Equation 7).
 
-  Up to 2^ceil(log2 c) where that is strictly nearer, else down to
+  Up to 2^ceil(log2 c) if that is strictly nearer, otherwise down to
   2^floor(log2 c): ties go down.
   """
   above = 1 << (channels - 1).bit_length()
@@ -29,18 +29,18 @@ def compound_round(channels: int) -> int:
 def default_resolution(side: int) -> int:
   """Returns the input size at r = 1 for images of `side` pixels.
 
-  The next power of two, from 16 to the family's 256.
+  The next power of two, between 16 and 256.
   """
-  return min(max(1 << (side - 1).bit_length(), 16), DEFAULT_RESOLUTION)
+  return min(max(1 << (side - 1).bit_length(), 16), PHOTOGRAPH)
 
 
 def resolutions(base: int, coefficients: Coefficients) -> list[int]:
   """Returns the two input sizes of the family: `base` and its half.
 
   Raises:
-    ConfigError: `base` is no power of two.
+    ConfigError: `base` is not a power of two.
   """
-  del coefficients  # The family has two sizes, whatever the levels.
+  del coefficients  # The family always has two sizes.
   if base < 2 or base & (base - 1):
     raise ConfigError(
       "--base_resolution of the family hf must be a power of two above 1."
@@ -49,13 +49,13 @@ def resolutions(base: int, coefficients: Coefficients) -> list[int]:
   return [base, base // 2]
 
 
-def plan(candidate: Candidate) -> tuple[Layer, ...]:
+def layers(candidate: Candidate) -> tuple[Layer, ...]:
   """Returns the layers of an HF network.
 
-  The paper prints only the rounding rule. This reading gives all six HF rows
-  of Table 5: the stem, stages and head are rounded to powers of two from their
-  multiple of 8; an expansion is six times the block's input as it was *before*
-  that rounding, and then rounded itself.
+  The paper prints only the rounding rule. The following reading of it gives all
+  six HF rows of Table 5. Stem, stages and head are rounded to a multiple of 8
+  and then to a power of two. An expansion is six times the channels of the
+  block's input *before* the rounding to a power of two, and is then rounded.
   """
 
   def to_8(channels):
@@ -72,4 +72,14 @@ def plan(candidate: Candidate) -> tuple[Layer, ...]:
     squeezed=lambda channels_in: max(1, channels_in // 4),
   )
   head = compound_round(to_8(HEAD_CHANNELS))
-  return plan_network(candidate, stem, blocks, head, DEFAULT_ACTIVATION)
+  return network_layers(candidate, stem, blocks, head, FAMILY.activation)
+
+
+FAMILY = Family(
+  "hf",
+  layers,
+  activation="swish",
+  resolutions=resolutions,
+  default_resolution=default_resolution,
+  base_resolution=PHOTOGRAPH,
+)

@@ -1,31 +1,22 @@
 """EfficientNet-Lite, scaled down in width, depth and resolution."""
 
-from elite_tf.networks.families import elite
+from elite_tf.networks.families.base import Family
 from elite_tf.networks.families.efficientnet import (
   HEAD_CHANNELS,
   STEM_CHANNELS,
   make_blocks,
-  plan_network,
+  network_layers,
   round_to_8,
 )
 from elite_tf.types import Candidate, Layer
 
-# ReLU6 is clipped by the convolution itself: no operator and no map of its own.
-DEFAULT_ACTIVATION = "relu6"
 
-# The sizes are eLite's: the family has the same strides.
-DEFAULT_RESOLUTION = elite.DEFAULT_RESOLUTION
-default_resolution = elite.default_resolution
-resolutions = elite.resolutions
-
-
-def plan(candidate: Candidate) -> tuple[Layer, ...]:
+def layers(candidate: Candidate) -> tuple[Layer, ...]:
   """Returns the layers of an EfficientNet-Lite network.
 
-  EfficientNet-B0 without squeeze-and-excitation, by ReLU6 instead of swish. As
-  Google's definition has it, the widths of stem and head are not scaled. Nor
-  are the repeats of the first and the last stage: they are one, which no depth
-  coefficient changes.
+  EfficientNet-B0 without squeeze-and-excitation and with ReLU6 for swish. As in
+  Google's definition, the widths of stem and head are not scaled. The first and
+  the last stage have one block at every depth.
   """
   blocks = make_blocks(
     candidate,
@@ -34,6 +25,10 @@ def plan(candidate: Candidate) -> tuple[Layer, ...]:
     expanded=lambda ratio, nominal, channels_in: ratio * channels_in,
     squeezed=lambda channels_in: 0,
   )
-  return plan_network(
-    candidate, STEM_CHANNELS, blocks, HEAD_CHANNELS, DEFAULT_ACTIVATION
+  return network_layers(
+    candidate, STEM_CHANNELS, blocks, HEAD_CHANNELS, FAMILY.activation
   )
+
+
+# The convolution itself computes ReLU6: no operator and no map for it.
+FAMILY = Family("lite", layers, activation="relu6")

@@ -2,21 +2,19 @@
 
 Table 2 of the paper "MobileNetV2: Inverted Residuals and Linear Bottlenecks"
 (Sandler et al., 2018), with the rounding of `keras.applications.MobileNetV2`:
-a candidate of width w and depth 1 has the weights of that one with alpha = w.
+at depth 1 and width w the shapes of all weights are those of alpha = w there.
 """
 
-from elite_tf.networks.families import elite
+from elite_tf.networks.families.base import Family
 from elite_tf.networks.families.efficientnet import (
   HEAD_CHANNELS,
   STEM_CHANNELS,
   Stage,
   make_blocks,
-  plan_network,
+  network_layers,
   round_to_8,
 )
 from elite_tf.types import Candidate, Layer
-
-DEFAULT_ACTIVATION = "relu6"
 
 STAGES = (
   Stage(3, 16, 1, 1, 1),
@@ -28,18 +26,12 @@ STAGES = (
   Stage(3, 320, 1, 1, 6),
 )
 
-# The sizes are eLite's: the family has the same strides.
-DEFAULT_RESOLUTION = elite.DEFAULT_RESOLUTION
-default_resolution = elite.default_resolution
-resolutions = elite.resolutions
 
-
-def plan(candidate: Candidate) -> tuple[Layer, ...]:
+def layers(candidate: Candidate) -> tuple[Layer, ...]:
   """Returns the layers of a MobileNetV2 network.
 
   The stem is scaled in width, the head is not. Dropout and stochastic depth are
-  those of the recipe by which all families are trained; the published network
-  was trained by another one.
+  those of this package's training recipe, not of the published network's.
   """
 
   def rounded(channels):
@@ -54,6 +46,10 @@ def plan(candidate: Candidate) -> tuple[Layer, ...]:
     squeezed=lambda channels_in: 0,
     stages=STAGES,
   )
-  # Only above width 1 does the published head grow.
+  # The published head grows above width 1 only.
   head = max(HEAD_CHANNELS, rounded(HEAD_CHANNELS))
-  return plan_network(candidate, stem, blocks, head, DEFAULT_ACTIVATION)
+  return network_layers(candidate, stem, blocks, head, FAMILY.activation)
+
+
+# The convolution itself computes ReLU6: no operator and no map for it.
+FAMILY = Family("mobilenet_v2", layers, activation="relu6")

@@ -12,8 +12,8 @@ from elite_tf.conversion.quantize import Material, Options
 from elite_tf.data import preprocess, sources
 from elite_tf.data.sources import Split
 from elite_tf.networks.families.efficientnet import Block, Network
+from elite_tf.networks.keras_layers import build_layers
 from elite_tf.networks.pool import make_pool
-from elite_tf.networks.to_keras import build_layers
 
 SIDE = 8  # Pixels, as stored.
 

@@ -25,7 +25,7 @@ from elite_tf.conversion.tflite.inspect import inspect
 from elite_tf.data import preprocess
 from elite_tf.errors import ConfigError
 from elite_tf.networks import to_keras as model
-from elite_tf.networks.from_keras import read_rows
+from elite_tf.networks.from_keras import read_layers
 from elite_tf.networks.pool import make_pool
 
 
@@ -108,7 +108,7 @@ def test_a_tensor_without_a_range_is_named(network, tails):
 
 
 def test_linear_groups_of_a_family():
-  rows = read_rows(model.build(make_pool("elite", 10, 1, 32)[-1]))
+  rows = read_layers(model.build(make_pool("elite", 10, 1, 32)[-1]))
   groups = linear_groups(rows)
   by_maker = {maker: group for group in groups for maker in group.makers}
   # Two blocks of a stage with a skip: the channels of both are one another's.

@@ -14,7 +14,7 @@ import tf_keras
 from elite_tf.types import Layer
 
 layers = tf_keras.layers
-built = []  # Every model of `build`.
+built = []  # Every model of `build_student`.
 quantization = tfmot.quantization.keras
 
 LEARNING_RATE = 1e-4
@@ -154,7 +154,7 @@ def has_range(layer: Layer, readers: list[Layer]) -> bool:
   )
 
 
-def build(network: tuple[Layer, ...]):
+def build_student(network: tuple[Layer, ...]):
   """Returns the tf-keras model that computes as its integers will."""
   readers = {layer.name: [] for layer in network}
   for layer in network:
@@ -192,7 +192,7 @@ def kernels_and_biases(model, names) -> list[tf.Variable]:
 
 
 def set_weights(model, weights) -> None:
-  """Gives folded weights to a model of `build`, kernel ranges included."""
+  """Gives folded weights to a model of `build_student`, kernel ranges included."""
   for name, (kernel, bias) in weights.items():
     wrapper = model.get_layer(name)
     ((variable, _, ranges),) = wrapper._weight_vars
@@ -206,7 +206,7 @@ def set_weights(model, weights) -> None:
 
 
 def get_weights(model, names) -> dict:
-  """Returns the folded weights of a model of `build`."""
+  """Returns the folded weights of a model of `build_student`."""
   found = [v.numpy() for v in kernels_and_biases(model, names)]
   return dict(zip(names, zip(found[::2], found[1::2])))
 

@@ -10,19 +10,16 @@ import numpy as np
 import pytest
 
 from elite_tf.conversion.verify import compare
+from elite_tf.errors import ConfigError
 from elite_tf.hardware import memory
-from elite_tf.hardware.memory.arena import BOARD, HOST, buffers, tail_bytes
-from elite_tf.hardware.memory.graph import (
-  _OPERATIONS,
-  Graph,
-  Operator,
-  Tensor,
-  lower,
-)
+from elite_tf.hardware.memory.arena import buffers, tail_bytes
+from elite_tf.hardware.memory.graph import Graph, Operator, Tensor, lower
+from elite_tf.hardware.memory.machine import BOARD, HOST
+from elite_tf.hardware.memory.operators import OPERATORS
 from elite_tf.hardware.memory.planner import Buffer, align, peak, place
-from elite_tf.networks.cost import RULES
 from elite_tf.networks.families import FAMILIES, get_family
 from elite_tf.networks.families.efficientnet import ACTIVATIONS
+from elite_tf.networks.layers import LAYER_KINDS
 from elite_tf.networks.pool import make_pool
 from elite_tf.types import Layer
 
@@ -42,7 +39,7 @@ check_memory = _load_tool()
 
 def _predict(*row):
   candidate = check_memory.find(*row)
-  return memory.predict(get_family(candidate.family).plan(candidate))
+  return memory.predict(get_family(candidate.family).layers(candidate))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +174,7 @@ def test_two_classes_are_as_many_tensors_as_three():
   """(1, 2) is the shape of two answers and the axes of a mean: two constants,
   as the converter has it. Equal shapes are one."""
   counts = [
-    len(lower(get_family("elite").plan(candidate)).tensors)
+    len(lower(get_family("elite").layers(candidate)).tensors)
     for candidate in (
       check_memory.find("elite", 4, 4, 32, 1, classes, "") for classes in (2, 3)
     )
@@ -185,21 +182,62 @@ def test_two_classes_are_as_many_tensors_as_three():
   assert counts[0] == counts[1]
 
 
-def test_every_kind_of_row_can_be_lowered():
-  assert RULES.keys() - {"input", "activation"} <= _OPERATIONS.keys()
-  assert {*ACTIVATIONS, "sigmoid", "softmax"} <= _OPERATIONS.keys()
+# Which operators the converter makes of each kind of layer.
+CODES = {
+  "conv": ["CONV_2D"],
+  "depthwise": ["DEPTHWISE_CONV_2D"],
+  "dense": ["RESHAPE", "CONV_2D", "RESHAPE"],
+  "batch_norm": [],
+  "relu": [],
+  "relu6": [],
+  "swish": ["LOGISTIC", "MUL"],
+  "hard_swish": ["HARD_SWISH"],
+  "sigmoid": ["LOGISTIC"],
+  "softmax": ["SOFTMAX"],
+  "mean": ["MEAN"],
+  "dropout": [],
+  "stochastic_depth": [],
+  "multiply": ["MUL"],
+  "add": ["ADD"],
+  "concatenate": ["CONCATENATION"],
+}
+
+
+@pytest.mark.parametrize("name", sorted(LAYER_KINDS))
+def test_every_kind_of_layer_can_be_lowered(name):
+  kind = LAYER_KINDS[name]
+  shape = (4,) if name in ("dense", "mean") else (3, 3, 4)
+  source = "v" if name == "dense" else "x"
+  inputs = (source,) * (2 if name in ("multiply", "add", "concatenate") else 1)
+  layers = (
+    Layer("x", "input", (), (3, 3, 4)),
+    Layer("v", "mean", ("x",), (4,)),
+    Layer("y", kind.op, inputs, shape, function=kind.function),
+  )
+  if name == "activation":  # A function that no kind has.
+    with pytest.raises(ConfigError, match="cannot be predicted"):
+      lower(layers)
+  elif name != "input":
+    found = [operator.code for operator in lower(layers).operators]
+    assert found == ["MEAN", *CODES[name]]
+
+
+@pytest.mark.parametrize("code", OPERATORS)
+def test_every_operator_is_one_that_a_kind_of_layer_becomes(code):
+  assert code in {code for codes in CODES.values() for code in codes}
 
 
 def test_every_pool_is_predicted_at_once():
   """In a process that loads neither TensorFlow nor NumPy."""
   code = """
 import json, sys, time
-from elite_tf import memory
+from elite_tf.hardware import memory
 from elite_tf.networks.families import FAMILIES
+from elite_tf.networks.layers import LAYER_KINDS
 from elite_tf.networks.pool import make_pool
 began = time.process_time()
 found = [
-    memory.predict(family.plan(candidate)).arena_bytes
+    memory.predict(family.layers(candidate)).arena_bytes
     for name, family in FAMILIES.items() for candidate in make_pool(name)
 ]
 heavy = {"tensorflow", "keras", "numpy", "tflite_micro"} & set(sys.modules)
@@ -225,7 +263,7 @@ def test_smaller_networks_take_less(family, activation):
   """Along every axis, the others being equal."""
   pool = make_pool(family, activation=activation)
   found = {
-    (c.w, c.d, c.r): memory.predict(get_family(family).plan(c)) for c in pool
+    (c.w, c.d, c.r): memory.predict(get_family(family).layers(c)) for c in pool
   }
   for (w, d, r), large in found.items():
     for smaller in ((w + 1, d, r), (w, d + 1, r), (w, d, r + 1)):
@@ -272,8 +310,7 @@ def _read(file):
 def test_graph_is_the_converted_one(converted):
   """Operator by operator, with the tensors at the same positions."""
   candidate, file = converted
-  plan = get_family(candidate.family).plan(candidate)
-  graph = lower(plan)
+  graph = lower(get_family(candidate.family).layers(candidate))
   count, operators = _read(file)
   assert len(graph.tensors) == count
   assert len(graph.operators) == len(operators)
@@ -288,7 +325,7 @@ def test_activations_export_as_they_should(converted):
   """Hard swish as one operator, ReLU6 as none."""
   candidate, file = converted
   codes = {code for code, _, _ in _read(file)[1]}
-  default = get_family(candidate.family).DEFAULT_ACTIVATION
+  default = get_family(candidate.family).activation
   activation = candidate.activation or default
   assert ("HARD_SWISH" in codes) == (activation == "hard_swish")
   assert not codes & {"RELU6", "RELU", "MINIMUM", "MAXIMUM", "DIV"}

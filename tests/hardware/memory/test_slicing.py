@@ -15,8 +15,8 @@ from elite_tf.hardware.memory.graph import lower
 from elite_tf.hardware.memory.slicing import (
   CHANNEL_STEP,
   MAX_SLICES,
-  choose,
-  slice_plan,
+  choose_slices,
+  slice_layers,
   sliceable,
 )
 from elite_tf.networks.families import FAMILIES, get_family
@@ -29,9 +29,9 @@ sys.modules[_SPEC.name] = check_memory  # Dataclasses look for their module.
 _SPEC.loader.exec_module(check_memory)
 
 
-def _plan(*row):
+def _layers(*row):
   candidate = check_memory.find(*row)
-  return candidate, get_family(candidate.family).plan(candidate)
+  return candidate, get_family(candidate.family).layers(candidate)
 
 
 WIDE = ("elite", 4, 4, 96, 3, 10, "")
@@ -41,10 +41,10 @@ WIDE = ("elite", 4, 4, 96, 3, 10, "")
 def test_slices_are_whole_and_in_order(family):
   """Every sliced row's channels are covered once; shapes fit one another."""
   for candidate in make_pool(family)[::7]:
-    layers = get_family(family).plan(candidate)
+    layers = get_family(family).layers(candidate)
     most = sliceable(layers)
     assert all(2 <= count <= MAX_SLICES for count in most.values())
-    sliced = slice_plan(layers, most)
+    sliced = slice_layers(layers, most)
     rows = {row.name: row for row in sliced.layers}
     assert len(rows) == len(sliced.layers)
     seen = set()
@@ -68,8 +68,8 @@ def test_slices_are_whole_and_in_order(family):
 
 def test_slices_of_a_block_by_hand():
   """48 channels in two: expanded, filtered and gated by 24."""
-  _, layers = _plan(*WIDE)
-  sliced = slice_plan(layers, {"block3a_dwconv": 2})
+  _, layers = _layers(*WIDE)
+  sliced = slice_layers(layers, {"block3a_dwconv": 2})
   rows = {row.name: row for row in sliced.layers}
   assert rows["block3a_expand_conv_part1"].shape == (48, 48, 24)
   assert rows["block3a_dwconv_part0"].inputs == ("block3a_expand_swish_part0",)
@@ -91,26 +91,26 @@ def test_slices_of_a_block_by_hand():
 
 
 def test_no_slices_no_change():
-  _, layers = _plan(*WIDE)
-  assert slice_plan(layers, {}).layers == layers
-  assert slice_plan(layers, {"block3a_dwconv": 1}).layers == layers
+  _, layers = _layers(*WIDE)
+  assert slice_layers(layers, {}).layers == layers
+  assert slice_layers(layers, {"block3a_dwconv": 1}).layers == layers
 
 
 def test_map_that_a_skip_reads_too_is_not_sliced():
   """A stem as wide as the first block's output starts that block's skip."""
-  _candidate, layers = _plan(*WIDE)
+  _candidate, layers = _layers(*WIDE)
   assert "block2a_dwconv" in sliceable(layers)
   pool = make_pool("elite", levels=20)
   narrow = next(c for c in pool if (c.w, c.d) == (20, 4))
   narrow = dataclasses.replace(narrow, resolution=96)
-  layers = get_family("elite").plan(narrow)
+  layers = get_family("elite").layers(narrow)
   assert any(row.name == "block2a_add" for row in layers)
   assert "block2a_dwconv" not in sliceable(layers)
 
 
 def test_no_more_slices_than_the_kernel_concatenates():
   """Of 96 and 144 channels there could be 12 and 18; it has room for ten."""
-  _, layers = _plan(*WIDE)
+  _, layers = _layers(*WIDE)
   most = sliceable(layers)
   assert most["block2a_dwconv"] == 2 and most["block3a_dwconv"] == 6
   assert most["block4a_dwconv"] == most["block5a_dwconv"] == 10
@@ -119,10 +119,10 @@ def test_no_more_slices_than_the_kernel_concatenates():
 def test_chosen_slices_make_the_arena_small():
   """By hand: block 3a's map is 3 * 48 * 48 * 48 bytes. In six slices, 8 * 48
   * 48 of them at a time, it is below what others take."""
-  _candidate, layers = _plan(*WIDE)
-  slices = choose(layers)
+  _candidate, layers = _layers(*WIDE)
+  slices = choose_slices(layers)
   before = memory.predict(layers)
-  after = memory.predict(slice_plan(layers, slices).layers)
+  after = memory.predict(slice_layers(layers, slices).layers)
   assert slices["block3a_dwconv"] == 6
   assert before.arena_head_bytes == 331_776
   assert after.arena_head_bytes == 99_120
@@ -132,8 +132,8 @@ def test_chosen_slices_make_the_arena_small():
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_choice_never_makes_it_larger(family):
   for candidate in make_pool(family)[::9]:
-    layers = get_family(family).plan(candidate)
-    sliced = slice_plan(layers, choose(layers)).layers
+    layers = get_family(family).layers(candidate)
+    sliced = slice_layers(layers, choose_slices(layers)).layers
     assert (
       memory.predict(sliced).arena_bytes <= memory.predict(layers).arena_bytes
     )
@@ -145,12 +145,12 @@ def test_choice_never_makes_it_larger(family):
   ids=str,
 )
 def sliced(request):
-  candidate, layers = _plan(*request.param)
+  candidate, layers = _layers(*request.param)
   model = check_memory.network(candidate)
-  slices = choose(layers) | {"block5a_dwconv": 3}
+  slices = choose_slices(layers) | {"block5a_dwconv": 3}
   return (
     candidate,
-    slice_plan(layers, slices),
+    slice_layers(layers, slices),
     model,
     slice_model(model, layers, slices),
   )

@@ -1,4 +1,4 @@
-"""The activation of a candidate, in its name, its plan and its network."""
+"""The activation of a candidate, in its name, its layers and its network."""
 
 import dataclasses
 
@@ -17,14 +17,14 @@ FAMILY_NAMES = sorted(FAMILIES)
 
 
 def _functions(candidate):
-  """Functions of a plan's activations, by the name of the row."""
-  plan = get_family(candidate.family).plan(candidate)
-  return {x.name: x.function for x in plan if x.op == "activation"}
+  """Functions of a network's activations, by the name of the layer."""
+  layers = get_family(candidate.family).layers(candidate)
+  return {x.name: x.function for x in layers if x.op == "activation"}
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_default_is_the_familys(name):
-  default = get_family(name).DEFAULT_ACTIVATION
+  default = get_family(name).activation
   assert default in ACTIVATIONS
   swish = {"elite", "hf"}
   assert default == ("swish" if name in swish else "relu6")
@@ -51,7 +51,7 @@ def test_activation_is_in_the_name_where_it_is_not_the_default(name):
   plain = [c.name for c in make_pool(name)]
   for activation in ACTIVATIONS:
     names = [c.name for c in make_pool(name, activation=activation)]
-    if activation == family.DEFAULT_ACTIVATION:
+    if activation == family.activation:
       assert names == plain
     else:
       assert names == [f"{n}-{activation}" for n in plain]
@@ -65,9 +65,9 @@ def test_names_by_hand():
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_activation_changes_no_cost(name):
-  plan = get_family(name).plan
+  layers = get_family(name).layers
   costs = [
-    [network_cost(plan(c)) for c in make_pool(name, activation=activation)]
+    [network_cost(layers(c)) for c in make_pool(name, activation=activation)]
     for activation in ACTIVATIONS
   ]
   assert costs[0] == costs[1] == costs[2]

@@ -6,8 +6,8 @@ import math
 import pytest
 
 from elite_tf.errors import ConfigError
-from elite_tf.networks.cost import RULES
 from elite_tf.networks.families import FAMILIES, efficientnet, get_family, hf
+from elite_tf.networks.layers import kind_of
 from elite_tf.networks.pool import make_pool
 from elite_tf.networks.scaling import coefficients
 
@@ -16,10 +16,9 @@ FAMILY_NAMES = sorted(FAMILIES)
 GATED = sorted(set(FAMILIES) - {"lite", "mobilenet_v2"})
 
 
-def _rows(candidate):
-  return {
-    layer.name: layer for layer in get_family(candidate.family).plan(candidate)
-  }
+def _layers(candidate):
+  layers = get_family(candidate.family).layers(candidate)
+  return {layer.name: layer for layer in layers}
 
 
 def _first(family, **changes):
@@ -29,9 +28,10 @@ def _first(family, **changes):
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_family_has_its_parts(name):
   family = get_family(name)
-  assert family.__doc__ and family.plan.__doc__
-  sizes = family.resolutions(family.DEFAULT_RESOLUTION, coefficients(4))
-  assert sizes[0] == family.DEFAULT_RESOLUTION
+  assert family.name == name and family.layers.__doc__
+  assert family.activation in efficientnet.ACTIVATIONS
+  sizes = family.resolutions(family.base_resolution, coefficients(4))
+  assert sizes[0] == family.base_resolution
   assert sizes == sorted(set(sizes), reverse=True)
   assert all(type(size) is int for size in sizes)
 
@@ -41,8 +41,8 @@ def test_family_has_its_parts(name):
 def test_default_resolution_suits_the_data_and_the_family(name, side):
   family = get_family(name)
   size = family.default_resolution(side)
-  assert 16 <= size <= family.DEFAULT_RESOLUTION
-  assert side <= size < 2 * max(side, 16) or size == family.DEFAULT_RESOLUTION
+  assert 16 <= size <= family.base_resolution
+  assert side <= size < 2 * max(side, 16) or size == family.base_resolution
   assert len(make_pool(name, base_resolution=size)) % 16 == 0
 
 
@@ -61,16 +61,16 @@ def test_default_resolution_by_hand(name, side, size):
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
-def test_every_plan_is_well_formed(name):
+def test_every_network_is_well_formed(name):
   """Names are unique, inputs come before, and shapes fit one another."""
   for candidate in make_pool(name, classes=7, channels=1):
-    layers = get_family(name).plan(candidate)
+    layers = get_family(name).layers(candidate)
     size = candidate.resolution
     assert layers[0].op == "input" and layers[0].shape == (size, size, 1)
     assert layers[-1].name == "probabilities" and layers[-1].shape == (7,)
     seen = {}
     for layer in layers:
-      assert layer.name not in seen and layer.op in RULES
+      assert layer.name not in seen and kind_of(layer)
       given = [seen[name].shape for name in layer.inputs]
       if layer.op in ("conv", "depthwise"):
         (height, width, channels), stride = given[0], layer.stride
@@ -91,12 +91,12 @@ def test_every_plan_is_well_formed(name):
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_channels_and_classes_change_nothing_but_the_ends(name):
-  """What test_model.py builds on: cost is a sum over rows, and only these
-  rows depend on the number of channels and classes."""
-  rgb, grey = _rows(_first(name)), _rows(_first(name, channels=1))
+  """What test_to_keras.py builds on: cost is a sum over layers, and only these
+  layers depend on the number of channels and classes."""
+  rgb, grey = _layers(_first(name)), _layers(_first(name, channels=1))
   changed = {n for n in rgb if rgb[n] != grey[n]}
   assert changed == {"image"}
-  many, few = _rows(_first(name)), _rows(_first(name, classes=10))
+  many, few = _layers(_first(name)), _layers(_first(name, classes=10))
   changed = {n for n in many if many[n] != few[n]}
   assert changed == {"logits", "probabilities"}
 
@@ -105,17 +105,17 @@ def test_channels_and_classes_change_nothing_but_the_ends(name):
 def test_squeeze_is_a_quarter_of_the_block_input(name):
   """With bias in both of its convolutions, and in no other one."""
   for candidate in make_pool(name)[::5]:
-    rows = _rows(candidate)
-    starts = {n: row for n, row in rows.items() if n.endswith("_dwconv")}
-    for name_, row in starts.items():
+    layers = _layers(candidate)
+    starts = {n: layer for n, layer in layers.items() if n.endswith("_dwconv")}
+    for name_, layer in starts.items():
       prefix = name_.removesuffix("_dwconv")
-      entry = rows.get(f"{prefix}_expand_conv", row)
-      channels_in = rows[entry.inputs[0]].shape[2]
-      squeeze = rows[f"{prefix}_se_reduce"]
+      entry = layers.get(f"{prefix}_expand_conv", layer)
+      channels_in = layers[entry.inputs[0]].shape[2]
+      squeeze = layers[f"{prefix}_se_reduce"]
       assert squeeze.shape == (1, 1, max(1, channels_in // 4))
-    biased = {n for n, row in rows.items() if row.bias}
+    biased = {n for n, layer in layers.items() if layer.bias}
     assert biased == {
-      *(n for n in rows if n.endswith(("_se_reduce", "_se_expand"))),
+      *(n for n in layers if n.endswith(("_se_reduce", "_se_expand"))),
       "logits",
     }
 
@@ -123,25 +123,27 @@ def test_squeeze_is_a_quarter_of_the_block_input(name):
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_stochastic_depth_is_linear_and_only_beside_a_skip(name):
   for candidate in make_pool(name)[::5]:
-    rows = _rows(candidate)
-    blocks = [n for n in rows if n.endswith("_project_bn")]
+    layers = _layers(candidate)
+    blocks = [n for n in layers if n.endswith("_project_bn")]
     rates = {
-      n: row.rate for n, row in rows.items() if row.op == "stochastic_depth"
+      n: layer.rate
+      for n, layer in layers.items()
+      if layer.op == "stochastic_depth"
     }
     for position, block in enumerate(blocks):
       prefix = block.removesuffix("_project_bn")
       # The first block of all is never dropped.
-      dropped = f"{prefix}_add" in rows and position > 0
+      dropped = f"{prefix}_add" in layers and position > 0
       assert (f"{prefix}_drop" in rates) == dropped
       if dropped:
         rate = 0.2 * position / len(blocks)
         assert rates[f"{prefix}_drop"] == pytest.approx(rate)
-    assert rows["dropout"].rate == 0.2
+    assert layers["dropout"].rate == 0.2
 
 
 def test_baseline_is_table_2():
   """Stage: kernel, channels, blocks, size of the map, by hand from Table 2."""
-  rows = _rows(_first("elite"))
+  layers = _layers(_first("elite"))
   table = {
     2: (3, 16, 1, 112),
     3: (3, 24, 2, 56),
@@ -151,24 +153,26 @@ def test_baseline_is_table_2():
     7: (5, 192, 4, 7),
     8: (3, 320, 1, 7),
   }
-  assert (rows["stem_conv"].kernel, rows["stem_conv"].stride) == (3, 2)
-  assert rows["stem_conv"].shape == (112, 112, 32)
+  assert (layers["stem_conv"].kernel, layers["stem_conv"].stride) == (3, 2)
+  assert layers["stem_conv"].shape == (112, 112, 32)
   for number, (kernel, channels, blocks, size) in table.items():
     names = [f"block{number}{letter}" for letter in "abcd"[:blocks]]
-    found = [n for n in rows if n.startswith(f"block{number}")]
+    found = [n for n in layers if n.startswith(f"block{number}")]
     assert {n.split("_")[0] for n in found} == set(names)
     for name in names:
-      assert rows[f"{name}_dwconv"].kernel == kernel
-      assert rows[f"{name}_project_conv"].shape == (size, size, channels)
+      assert layers[f"{name}_dwconv"].kernel == kernel
+      assert layers[f"{name}_project_conv"].shape == (size, size, channels)
       # Identity skip where the stride is 1 and the channels agree.
-      assert (f"{name}_add" in rows) == (name != names[0])
+      assert (f"{name}_add" in layers) == (name != names[0])
       ratio = 1 if number == 2 else 6
-      before = rows[f"{name}_expand_conv"].inputs[0] if ratio > 1 else "stem_bn"
-      expanded = rows[f"{name}_dwconv"].shape[2]
-      assert expanded == ratio * rows[before].shape[2]
-  assert "block2a_expand_conv" not in rows
-  assert rows["head_conv"].shape == (7, 7, 1280)
-  assert rows["logits"].shape == (1000,)
+      before = (
+        layers[f"{name}_expand_conv"].inputs[0] if ratio > 1 else "stem_bn"
+      )
+      expanded = layers[f"{name}_dwconv"].shape[2]
+      assert expanded == ratio * layers[before].shape[2]
+  assert "block2a_expand_conv" not in layers
+  assert layers["head_conv"].shape == (7, 7, 1280)
+  assert layers["logits"].shape == (1000,)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +212,7 @@ def test_compound_rounding_by_hand(channels, expected):
 
 def test_hf_widths_and_maps_are_powers_of_two():
   for candidate in make_pool("hf"):
-    for layer in _rows(candidate).values():
+    for layer in _layers(candidate).values():
       if layer.op in ("conv", "depthwise", "add", "multiply"):
         for number in layer.shape:
           assert number & (number - 1) == 0, (candidate.name, layer)
@@ -218,13 +222,13 @@ def test_hf_expands_from_the_width_before_rounding():
   """By hand at w1: CR(6 * 24) = 128 over CR(24) = 16 is a ratio of 8, and
   CR(6 * 80) = 512 over CR(80) = 64 too; CR(6 * 40) = 256 over 32 likewise;
   CR(6 * 112) = 512 over CR(112) = 128 is one of 4."""
-  rows = _rows(_first("hf"))
+  layers = _layers(_first("hf"))
   for block, channels_in, expanded in (
       ("block3b", 16, 128), ("block4b", 32, 256), ("block5b", 64, 512),
       ("block6b", 128, 512), ("block7b", 128, 1024),
   ):  # fmt: skip
-    expand = rows[f"{block}_expand_conv"]
-    assert rows[expand.inputs[0]].shape[2] == channels_in
+    expand = layers[f"{block}_expand_conv"]
+    assert layers[expand.inputs[0]].shape[2] == channels_in
     assert expand.shape[2] == expanded
 
 

@@ -27,37 +27,37 @@ def test_lite0_has_the_published_parameters():
   model = build(candidate)
   assert sum(math.prod(v.shape) for v in model.trainable_variables) == PUBLISHED
   assert model.count_params() == PUBLISHED + MOVING
-  assert network_cost(lite.plan(candidate)).params == PUBLISHED + MOVING
+  assert network_cost(lite.layers(candidate)).params == PUBLISHED + MOVING
 
 
 def test_lite0_is_b0_without_squeeze_and_excitation():
-  """Row by row, but for the activation."""
+  """Layer by layer, but for the activation."""
 
-  def rows(plan):
+  def kinds(layers):
     return [
       (layer.op, layer.shape, layer.kernel, layer.stride, layer.rate)
-      for layer in plan
+      for layer in layers
       if "_se_" not in layer.name
     ]
 
-  b0 = elite.plan(make_pool("elite")[0])
-  assert rows(lite.plan(_lite(1, 1))) == rows(b0)
+  b0 = elite.layers(make_pool("elite")[0])
+  assert kinds(lite.layers(_lite(1, 1))) == kinds(b0)
 
 
 def test_widths_of_stem_and_head_are_not_scaled():
   for candidate in make_pool("lite"):
-    rows = {layer.name: layer for layer in lite.plan(candidate)}
-    assert rows["stem_conv"].shape[2] == 32
-    assert rows["head_conv"].shape[2] == 1280
+    layers = {layer.name: layer for layer in lite.layers(candidate)}
+    assert layers["stem_conv"].shape[2] == 32
+    assert layers["head_conv"].shape[2] == 1280
   # By hand: 24, 112 and 320 by 0.514 are 12.3, 57.6 and 164.5.
-  assert rows["block3a_project_conv"].shape[2] == 16
-  assert rows["block6a_project_conv"].shape[2] == 56
-  assert rows["block8a_project_conv"].shape[2] == 168
+  assert layers["block3a_project_conv"].shape[2] == 16
+  assert layers["block6a_project_conv"].shape[2] == 56
+  assert layers["block8a_project_conv"].shape[2] == 168
 
 
 def test_first_and_last_stage_keep_their_one_block():
   for candidate in make_pool("lite", levels=6):
-    names = {layer.name for layer in lite.plan(candidate)}
+    names = {layer.name for layer in lite.layers(candidate)}
     assert {"block2a_dwconv", "block8a_dwconv"} <= names
     assert not {"block2b_dwconv", "block8b_dwconv"} & names
 

@@ -28,7 +28,7 @@ PUBLISHED = {
 @pytest.mark.parametrize(("width", "pixels"), PUBLISHED)
 def test_costs_are_the_published(width, pixels):
   """Multiply-accumulates to 1 %; parameters without moving statistics."""
-  layers = mobilenet_v2.plan(_candidate(width=width, resolution=pixels))
+  layers = mobilenet_v2.layers(_candidate(width=width, resolution=pixels))
   cost = network_cost(layers)
   macs, params = PUBLISHED[width, pixels]
   assert cost.macs / 1e6 == pytest.approx(macs, rel=0.01)
@@ -43,7 +43,7 @@ def test_costs_are_the_published(width, pixels):
      (1.0, 3_538_984), (1.3, 5_431_048), (1.4, 6_156_712)],
 )  # fmt: skip
 def test_parameters_are_keras_s(width, params):
-  layers = mobilenet_v2.plan(_candidate(width=width))
+  layers = mobilenet_v2.layers(_candidate(width=width))
   assert network_cost(layers).params == params
 
 
@@ -62,27 +62,27 @@ def test_weights_are_keras_s():
 
 def test_network_by_hand_at_one_pixel_a_stage():
   """Stem, first block and classifier at 32 pixels, width and depth 1."""
-  rows = {
-    x.name: x for x in mobilenet_v2.plan(_candidate(resolution=32, classes=2))
+  layers = {
+    x.name: x for x in mobilenet_v2.layers(_candidate(resolution=32, classes=2))
   }
-  assert rows["stem_conv"].shape == (16, 16, 32)
-  assert "block2a_expand_conv" not in rows
-  assert rows["block2a_project_conv"].shape == (16, 16, 16)
-  assert rows["block3a_expand_conv"].shape == (16, 16, 96)
-  assert rows["block3a_dwconv"].shape == (8, 8, 96)
-  assert rows["block8a_project_conv"].shape == (1, 1, 320)
+  assert layers["stem_conv"].shape == (16, 16, 32)
+  assert "block2a_expand_conv" not in layers
+  assert layers["block2a_project_conv"].shape == (16, 16, 16)
+  assert layers["block3a_expand_conv"].shape == (16, 16, 96)
+  assert layers["block3a_dwconv"].shape == (8, 8, 96)
+  assert layers["block8a_project_conv"].shape == (1, 1, 320)
   # The bottleneck is linear, and is added as it is.
-  assert rows["block3b_add"].inputs[1] == "block3a_project_bn"
-  assert rows["head_conv"].shape == (1, 1, 1280)
+  assert layers["block3b_add"].inputs[1] == "block3a_project_bn"
+  assert layers["head_conv"].shape == (1, 1, 1280)
   repeats = [
-    sum(f"block{number}{letter}_dwconv" in rows for letter in "abcd")
+    sum(f"block{number}{letter}_dwconv" in layers for letter in "abcd")
     for number in range(2, 9)
   ]
   assert repeats == [1, 2, 3, 4, 3, 3, 1]
-  assert {x.kernel for x in rows.values() if x.op == "depthwise"} == {3}
+  assert {x.kernel for x in layers.values() if x.op == "depthwise"} == {3}
 
 
 def test_head_is_not_scaled_down():
   for candidate in make_pool("mobilenet_v2"):
-    rows = {x.name: x for x in mobilenet_v2.plan(candidate)}
-    assert rows["head_conv"].shape[-1] == 1280
+    layers = {x.name: x for x in mobilenet_v2.layers(candidate)}
+    assert layers["head_conv"].shape[-1] == 1280

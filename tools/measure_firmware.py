@@ -71,7 +71,7 @@ def measure(name: str, target_name: str) -> dict:
   import numpy as np
 
   model = make(name)
-  program = lowering.lower(parse_tflite.read(model))
+  program = lowering.lower(parse_tflite.parse(model))
   image = np.zeros(inspect(model).input.shape, np.int8)
   made = generate(model, (), f"{name}, random weights")
   files = {file: text.encode() for file, text in made.files.items()}

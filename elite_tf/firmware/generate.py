@@ -48,7 +48,7 @@ def generate(
     ConfigError: It is no such file, or holds what has no kernel, or there are
       not as many labels as outputs.
   """
-  graph = parse_tflite.read(model)
+  graph = parse_tflite.parse(model)
   program = lowering.lower(graph)
   plan = memory_planner.arrange(program)
   outputs = program.values[program.output].bytes

@@ -154,7 +154,7 @@ class Kernels:
 
   def run(self, model, inputs):
     """Returns a network's outputs, computed as the sources in C would."""
-    graph = parse_tflite.read(model)
+    graph = parse_tflite.parse(model)
     program = lowering.lower(graph)
     plan = memory_planner.arrange(program, trials=3)
     return self.compute(program, plan, inputs)
@@ -313,7 +313,7 @@ _PLAYER_MAGIC = 0x59414C50
 
 def _record(model, row, expected):
   """Returns a network's calls for one input, as player.c takes them."""
-  program = lowering.lower(parse_tflite.read(model))
+  program = lowering.lower(parse_tflite.parse(model))
   plan = memory_planner.arrange(program, trials=0)
   memory = np.zeros(plan.bytes, np.int8)
   start = plan.offsets[program.input]

@@ -500,11 +500,11 @@ def test_every_kernel_and_operator_is_among_them(network):
     for seed in range(3):
       maker = _Maker(network, seed)
       source, target = kind(maker)
-      graph = parse_tflite.read(maker.net.pack(source[0], target[0]))
+      graph = parse_tflite.parse(maker.net.pack(source[0], target[0]))
       codes.update(operator.code for operator in graph.operators)
       used.update(stage.kernel for stage in lowering.lower(graph).stages)
   assert used == set(KERNELS)
-  assert codes == set(parse_tflite.supported())
+  assert codes == set(parse_tflite.supported_operators())
 
 
 @pytest.fixture(scope="module")
@@ -529,7 +529,7 @@ def test_equal_on_emulated_cores(name, calls, tmp_path):
     if shutil.which(tool) is None:
       pytest.skip(f"{tool} is not installed")
   machine = c.BOARDS[name][1]
-  tflite = sources.folder()
+  tflite = sources.FOLDER
   (tmp_path / "calls.bin").write_bytes(calls[0])
   subprocess.run(
       [

@@ -42,7 +42,7 @@ def _block(network):
 
 def test_reads_what_was_written(network):
   net, source, target = _small(network, activation=3)
-  graph = parse_tflite.read(net.pack(source, target))
+  graph = parse_tflite.parse(net.pack(source, target))
   image, weights, bias, answer = graph.tensors
   assert (graph.input, graph.output) == (0, 3)
   assert (image.name, image.dtype, image.shape) == (
@@ -67,14 +67,14 @@ def test_reads_what_was_written(network):
 def test_not_a_file():
   for data in (b"", b"TFL3", b"PK\x03\x04" * 100, bytes(4) + b"TFL4" * 9):
     with pytest.raises(ConfigError, match="Not a .tflite file"):
-      parse_tflite.read(data)
+      parse_tflite.parse(data)
 
 
 def test_truncated_anywhere_is_an_error(network):
   model = _block(network)
   for cut in np.linspace(8, len(model) - 1, 50).astype(int):
     try:  # The padding at the end holds nothing.
-      graph = parse_tflite.read(model[:cut])
+      graph = parse_tflite.parse(model[:cut])
     except ConfigError:
       continue
     assert cut > len(model) - 16, cut
@@ -91,7 +91,7 @@ def test_a_damaged_byte_is_an_error_or_a_program(network, kernels):
     damaged = bytearray(model)
     damaged[place] ^= int(random.integers(1, 256))
     try:
-      program = lowering.lower(parse_tflite.read(bytes(damaged)))
+      program = lowering.lower(parse_tflite.parse(bytes(damaged)))
     except ConfigError:
       continue
     programs += 1
@@ -105,7 +105,7 @@ def test_numbers_in_floating_point_are_named(network):
   net, source, target = _small(network)
   net.graph.tensors[source].type = net.schema.TensorType.FLOAT32
   with pytest.raises(ConfigError, match="Tensor image: .*quantize.*FLOAT32"):
-    parse_tflite.read(net.pack(source, target))
+    parse_tflite.parse(net.pack(source, target))
 
 
 def test_an_operator_without_kernel_is_named(network):
@@ -113,7 +113,7 @@ def test_an_operator_without_kernel_is_named(network):
   target = net.tensor((1, 6, 7, 2), 0.5, -3)
   net.operator("TANH", [source], [target])
   with pytest.raises(ConfigError, match="Operator TANH has no kernel"):
-    parse_tflite.read(net.pack(source, target))
+    parse_tflite.parse(net.pack(source, target))
 
 
 def test_an_operator_of_ones_own_is_named(network):
@@ -122,7 +122,7 @@ def test_an_operator_of_ones_own_is_named(network):
   code.builtinCode = code.deprecatedBuiltinCode = 32
   code.customCode = b"Mine"
   with pytest.raises(ConfigError, match="Operator Mine has no kernel"):
-    parse_tflite.read(net.pack(source, target))
+    parse_tflite.parse(net.pack(source, target))
 
 
 @pytest.mark.parametrize(
@@ -178,13 +178,13 @@ def test_what_does_not_fit_is_named(network, change, message):
   change(net)
   inputs = net.graph.inputs
   with pytest.raises(ConfigError, match=message):
-    lowering.lower(parse_tflite.read(pack(inputs[0], target)))
+    lowering.lower(parse_tflite.parse(pack(inputs[0], target)))
 
 
 def test_weights_of_groups_are_refused(network):
   net, source, target = _small(network, weights_shape=(5, 3, 3, 1))
   with pytest.raises(ConfigError, match="Operator 0, CONV_2D: .*grouped"):
-    lowering.lower(parse_tflite.read(net.pack(source, target)))
+    lowering.lower(parse_tflite.parse(net.pack(source, target)))
 
 
 def test_sums_that_overflow_are_refused(network):
@@ -193,4 +193,4 @@ def test_sums_that_overflow_are_refused(network):
     np.full(5, 2**31 - 1, np.int32).tobytes(), np.uint8
   )
   with pytest.raises(ConfigError, match="sums can exceed 32 bits"):
-    lowering.lower(parse_tflite.read(net.pack(source, target)))
+    lowering.lower(parse_tflite.parse(net.pack(source, target)))

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from elite_tf.conversion.tflite.flatbuffer import operator_names, pack, schema
+from elite_tf.conversion.tflite.flatbuffer import names_of, pack, schema
 from elite_tf.errors import VerificationFailed
 from elite_tf.system import processes
 
@@ -51,7 +51,8 @@ def registered(names: tuple[str, ...]) -> frozenset[str]:
   Raises:
     VerificationFailed: The child that asks has died or hung.
   """
-  known = tuple(name for name in names if name in operator_names().values())
+  spelled = names_of("BuiltinOperator").values()
+  known = tuple(name for name in names if name in spelled)
   with tempfile.TemporaryFile() as log:
     process = processes.start(
         "-m", __name__, *known,

@@ -1,11 +1,11 @@
-"""Cross-layer equalization: the channels of an activation made alike.
+"""Cross-layer equalization: channels of an activation get similar ranges.
 
-An activation has one scale for all of its channels. Where one channel reaches
-far and another does not, the latter is left with a few codes. Between a layer
-that makes channels and one that reads them, with nothing in between but what
-is linear, a channel can be made smaller and its weights larger by the same
-factor, and the network computes the same (Nagel et al., "Data-Free
-Quantization Through Weight Equalization and Bias Correction", 2019).
+An activation has one scale for all of its channels, so a channel of small
+values uses few of the 256 codes. If only linear layers lie between the layer
+that makes a channel and the layers that read it, the channel can be divided by
+a factor and the weights that read it multiplied by the same factor: the network
+computes the same (Nagel et al., "Data-Free Quantization Through Weight
+Equalization and Bias Correction", 2019, Section 4.1).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from elite_tf.conversion.quantize.folding import per_channel
 from elite_tf.networks.from_keras import read_layers
 from elite_tf.networks.layers import kind_of
 from elite_tf.types import Layer
@@ -22,7 +23,7 @@ from elite_tf.types import Layer
 if TYPE_CHECKING:
   import keras
 
-# A factor beyond this is for channels that hold nothing but rounding errors.
+# Larger factors would only scale the rounding errors of unused channels.
 LARGEST = 2.0**16
 
 BATCH = 32  # Images whose activations are in memory at a time.
@@ -33,31 +34,31 @@ class Group:
   """Activations whose channels share their factors.
 
   Attributes:
-    rows: Names of the rows that compute them.
-    makers: Of these, the rows whose weights make the channels.
-    readers: Names of the rows whose weights read them.
+    layers: Names of the layers that compute them.
+    makers: Of these, the layers whose weights make the channels.
+    readers: Names of the layers whose weights read them.
   """
 
-  rows: tuple[str, ...]
+  layers: tuple[str, ...]
   makers: tuple[str, ...]
   readers: tuple[str, ...]
 
 
-def linear_groups(rows: tuple[Layer, ...]) -> tuple[Group, ...]:
-  """Returns the activations of a plan that can be rescaled.
+def linear_groups(layers: tuple[Layer, ...]) -> tuple[Group, ...]:
+  """Returns the activations of a network that can be rescaled.
 
   Args:
-    rows: Of a plan, inputs before outputs.
+    layers: Of the network, inputs before outputs.
   """
-  by_name = {row.name: row for row in rows}
-  readers = {row.name: [] for row in rows}
-  for row in rows:
-    for source in row.inputs:
-      readers[source].append(row)
+  by_name = {layer.name: layer for layer in layers}
+  readers = {layer.name: [] for layer in layers}
+  for layer in layers:
+    for source in layer.inputs:
+      readers[source].append(layer)
   seen, groups = set(), []
-  for row in rows:
-    if row.name not in seen and kind_of(row).output_weights:
-      members = _connected(row, by_name, readers)
+  for layer in layers:
+    if layer.name not in seen and kind_of(layer).output_weights:
+      members = _connected(layer, by_name, readers)
       seen.update(members)
       group = _group(members, by_name, readers)
       if group is not None:
@@ -65,54 +66,52 @@ def linear_groups(rows: tuple[Layer, ...]) -> tuple[Group, ...]:
   return tuple(groups)
 
 
-def _passes(row: Layer) -> bool:
-  return kind_of(row).linear
-
-
 def _connected(start: Layer, by_name: dict, readers: dict) -> list[str]:
-  """Returns the rows whose outputs have the factors of `start`'s output."""
+  """Returns the layers whose outputs have the factors of `start`'s output."""
   found, left = [], [start.name]
   while left:
     name = left.pop()
     if name in found:
       continue
     found.append(name)
-    if _passes(by_name[name]):
+    if kind_of(by_name[name]).linear:
       left += by_name[name].inputs
-    left += [row.name for row in readers[name] if _passes(row)]
+    left += [layer.name for layer in readers[name] if kind_of(layer).linear]
   return found
 
 
 def _group(members: list[str], by_name: dict, readers: dict) -> Group | None:
-  """Returns the group of connected rows, None if something holds them fixed."""
-  makers = [n for n in members if not _passes(by_name[n])]
-  outside = [r for n in members for r in readers[n] if r.name not in members]
+  """Returns the group of connected layers; None if they cannot be rescaled."""
+  makers = [name for name in members if not kind_of(by_name[name]).linear]
+  outside = [
+    layer for n in members for layer in readers[n] if layer.name not in members
+  ]
   fixed = (
     any(not kind_of(by_name[name]).output_weights for name in makers)
-    # Its batch norm makes the channels, not the convolution.
-    or any(not kind_of(row).kernel for row in outside)
+    # A convolution before a batch norm: the batch norm makes the channels.
+    or any(not kind_of(layer).kernel for layer in outside)
     or not outside
     or any(not readers[name] for name in members)
   )
   if fixed:
     return None
   return Group(
-    tuple(n for n in by_name if n in members),
+    tuple(name for name in by_name if name in members),
     tuple(makers),
-    tuple(dict.fromkeys(row.name for row in outside)),
+    tuple(dict.fromkeys(layer.name for layer in outside)),
   )
 
 
 def factors(reached: np.ndarray, weights: np.ndarray) -> np.ndarray:
-  """Returns what every channel is to be divided by.
+  """Returns the factor that every channel is divided by.
 
-  Afterwards a channel's share of its activation's range is its share of the
-  reading weights' range.
+  Afterwards a channel's share of its activation's range equals its share of the
+  range of the weights that read it.
 
   Args:
     reached: float (channels,), the largest magnitude of every channel.
-    weights: float (channels,), the largest weight that reads it, as a share of
-      the largest that makes the same output.
+    weights: float (channels,), for every channel the largest weight that reads
+      it, divided by the largest weight of the same output.
   """
   alive = (reached > 0) & (weights > 0)
   ratio = np.sqrt(np.where(alive, reached, 1) / np.where(alive, weights, 1))
@@ -124,25 +123,47 @@ def factors(reached: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def equalize(model: keras.Model, images: np.ndarray) -> keras.Model:
-  """Returns a network that computes the same with channels more alike.
+  """Returns a network that computes the same with more similar channels.
 
   Args:
     model: Of one of the families.
-    images: float32 (n, height, width, channels), which measure what the
-      channels reach.
+    images: float32 (n, height, width, channels), for the ranges of channels.
 
   Raises:
     ConfigError: The model is of no family.
   """
   import keras
 
-  rows = read_layers(model)
-  groups = linear_groups(rows)
+  layers = read_layers(model)
+  groups = linear_groups(layers)
   equal = keras.models.clone_model(model)
   equal.set_weights(model.get_weights())
   if not groups:
     return equal
-  names = [name for group in groups for name in group.rows]
+  by_name = {layer.name: layer for layer in layers}
+  reached = _largest_magnitudes(
+    model, [name for group in groups for name in group.layers], images
+  )
+  for group in groups:
+    channels = np.max([reached[name] for name in group.layers], axis=0)
+    weights = np.max(
+      [_shares(by_name[name], equal.get_layer(name)) for name in group.readers],
+      axis=0,
+    )
+    by = factors(channels.astype(np.float64), weights)
+    for name in group.makers:
+      _scale_outputs(by_name[name], equal.get_layer(name), 1 / by)
+    for name in group.readers:
+      _scale_inputs(equal.get_layer(name), by)
+  return equal
+
+
+def _largest_magnitudes(
+  model: keras.Model, names: list[str], images: np.ndarray
+) -> dict[str, np.ndarray]:
+  """Returns the largest magnitude of every channel of some outputs."""
+  import keras
+
   probe = keras.Model(
     model.inputs[0], [model.get_layer(name).output for name in names]
   )
@@ -152,50 +173,33 @@ def equalize(model: keras.Model, images: np.ndarray) -> keras.Model:
     for name, value in zip(names, keras.tree.flatten(values)):
       array = np.abs(np.asarray(value)).reshape(-1, value.shape[-1]).max(0)
       reached[name] = np.maximum(reached.get(name, 0.0), array)
-  for group in groups:
-    channels = np.max([reached[name] for name in group.rows], axis=0)
-    weights = np.max(
-      [_reading(equal.get_layer(name)) for name in group.readers], axis=0
-    )
-    by = factors(channels.astype(np.float64), weights)
-    for name in group.makers:
-      _scale_made(equal.get_layer(name), 1 / by)
-    for name in group.readers:
-      _scale_read(equal.get_layer(name), by)
-  return equal
+  return reached
 
 
-def _reading(layer: keras.layers.Layer) -> np.ndarray:
-  """Returns for each channel its largest share in the weights that read it."""
-  kernel = np.abs(np.asarray(layer.kernel, np.float64))
-  if _is_depthwise(layer):
-    # Every channel has a kernel of its own: whatever its size, it is all.
-    return np.ones(kernel.shape[2])
+def _shares(layer: Layer, made: keras.layers.Layer) -> np.ndarray:
+  """Returns every input channel's largest share in the weights that read it."""
+  kernel = np.abs(np.asarray(made.kernel, np.float64))
+  if kind_of(layer).kernel_channels != -1:
+    # Depthwise: every channel is read by a kernel of its own.
+    return np.ones(layer.shape[-1])
   flat = kernel.reshape(-1, *kernel.shape[-2:]).max(axis=0)  # (in, out)
   whole = np.where(flat.max(axis=0) > 0, flat.max(axis=0), 1.0)
   return (flat / whole).max(axis=1)
 
 
-def _scale_made(layer: keras.layers.Layer, by: np.ndarray) -> None:
+def _scale_outputs(
+  layer: Layer, made: keras.layers.Layer, by: np.ndarray
+) -> None:
   """Multiplies the channels that a layer makes."""
-  if hasattr(layer, "gamma"):
-    weights = [layer.gamma, layer.beta]
-  else:
-    weights = [layer.kernel, *([layer.bias] if layer.use_bias else [])]
-  for weight in weights:
-    shape = by[:, np.newaxis] if _is_depthwise_kernel(layer, weight) else by
-    weight.assign(np.asarray(weight, np.float64) * shape)
+  kind = kind_of(layer)
+  for name in kind.output_weights:
+    weight = getattr(made, name)
+    if weight is not None:
+      shaped = per_channel(layer, by) if name == kind.kernel else by
+      weight.assign(np.asarray(weight, np.float64) * shaped)
 
 
-def _scale_read(layer: keras.layers.Layer, by: np.ndarray) -> None:
-  """Multiplies the weights by which a layer reads channels."""
-  kernel = np.asarray(layer.kernel, np.float64)
-  layer.kernel.assign(kernel * by[:, np.newaxis])  # (..., in, out)
-
-
-def _is_depthwise(layer: keras.layers.Layer) -> bool:
-  return hasattr(layer, "depth_multiplier")
-
-
-def _is_depthwise_kernel(layer: keras.layers.Layer, weight) -> bool:
-  return _is_depthwise(layer) and len(weight.shape) == 4
+def _scale_inputs(made: keras.layers.Layer, by: np.ndarray) -> None:
+  """Multiplies the weights that read channels."""
+  kernel = np.asarray(made.kernel, np.float64)
+  made.kernel.assign(kernel * by[:, np.newaxis])  # (..., in, out)

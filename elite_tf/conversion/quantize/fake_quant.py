@@ -1,198 +1,217 @@
-"""How each row of a plan is quantized in training, by TensorFlow's tfmot.
+"""Fake quantization: a network that rounds in training as int8 will.
 
-Its own registry knows neither products nor swish, has one scale for all
-channels of a depthwise convolution, and puts quantizers where the converter
-has fixed scales. So every row is told here what becomes of it.
+Kernels and outputs are rounded to the values that 8 bits can hold; gradients
+pass as if nothing were rounded (Jacob et al., "Quantization and Training of
+Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018, Section
+3). The network is built of the same layers as every other
+(`elite_tf.networks.layers`). The tests compare it with TensorFlow's model
+optimization toolkit (tfmot), which computes the same in tf-keras.
 """
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable, Iterable, Mapping
 
+import keras
+import numpy as np
 import tensorflow as tf
-import tensorflow_model_optimization as tfmot
 
-from elite_tf.conversion.quantize import tf_keras_model
+from elite_tf.conversion.quantize.folding import Weights
+from elite_tf.networks.keras_layers import build_model, make_layer
+from elite_tf.networks.layers import kind_of
 from elite_tf.types import Layer
 
-quantization = tfmot.quantization.keras
+# Decay of the moving averages of an output's range, as in tfmot.
+DECAY = 0.999
 
-# Functions that the operator before them computes: only their output is there.
-FUSED = frozenset({"relu", "relu6"})
-
-# Functions whose output has a scale that the converter fixes.
-FIXED = frozenset({"sigmoid", "softmax"})
-
-KERNELS = {
-  "conv": "kernel",
-  "depthwise": "depthwise_kernel",
-  "dense": "kernel",
-}
+# An output's range before one is set, as in tfmot.
+FIRST_RANGE = (-6.0, 6.0)
 
 
-class DepthwiseQuantizer(quantization.quantizers.LastValueQuantizer):
-  """One scale a channel for kernels of (height, width, channels, 1)."""
-
-  def build(self, tensor_shape, name, layer):
-    """Adds the variables of the ranges to a layer."""
-    height, width, channels, one = tensor_shape
-    return super().build(
-      tf.TensorShape((height, width, one, channels)), name, layer
-    )
-
-  def __call__(self, inputs, training, weights, **kwargs):
-    turned = tf.transpose(inputs, (0, 1, 3, 2))
-    turned = super().__call__(turned, training, weights, **kwargs)
-    return tf.transpose(turned, (0, 1, 3, 2))
-
-
-class RowQuantizeConfig(quantization.QuantizeConfig):
-  """Quantizes a row's kernel by channels, and its output by one scale."""
-
-  def __init__(self, op: str = "", output: bool = True):
-    self._op, self._output = op, output
-
-  def get_weights_and_quantizers(self, layer):
-    """Returns the kernel, if there is one, and how it is quantized."""
-    if self._op not in KERNELS:
-      return []
-    kind = (
-      DepthwiseQuantizer
-      if self._op == "depthwise"
-      else quantization.quantizers.LastValueQuantizer
-    )
-    quantizer = kind(
-      num_bits=8, per_axis=True, symmetric=True, narrow_range=True
-    )
-    return [(getattr(layer, KERNELS[self._op]), quantizer)]
-
-  def get_activations_and_quantizers(self, layer):
-    """Returns none: activations are rows of their own."""
-    return []
-
-  def set_quantize_weights(self, layer, quantize_weights):
-    """Has the layer compute with quantized weights."""
-    for weight in quantize_weights:
-      setattr(layer, KERNELS[self._op], weight)
-
-  def set_quantize_activations(self, layer, quantize_activations):
-    """Does nothing: there are none."""
-
-  def get_output_quantizers(self, layer):
-    """Returns how the output is quantized, if it is."""
-    if not self._output:
-      return []
-    return [
-      quantization.quantizers.MovingAverageQuantizer(
-        num_bits=8, per_axis=False, symmetric=False, narrow_range=False
-      )
-    ]
-
-  def get_config(self):
-    """Returns the arguments."""
-    return {"op": self._op, "output": self._output}
-
-
-class RowWrapper(quantization.QuantizeWrapperV2):
-  """A layer and its quantizers, whose code AutoGraph leaves as it is."""
-
-  @tf.autograph.experimental.do_not_convert
-  def call(self, inputs, training=None, **kwargs):
-    """Computes the layer with quantized weights, and quantizes the output."""
-    return super().call(inputs, training, **kwargs)
-
-
-def has_range(row: Layer, readers: list[Layer]) -> bool:
-  """Returns whether a row's output is a tensor whose range is to be learned.
-
-  Args:
-    row: Of a folded plan.
-    readers: The rows that read it.
-  """
-  if row.op == "input" or row.function in FIXED:
-    return False
-  return not (
-    row.op in KERNELS
-    and readers
-    and all(reader.function in FUSED for reader in readers)
+def _int8_sigmoid(x: tf.Tensor) -> tf.Tensor:
+  """Returns the sigmoid, rounded to the 256 outputs of LOGISTIC in int8."""
+  return tf.quantization.fake_quant_with_min_max_args(
+    tf.sigmoid(x), 0.0, 255 / 256
   )
 
 
-def build(rows: tuple[Layer, ...]):
-  """Returns the tf-keras model that computes as its integers will.
+# Functions that int8 computes by LOGISTIC. Swish is LOGISTIC and a product.
+INTEGER_FUNCTIONS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = {
+  "sigmoid": _int8_sigmoid,
+  "swish": lambda x: x * _int8_sigmoid(x),
+}
 
-  Args:
-    rows: Of a folded plan.
+
+class FakeQuantized(keras.layers.Layer):
+  """A Keras layer whose kernel and output are rounded.
+
+  Attributes:
+    layer: The Keras layer.
+    range: Variables (lowest, highest value) of the output, float32 scalars:
+      moving averages over training batches. None if the output is not rounded.
   """
-  readers = {row.name: [] for row in rows}
-  for row in rows:
-    for source in row.inputs:
-      readers[source].append(row)
 
-  def wrapped(kind, row: Layer):
-    output = has_range(row, readers[row.name])
-    if row.op not in KERNELS and not output:
-      return kind(row)
-    return RowWrapper(
-      kind(row), RowQuantizeConfig(row.op, output), name=row.name
+  def __init__(
+    self,
+    layer: keras.layers.Layer,
+    kernel_channels: int | None,
+    rounds_output: bool,
+  ):
+    """Wraps a layer.
+
+    Args:
+      layer: The Keras layer.
+      kernel_channels: Axis of its kernel's output channels; None: no kernel.
+      rounds_output: Whether its output is rounded.
+    """
+    super().__init__(name=layer.name)
+    self.layer = layer
+    self.range = None
+    self._kernel_channels = kernel_channels
+    self._rounds_output = rounds_output
+
+  def build(self, input_shape):
+    """Builds the layer, and the range of its output."""
+    self.layer.build(input_shape)
+    if self._rounds_output:
+      self.range = tuple(
+        self.add_weight(
+          name=name,
+          shape=(),
+          initializer=keras.initializers.Constant(first),
+          trainable=False,
+        )
+        for name, first in zip(("low", "high"), FIRST_RANGE)
+      )
+
+  def call(self, inputs, training=False):
+    """Computes the rounded layer; in training, the range follows the output."""
+    rounded = []
+    if self._kernel_channels is not None:
+      rounded = [(self.layer.kernel, self.rounded_kernel())]
+    with keras.StatelessScope(rounded):  # The layer reads its kernel from here.
+      outputs = self.layer(inputs)
+    if self.range is None:
+      return outputs
+    low, high = self.range
+    if training:
+      # 0 is always within the range: int8 holds it exactly.
+      _follow(low, tf.minimum(tf.reduce_min(outputs), 0.0))
+      _follow(high, tf.maximum(tf.reduce_max(outputs), 0.0))
+    return tf.quantization.fake_quant_with_min_max_vars(
+      outputs, low.value, high.value
     )
 
-  kinds = {
-    **tf_keras_model.LAYERS,
-    "activation": lambda row: tf_keras_model.layers.Activation(
-      tf_keras_model.INTEGER_FUNCTIONS[row.function], name=row.name
-    ),
-  }
-  builders = {
-    op: functools.partial(wrapped, kind) for op, kind in kinds.items()
-  }
-  return tf_keras_model.build(rows, builders)
+  def rounded_kernel(self) -> tf.Tensor:
+    """Returns the kernel in int8: per channel, symmetric, -127 to 127 steps.
+
+    A step is 1/127 of the largest magnitude among the channel's weights.
+    """
+    kernel = tf.convert_to_tensor(self.layer.kernel)
+    flat = tf.reshape(kernel, (-1, kernel.shape[self._kernel_channels]))
+    largest = tf.stop_gradient(tf.reduce_max(tf.abs(flat), axis=0))
+    flat = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+      flat, -largest, largest, narrow_range=True
+    )
+    return tf.reshape(flat, kernel.shape)
 
 
-def set_weights(model, weights) -> None:
-  """Gives folded weights to a model of `build`, kernel ranges included.
+def _follow(average: keras.Variable, value: tf.Tensor) -> None:
+  average.assign_sub((average - value) * (1 - DECAY))
+
+
+def has_range(layer: Layer, readers: list[Layer]) -> bool:
+  """Returns whether a layer's output is an int8 tensor with a learned range.
 
   Args:
-    model: Of `build`.
-    weights: As `elite_tf.conversion.quantize.folding.folded_weights` has them.
+    layer: Of a folded network.
+    readers: The layers that read it.
   """
-  for name, (kernel, bias) in weights.items():
-    wrapper = model.get_layer(name)
-    ((variable, _, ranges),) = wrapper._weight_vars
-    variable.assign(kernel)
-    wrapper.layer.bias.assign(bias)
-    axes = (0, 1, 3) if "depthwise" in variable.name else None
-    axes = axes or tuple(range(kernel.ndim - 1))
-    reached = abs(kernel).max(axis=axes)
-    ranges["min_var"].assign(-reached)
-    ranges["max_var"].assign(reached)
+  kind = kind_of(layer)
+  if kind.fixed_scale:
+    return False
+  # One operator computes a convolution and the functions fused into it: only
+  # their output is a tensor.
+  fused = readers and all(kind_of(reader).fused for reader in readers)
+  return not (kind.kernel and fused)
 
 
-def get_weights(model, names) -> dict:
-  """Returns the folded weights of a model of `build`.
+def build_student(layers: tuple[Layer, ...]) -> keras.Model:
+  """Returns the network that computes as int8 will.
 
   Args:
-    model: Of `build`.
-    names: Of the rows that have weights.
+    layers: Of a folded network, inputs before outputs.
+  """
+  readers = {layer.name: [] for layer in layers}
+  for layer in layers:
+    for source in layer.inputs:
+      readers[source].append(layer)
+
+  def make(layer: Layer) -> FakeQuantized:
+    kind = kind_of(layer)
+    return FakeQuantized(
+      _make_integer_layer(layer),
+      kind.kernel_channels if kind.kernel else None,
+      has_range(layer, readers[layer.name]),
+    )
+
+  return build_model(layers, "student", make)
+
+
+def _make_integer_layer(layer: Layer) -> keras.layers.Layer:
+  if layer.function not in INTEGER_FUNCTIONS:
+    return make_layer(layer)
+  return keras.layers.Activation(
+    INTEGER_FUNCTIONS[layer.function], name=layer.name
+  )
+
+
+def kernel_and_bias(
+  student: keras.Model, name: str
+) -> tuple[keras.Variable, keras.Variable]:
+  """Returns the variables of a layer with a kernel.
+
+  Args:
+    student: Of `build_student`.
+    name: The layer's.
+  """
+  layer = student.get_layer(name).layer
+  return layer.kernel, layer.bias
+
+
+def set_weights(student: keras.Model, weights: Weights) -> None:
+  """Sets kernels and biases.
+
+  Args:
+    student: Of `build_student`.
+    weights: As `elite_tf.conversion.quantize.folding.folded_weights` gives them.
+  """
+  for name, values in weights.items():
+    for variable, value in zip(kernel_and_bias(student, name), values):
+      variable.assign(value)
+
+
+def get_weights(student: keras.Model, names: Iterable[str]) -> Weights:
+  """Returns kernels and biases, by layer.
+
+  Args:
+    student: Of `build_student`.
+    names: Of the layers with a kernel.
   """
   return {
-    name: (
-      model.get_layer(name)._weight_vars[0][0].numpy(),
-      model.get_layer(name).layer.bias.numpy(),
-    )
+    name: tuple(np.asarray(v) for v in kernel_and_bias(student, name))
     for name in names
   }
 
 
-def output_ranges(model) -> dict:
-  """Returns the variables (lowest, highest) of every output, by row.
+def output_ranges(student: keras.Model) -> dict[str, tuple]:
+  """Returns the variables (lowest, highest value) of rounded outputs, by layer.
 
   Args:
-    model: Of `build`.
+    student: Of `build_student`.
   """
-  found = {}
-  for layer in model.layers:
-    variables = getattr(layer, "_output_quantizer_vars", None)
-    if variables:
-      found[layer.name] = variables["min_var"], variables["max_var"]
-  return found
+  return {
+    layer.name: layer.range
+    for layer in student.layers
+    if getattr(layer, "range", None) is not None
+  }

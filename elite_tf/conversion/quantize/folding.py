@@ -1,10 +1,9 @@
 """Batch norm folded into the convolution before it, and back.
 
-In integers there is no batch norm: the converter folds it. A network that
-learns to be quantized has to do so as it will be, so that it is folded first;
-the weights it has learned go back into the network that they came from, whose
-batch norms then add a bias and do nothing else. That network is converted like
-any other, into the same operators.
+int8 networks have no batch norm: the converter folds it into the convolution.
+Quantization-aware training therefore trains folded layers. Its weights go back
+into the original network, whose batch norms then only add a bias. That network
+is converted like any other, into the same operators.
 """
 
 from __future__ import annotations
@@ -21,48 +20,52 @@ from elite_tf.types import Layer
 if TYPE_CHECKING:
   import keras
 
-Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # Row -> kernel and bias.
+Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # Layer -> kernel and bias.
 
 
-def folded_rows(rows: tuple[Layer, ...]) -> tuple[Layer, ...]:
-  """Returns the rows that are left of a plan where integers are computed.
+def fold_layers(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+  """Returns the layers that an int8 network computes.
 
-  A convolution takes in the batch norm that reads it, and gets a bias for it;
-  what drops at random in training is gone.
+  A convolution takes in the batch norm that reads it, and gets a bias. Layers
+  that act in training only are left out.
 
   Args:
-    rows: Of a plan, inputs before outputs.
+    layers: Of a network, inputs before outputs.
   """
-  norms = _norms(rows)
+  norms = _norms(layers)
   stands_for = {norm: name for name, norm in norms.items()}
   kept = []
-  for row in rows:
-    if kind_of(row).training_only:
-      stands_for[row.name] = stands_for.get(row.inputs[0], row.inputs[0])
-    elif row.name not in stands_for:
-      inputs = tuple(stands_for.get(name, name) for name in row.inputs)
-      bias = row.bias or row.name in norms
-      kept.append(dataclasses.replace(row, inputs=inputs, bias=bias))
+  for layer in layers:
+    if kind_of(layer).training_only:
+      source = layer.inputs[0]
+      stands_for[layer.name] = stands_for.get(source, source)
+    elif layer.name not in stands_for:
+      inputs = tuple(stands_for.get(name, name) for name in layer.inputs)
+      bias = layer.bias or layer.name in norms
+      kept.append(dataclasses.replace(layer, inputs=inputs, bias=bias))
   return tuple(kept)
 
 
-def folded_weights(model: keras.Model, rows: tuple[Layer, ...]) -> Weights:
-  """Returns kernel and bias of every row that has them, batch norms folded.
+def folded_weights(model: keras.Model, layers: tuple[Layer, ...]) -> Weights:
+  """Returns kernel and bias of every layer with a kernel, batch norms folded.
 
   Args:
     model: The network.
-    rows: Of its plan.
+    layers: Of the network.
+
+  Returns:
+    float32 arrays; biases of zeros where a layer has none.
   """
-  norms = _norms(rows)
+  norms = _norms(layers)
   weights = {}
-  for row in rows:
-    if not kind_of(row).kernel:
+  for layer in layers:
+    if not kind_of(layer).kernel:
       continue
-    layer = model.get_layer(row.name)
-    kernel = np.asarray(layer.kernel, np.float64)
-    bias = np.asarray(layer.bias, np.float64) if row.bias else 0.0
-    if row.name in norms:
-      norm = model.get_layer(norms[row.name])
+    made = model.get_layer(layer.name)
+    kernel = np.asarray(made.kernel, np.float64)
+    bias = np.asarray(made.bias, np.float64) if layer.bias else 0.0
+    if layer.name in norms:
+      norm = model.get_layer(norms[layer.name])
       mean, variance, gamma, beta = (
           np.asarray(weight, np.float64)
           for weight in (
@@ -70,35 +73,35 @@ def folded_weights(model: keras.Model, rows: tuple[Layer, ...]) -> Weights:
           )
       )  # fmt: skip
       factor = gamma / np.sqrt(variance + norm.epsilon)
-      kernel = kernel * along_channels(row, factor)
+      kernel = kernel * per_channel(layer, factor)
       bias = beta + (bias - mean) * factor
-    bias = np.broadcast_to(bias, row.shape[-1:])
-    weights[row.name] = kernel.astype(np.float32), bias.astype(np.float32)
+    bias = np.broadcast_to(bias, layer.shape[-1:])
+    weights[layer.name] = kernel.astype(np.float32), bias.astype(np.float32)
   return weights
 
 
 def with_weights(
-  model: keras.Model, rows: tuple[Layer, ...], weights: Mapping
+  model: keras.Model, layers: tuple[Layer, ...], weights: Mapping
 ) -> keras.Model:
   """Returns a copy of a network that computes with folded weights.
 
   Args:
     model: The network.
-    rows: Of its plan.
-    weights: As `folded_weights` has them.
+    layers: Of the network.
+    weights: As `folded_weights` gives them.
   """
   import keras
 
   copy = keras.models.clone_model(model)
   copy.set_weights(model.get_weights())
-  norms = _norms(rows)
+  norms = _norms(layers)
   for name, (kernel, bias) in weights.items():
     layer = copy.get_layer(name)
     layer.kernel.assign(kernel)
     if name in norms:
       norm = copy.get_layer(norms[name])
       norm.moving_mean.assign(np.zeros_like(bias))
-      # With epsilon it is 1.
+      # Plus epsilon: 1.
       norm.moving_variance.assign(np.full_like(bias, 1 - norm.epsilon))
       norm.gamma.assign(np.ones_like(bias))
       norm.beta.assign(bias)
@@ -109,26 +112,26 @@ def with_weights(
   return copy
 
 
-def along_channels(row: Layer, values: np.ndarray) -> np.ndarray:
-  """Returns one value a channel in the form that multiplies a row's kernel.
+def per_channel(layer: Layer, values: np.ndarray) -> np.ndarray:
+  """Returns values in a shape that multiplies a kernel's output channels.
 
   Args:
-    row: A convolution or dense row. Channels are its kernel's last axis, but
-      for a depthwise kernel (height, width, channels, 1).
-    values: (channels,).
+    layer: With a kernel.
+    values: (channels,), one for each output channel.
   """
-  return values[:, np.newaxis] if row.op == "depthwise" else values
+  axes_after = -1 - kind_of(layer).kernel_channels
+  return values.reshape(-1, *[1] * axes_after)
 
 
-def _norms(rows: tuple[Layer, ...]) -> dict[str, str]:
-  """Returns the batch norm of every convolution that only one reads."""
+def _norms(layers: tuple[Layer, ...]) -> dict[str, str]:
+  """Returns the batch norm of every convolution with no other reader."""
   readers: dict[str, list[Layer]] = {}
-  for row in rows:
-    for source in row.inputs:
-      readers.setdefault(source, []).append(row)
+  for layer in layers:
+    for source in layer.inputs:
+      readers.setdefault(source, []).append(layer)
   return {
-    row.name: readers[row.name][0].name
-    for row in rows
-    if kind_of(row).folds_batch_norm
-    and [reader.op for reader in readers.get(row.name, ())] == ["batch_norm"]
+    layer.name: readers[layer.name][0].name
+    for layer in layers
+    if kind_of(layer).folds_batch_norm
+    and [reader.op for reader in readers.get(layer.name, ())] == ["batch_norm"]
   }

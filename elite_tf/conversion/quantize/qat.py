@@ -1,4 +1,4 @@
-"""Quantization-aware training: weights learn to be rounded."""
+"""Quantization-aware training: weights are trained to be rounded."""
 
 from __future__ import annotations
 
@@ -22,81 +22,91 @@ if TYPE_CHECKING:
 BATCH_SIZE = 100
 LEARNING_RATE = 1e-4  # Of Adam at its first step; a cosine takes it to 0.
 
-# What the first ranges hold of the values that calibration has seen.
+# Percent of the calibration's values that lie within a range at the start.
 PERCENTILE = 99.99
 
-# Epochs without a better validation accuracy after which training ends.
+# Training ends after so many epochs without a better validation accuracy.
 PATIENCE = 2
 
 
 def qat(model: keras.Model, material: Material) -> Quantized:
-  """Returns a network in int8 whose weights were trained to be.
+  """Returns a network in int8 after quantization-aware training.
 
-  Training starts from the network's weights, batch norms folded and channels
-  equalized, and from calibrated ranges. The epoch of the best validation
-  accuracy is kept.
+  Training starts from the network's weights, with batch norms folded and
+  channels equalized, and from calibrated ranges. The epoch of the best
+  validation accuracy is kept.
 
   Args:
     model: The trained network, of one of the families.
-    material: Calibrates, trains and decides.
+    material: Images that calibrate, train and decide.
 
   Raises:
-    ConfigError: The network is of another architecture, holds weights that are
-      no numbers or cannot be quantized.
+    ConfigError: The network is of another architecture, has weights that are
+      not finite or cannot be quantized.
     VerificationFailed: Its logits are all but zero.
   """
-  from elite_tf.conversion.quantize import calibration as ranges
-  from elite_tf.conversion.quantize import fake_quant, folding, integers
+  from elite_tf.conversion.quantize import calibration, fake_quant, integers
   from elite_tf.conversion.quantize.accuracy import accuracy
   from elite_tf.conversion.quantize.equalize import equalize
+  from elite_tf.conversion.quantize.folding import (
+    fold_layers,
+    folded_weights,
+    with_weights,
+  )
   from elite_tf.conversion.quantize.post_training import check_calibration
   from elite_tf.conversion.tflite import convert
   from elite_tf.networks.from_keras import read_layers
 
   began = time.monotonic()
   check_calibration(model, material.calibration)
-  network = convert.float32(model)  # Refuses weights that are no numbers.
+  network = convert.float32(model)  # Refuses weights that are not finite.
   exact = accuracy(network, material.val)
-  rows = read_layers(model)
+  layers = read_layers(model)
   start = equalize(model, material.calibration)
-  weights = folding.folded_weights(start, rows)
-  network = convert.float32(folding.with_weights(start, rows, weights))
-  found = ranges.clip(
-    network, ranges.measure(network, material.calibration), PERCENTILE
+  weights = folded_weights(start, layers)
+  network = convert.float32(with_weights(start, layers, weights))
+  measured = calibration.clip(
+    network, calibration.measure(network, material.calibration), PERCENTILE
   )
-  student = fake_quant.build(folding.folded_rows(rows))
+  student = fake_quant.build_student(fold_layers(layers))
   fake_quant.set_weights(student, weights)
   learned = fake_quant.output_ranges(student)
-  for tensor, name in row_of_tensors(network, rows).items():
+  for tensor, name in layers_of_tensors(network, layers).items():
     if name in learned:
-      low, high = found[tensor]
+      low, high = measured[tensor]
       learned[name][0].assign(min(low, 0.0))
       learned[name][1].assign(max(high, 0.0))
   history = _train(student, material)
   weights = fake_quant.get_weights(student, weights)
-  network = convert.float32(folding.with_weights(start, rows, weights))
-  # Of what has no learned range, the output, the scale is fixed.
-  found = ranges.clip(network, ranges.measure(network, material.calibration))
-  final = taught(network, rows, found, {
+  network = convert.float32(with_weights(start, layers, weights))
+  # For the tensors without a learned range: the input, and fixed scales.
+  measured = calibration.clip(
+    network, calibration.measure(network, material.calibration)
+  )
+  ranges = with_learned(network, layers, measured, {
       name: (float(low.numpy()), float(high.numpy()))
       for name, (low, high) in learned.items()
   })  # fmt: skip
-  converted = integers.int8(network, final)
+  converted = integers.int8(network, ranges)
   score = accuracy(converted, material.val)
   return outcome(
     "qat", "int8", converted, exact, score, began, {"epochs": history}
   )
 
 
-def row_of_tensors(network: bytes, rows: tuple[Layer, ...]) -> dict[int, str]:
-  """Returns the folded row that each operator's output belongs to.
+def layers_of_tensors(
+  network: bytes, layers: tuple[Layer, ...]
+) -> dict[int, str]:
+  """Returns the name of the folded layer that each operator's output is of.
 
   Args:
-    network: The float .tflite file of a network of these rows.
-    rows: Of its plan.
+    network: The float .tflite file of a network of these layers.
+    layers: Of the network.
   """
-  norms = {row.name: row.inputs[0] for row in rows if row.op == "batch_norm"}
-  known = {row.name for row in rows}
+  norms = {
+    layer.name: layer.inputs[0] for layer in layers if layer.op == "batch_norm"
+  }
+  known = {layer.name for layer in layers}
   graph = unpack(network).subgraphs[0]
   belongs = {}
   for operator in graph.operators:
@@ -108,21 +118,21 @@ def row_of_tensors(network: bytes, rows: tuple[Layer, ...]) -> dict[int, str]:
   return belongs
 
 
-def taught(
+def with_learned(
   network: bytes,
-  rows: tuple[Layer, ...],
+  layers: tuple[Layer, ...],
   measured: Mapping[int, tuple[float, float]],
   learned: Mapping[str, tuple[float, float]],
 ) -> dict[int, tuple[float, float]]:
-  """Returns the range of every tensor: the learned one where there is one.
+  """Returns the range of every tensor, the learned one where there is one.
 
   Args:
     network: The float .tflite file.
-    rows: Of its plan.
-    measured: Ranges of all tensors.
-    learned: Ranges of the outputs of folded rows.
+    layers: Of the network.
+    measured: (lowest, highest value) of every tensor, by index.
+    learned: (lowest, highest value) of outputs, by folded layer.
   """
-  belongs = row_of_tensors(network, rows)
+  belongs = layers_of_tensors(network, layers)
   root = unpack(network)
   ranges = dict(measured)
   for operator in root.subgraphs[0].operators:
@@ -134,41 +144,58 @@ def taught(
   return ranges
 
 
-def _train(student, material: Material) -> list[dict[str, float]]:
-  """Trains a model and leaves it with its best epoch's weights.
+def make_optimizer(steps: int) -> keras.optimizers.Optimizer:
+  """Returns Adam; a cosine takes its learning rate to 0 in so many steps."""
+  import keras
+
+  schedules = keras.optimizers.schedules
+  return keras.optimizers.Adam(schedules.CosineDecay(LEARNING_RATE, steps))
+
+
+def cross_entropy(labels, answers):
+  """Returns the mean cross-entropy of a batch, a scalar tensor.
 
   Args:
-    student: tf_keras.Model that computes as its integers will.
-    material: Trains and decides.
+    labels: Integers (n,), the classes.
+    answers: float32 (n, classes), probabilities.
+  """
+  import keras
+
+  losses = keras.losses.sparse_categorical_crossentropy(labels, answers)
+  return keras.ops.mean(losses)
+
+
+def _train(student: keras.Model, material: Material) -> list[dict[str, float]]:
+  """Trains a network and leaves it with its best epoch's weights.
+
+  Args:
+    student: Of `elite_tf.conversion.quantize.fake_quant.build_student`.
+    material: Images that train and decide.
 
   Returns:
-    One record an epoch.
+    {"loss", "val_accuracy"} of every epoch.
   """
   import tensorflow as tf
-  import tf_keras
 
   train, epochs = material.train(), material.options.qat_epochs
   steps = -(-len(train.labels) // BATCH_SIZE)
-  optimizer = tf_keras.optimizers.Adam(
-    tf_keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps * epochs)
-  )
+  optimizer = make_optimizer(steps * epochs)
+  optimizer.build(student.trainable_variables)
 
-  # Without AutoGraph, which would rewrite every layer's code first: there is
-  # no control flow in it.
+  # Without AutoGraph, which would first rewrite the code of every layer: there
+  # is no control flow in it.
   @tf.function(autograph=False)
   def learn(images, labels):
     with tf.GradientTape() as tape:
-      answers = student(_scaled(images), training=True)
-      loss = tf.reduce_mean(
-        tf_keras.losses.sparse_categorical_crossentropy(labels, answers)
-      )
-    gradients = tape.gradient(loss, student.trainable_variables)
-    optimizer.apply_gradients(zip(gradients, student.trainable_variables))
+      answers = student(_scale(images), training=True)
+      loss = cross_entropy(labels, answers)
+    variables = student.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
     return loss
 
   @tf.function(autograph=False)
   def count_right(images, labels):
-    answers = student(_scaled(images), training=False)
+    answers = student(_scale(images), training=False)
     right = tf.argmax(answers, axis=-1, output_type=labels.dtype) == labels
     return tf.reduce_sum(tf.cast(right, tf.int32))
 
@@ -188,7 +215,7 @@ def _train(student, material: Material) -> list[dict[str, float]]:
   return history
 
 
-def _scaled(images):
+def _scale(images):
   """Computes what `elite_tf.data.preprocess.scale` does, in the graph."""
   import tensorflow as tf
 
@@ -198,10 +225,10 @@ def _scaled(images):
 def _batches(
   split: Split, seed: int | None = None, epoch: int = 0
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Yields batches of images and labels, shuffled if there is a seed."""
+  """Yields batches of images and labels; with a seed, shuffled."""
   order = np.arange(len(split.labels))
   if seed is not None:
     order = np.random.default_rng([seed, epoch]).permutation(order)
   for start in range(0, len(order), BATCH_SIZE):
-    rows = order[start : start + BATCH_SIZE]
-    yield split.images[rows], split.labels[rows]
+    chosen = order[start : start + BATCH_SIZE]
+    yield split.images[chosen], split.labels[chosen]

@@ -1,21 +1,41 @@
-"""A .tflite file as objects that can be changed, and back."""
+"""A .tflite file as objects that can be read and changed, and back.
+
+The only place that unpacks .tflite files. No TensorFlow: of the packages that
+carry the schema, tflite-micro is the lightest (a seventh of a second; TensorFlow
+takes several).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import struct
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from elite_tf.conversion.tflite.inspect import FILE_IDENTIFIER
+from elite_tf.errors import ConfigError
 
-# Of a constant's numbers, by the schema (force_align).
+# Bytes 4 to 8 of every .tflite file.
+FILE_IDENTIFIER = b"TFL3"
+
+# Alignment of a constant's numbers, by the schema (force_align).
 DATA_ALIGNMENT = 16
+
+# What the flatbuffers library raises for an offset that leads out of the file.
+_MALFORMED = (
+  struct.error,
+  ValueError,
+  TypeError,
+  LookupError,
+  AttributeError,
+  OverflowError,
+)
 
 
 def schema() -> Any:
   """Returns the generated classes of TensorFlow Lite's schema."""
-  # Of the packages that carry it the lightest.
   from tflite_micro.python.tflite_micro import runtime
 
   return runtime.schema_fb
@@ -24,12 +44,48 @@ def schema() -> Any:
 def unpack(model: bytes) -> Any:
   """Returns a file's `ModelT`.
 
+  Every table, vector and buffer is followed to its end, so that a truncated
+  file is refused here and never reaches an interpreter, which would read beyond
+  its end.
+
   Args:
     model: A whole .tflite file.
+
+  Raises:
+    ConfigError: If it is not a whole .tflite file.
   """
+  model = bytes(model)
+  if model[4:8] != FILE_IDENTIFIER:
+    raise ConfigError(
+      "Not a .tflite file: its bytes 4 to 8 must be"
+      f" {FILE_IDENTIFIER!r}. Received: {model[4:8]!r},"
+      f" {len(model)} bytes in all"
+    )
   classes = schema()
-  root = classes.Model.GetRootAsModel(bytes(model), 0)
-  return classes.ModelT.InitFromObj(root)
+  with damage_refused(model):
+    root = classes.Model.GetRootAsModel(model, 0)
+    return classes.ModelT.InitFromObj(root)
+
+
+@contextlib.contextmanager
+def damage_refused(model: bytes) -> Iterator[None]:
+  """Turns what reading a damaged file raises into one clear error.
+
+  Args:
+    model: The file that the body reads.
+
+  Raises:
+    ConfigError: If the body meets an offset, index or number that no whole file
+      has.
+  """
+  try:
+    yield
+  except ConfigError:
+    raise
+  except _MALFORMED as error:
+    raise ConfigError(
+      f"The .tflite file is truncated or damaged. Received: {len(model)} bytes"
+    ) from error
 
 
 def pack(root: Any) -> bytes:
@@ -74,19 +130,25 @@ def operator_name(root: Any, operator: Any) -> str:
 
   Args:
     root: A `ModelT`.
-    operator: One of its `OperatorT`s.
+    operator: One of its `OperatorT`s. One of a newer schema has its number for
+      a name.
   """
   code = root.operatorCodes[operator.opcodeIndex]
   # Codes that fit a byte stand in the older, narrower field.
-  return operator_names()[max(code.builtinCode, code.deprecatedBuiltinCode)]
+  number = max(code.builtinCode, code.deprecatedBuiltinCode)
+  return names_of("BuiltinOperator").get(number, str(number))
 
 
 @functools.cache
-def operator_names() -> dict[int, str]:
-  """Returns the names of all operators of the schema, by their code."""
+def names_of(enumeration: str) -> dict[int, str]:
+  """Returns the names in an enumeration of the schema, by their numbers.
+
+  Args:
+    enumeration: Name of its class, as "BuiltinOperator" or "TensorType".
+  """
   return {
     value: name
-    for name, value in vars(schema().BuiltinOperator).items()
+    for name, value in vars(getattr(schema(), enumeration)).items()
     if isinstance(value, int)
   }
 

@@ -2,20 +2,19 @@
 
 import dataclasses
 import math
-import struct
 from typing import Any
 
+from elite_tf.conversion.tflite.flatbuffer import (
+  damage_refused,
+  names_of,
+  operator_name,
+  unpack,
+)
 from elite_tf.errors import ConfigError, VerificationFailed
-
-# At bytes 4 to 8 of every .tflite file.
-FILE_IDENTIFIER = b"TFL3"
 
 # Softmax on int8 multiplies by scale * 2^26, and its set-up ends the process
 # (not the call) where that is not above 1.
 SOFTMAX_SCALE_LIMIT = 2.0**-26
-
-# What the reader of flatbuffers raises where an offset leads out of the file.
-_MALFORMED = (struct.error, ValueError, TypeError, LookupError, AttributeError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,10 +65,6 @@ class Inspection:
 def inspect(model: bytes) -> Inspection:
   """Reads what a .tflite file holds.
 
-  Every table, vector and buffer of the file is followed to its end, so that a
-  truncated file is refused here and never reaches an interpreter, which would
-  read beyond its end.
-
   Args:
     model: The .tflite file.
 
@@ -80,30 +75,9 @@ def inspect(model: bytes) -> Inspection:
     ConfigError: If it is not a whole .tflite file with one input and one
       output.
   """
-  if bytes(model[4:8]) != FILE_IDENTIFIER:
-    raise ConfigError(
-      "Not a .tflite file: its bytes 4 to 8 must be"
-      f" {FILE_IDENTIFIER!r}. Received: {bytes(model[4:8])!r},"
-      f" {len(model)} bytes in all"
-    )
-  # tflite-micro is the lightest of the two packages that carry the schema: a
-  # seventh of a second, where TensorFlow takes several. Imported here because
-  # even that is too much for a command that only names the methods.
-  from tflite_micro.python.tflite_micro import runtime
-
-  schema = runtime.schema_fb
-  try:
-    # Unpacking it all is the check of its bounds.
-    root = schema.ModelT.InitFromObj(
-      schema.Model.GetRootAsModel(bytes(model), 0)
-    )
-    return _read(root, schema, len(model))
-  except ConfigError:
-    raise
-  except _MALFORMED as error:
-    raise ConfigError(
-      f"The .tflite file is truncated or damaged. Received: {len(model)} bytes"
-    ) from error
+  root = unpack(model)
+  with damage_refused(model):
+    return _read(root, len(model))
 
 
 def require_full_integer(model: bytes) -> None:
@@ -160,10 +134,9 @@ def require_softmax(inspection: Inspection) -> None:
     )
 
 
-def _read(root: Any, schema: Any, size: int) -> Inspection:
+def _read(root: Any, size: int) -> Inspection:
   """Returns what an unpacked file holds."""
-  types = _names(schema.TensorType)
-  codes = _names(schema.BuiltinOperator)
+  types = names_of("TensorType")
   main = root.subgraphs[0]
   if len(main.inputs) != 1 or len(main.outputs) != 1:
     raise ConfigError(
@@ -176,7 +149,7 @@ def _read(root: Any, schema: Any, size: int) -> Inspection:
       if "FLOAT" in types[tensor.type] or "COMPLEX" in types[tensor.type]:
         floats.append(tensor.name.decode())
     for operator in graph.operators:
-      name = _operator(root.operatorCodes[operator.opcodeIndex], codes)
+      name = _operator(root, operator)
       operators.add(name)
       if name == "SOFTMAX":
         logits = graph.tensors[operator.inputs[0]]
@@ -190,33 +163,26 @@ def _read(root: Any, schema: Any, size: int) -> Inspection:
   return Inspection(
     operators=tuple(sorted(operators)),
     float_tensors=tuple(floats),
-    input=_tensor(main.tensors[main.inputs[0]], types),
-    output=_tensor(main.tensors[main.outputs[0]], types),
+    input=_tensor(main.tensors[main.inputs[0]]),
+    output=_tensor(main.tensors[main.outputs[0]]),
     softmax_scale=min(softmax_scales, default=None),
     per_channel_dense=tuple(dense),
     bytes=size,
   )
 
 
-def _names(enumeration: type) -> dict[int, str]:
-  return {
-    value: name
-    for name, value in vars(enumeration).items()
-    if isinstance(value, int)
-  }
+def _operator(root: Any, operator: Any) -> str:
+  name = operator_name(root, operator)
+  if name != "CUSTOM":
+    return name
+  return root.operatorCodes[operator.opcodeIndex].customCode.decode()
 
 
-def _operator(code: Any, codes: dict[int, str]) -> str:
-  # Codes that fit a byte stand in the older, narrower field.
-  name = codes[max(code.builtinCode, code.deprecatedBuiltinCode)]
-  return code.customCode.decode() if name == "CUSTOM" else name
-
-
-def _tensor(tensor: Any, types: dict[int, str]) -> Tensor:
+def _tensor(tensor: Any) -> Tensor:
   scale, zero_point = _quantization(tensor)
   return Tensor(
     name=tensor.name.decode(),
-    dtype=types[tensor.type].lower(),
+    dtype=names_of("TensorType")[tensor.type].lower(),
     shape=tuple(int(size) for size in tensor.shape),
     scale=scale,
     zero_point=zero_point,

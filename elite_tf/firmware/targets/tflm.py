@@ -47,7 +47,7 @@ def _files(layout: str, place: str, project: Project) -> dict[str, bytes]:
     **sources.read("preprocess", "tflm/common"),
     "vectors_data.c": "".join(_vectors(project.files["vectors.bin"])).encode(),
   }
-  found = sources.tree(f"tflm/{layout}")
+  found = sources.read_tree(f"tflm/{layout}")
   # Boards have no files to read these from.
   for name in ("vectors.bin", "images.bin"):
     data = common.pop(name, None)

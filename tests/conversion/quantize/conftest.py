@@ -1,6 +1,8 @@
 """A small network of the families' blocks, trained on digits."""
 
 import dataclasses
+import importlib.util
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -78,3 +80,15 @@ def make_material(digits):
     )
 
   return make
+
+
+@pytest.fixture(scope="session")
+def tfmot_student():
+  """`tfmot_student` as a module: tests are no package."""
+  for package in ("tf_keras", "tensorflow_model_optimization"):
+    pytest.importorskip(package, reason="the extra `reference` is missing")
+  path = Path(__file__).with_name("tfmot_student.py")
+  spec = importlib.util.spec_from_file_location("tfmot_student", path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module

@@ -90,7 +90,7 @@ def measure(name: str, target_name: str) -> dict:
     "network": name,
     "equal": figures.equal == figures.vectors,
     "arena_bytes": run_micro(model, image, processes=1).arena_bytes,
-    "buffer_bytes_not_streamed": memory_planner.place(
+    "buffer_bytes_not_streamed": memory_planner.place_maps(
       program, frozenset()
     ).bytes,
     "buffer_bytes": figures.buffer_bytes,

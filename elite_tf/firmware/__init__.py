@@ -1,9 +1,10 @@
 """From a .tflite file to C sources that compute the same, byte for byte.
 
-    reader -> graph -> lowering (stages) -> schedule, layout -> emission
+    parse_tflite -> lowering, passes -> schedule, memory_planner -> codegen
 
-`reader` follows the file; `lowering` makes stages, which are calls of the
-kernels in the folder `tflite`; `schedule` plays through which rows are computed
-when, `layout` gives every map its place in one buffer by that, and `emission`
-writes the C sources.
+`parse_tflite` checks the file and makes a graph of operators. `lowering` makes a
+program of stages from it; a stage is a call of a kernel of the folder `tflite`.
+`passes` joins stages. `schedule` finds when each row of a map is computed and
+read last, `memory_planner` gives every map its place in one buffer, and
+`codegen` writes the C sources.
 """

@@ -1,4 +1,4 @@
-"""Program and layout -> C sources."""
+"""Code generation: a program and its memory layout -> C sources."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -12,21 +12,21 @@ from elite_tf.firmware.tables import Quantization
 
 _C_TYPES = {"int8": "int8_t", "int32": "int32_t"}
 
-_NUMBERS_A_LINE = 16
+_NUMBERS_PER_LINE = 16
 
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-  """What the sources say of a network besides its numbers.
+  """What the sources tell about a network besides its program.
 
   Attributes:
-    origin: What it was made from, for a comment.
+    origin: What the network was made from, for a comment.
     input: Scale and zero point of the input.
     output: Scale and zero point of the output.
     labels: Names of the classes.
-    input_codes: What each of the 256 values of a pixel is as an input, int8.
-    crop_margin: The network sees n of n + margin pixels of a picture's shorter
-      side, for n pixels of its own.
+    input_codes: int8 (256,), the input for each value of a pixel.
+    crop_margin: For a network of n pixels, n of every n + `crop_margin` pixels
+      of a picture's shorter side are used.
   """
 
   origin: str
@@ -37,15 +37,15 @@ class Description:
   crop_margin: int
 
 
-def sources(
+def generate_sources(
   program: Program, layout: Layout, description: Description
 ) -> dict[str, str]:
   """Returns the C sources of a network, by file name.
 
   Args:
     program: The network.
-    layout: Where its maps lie.
-    description: What is said of it besides.
+    layout: Places of its maps.
+    description: Everything else that the sources tell.
   """
   return {
     "model.h": "".join(_header(program, layout, description)),
@@ -55,7 +55,7 @@ def sources(
 
 
 def fields_of(program: Program, layout: Layout, stage: Stage) -> dict[str, int]:
-  """Returns the numbers of a stage's structure, those of its layout too."""
+  """Returns the numbers of a stage's structure, with rows kept in memory."""
   fields = dict(stage.fields)
   if "in_rows" in fields:
     ring = layout.schedule.rings[stage.inputs[0]]
@@ -65,7 +65,7 @@ def fields_of(program: Program, layout: Layout, stage: Stage) -> dict[str, int]:
 
 
 def count_of(program: Program, stage: Stage) -> int:
-  """Returns how many numbers of output a call of a stage makes."""
+  """Returns how many numbers one call of a stage computes."""
   return program.values[stage.output].bytes // stage.height
 
 
@@ -87,7 +87,7 @@ def _header(
 #define ELITE_OUTPUT_BYTES {target.bytes}
 
 /* Of every ELITE_INPUT_HEIGHT + ELITE_CROP_MARGIN pixels of a picture's shorter
- * side, the network sees the inner ELITE_INPUT_HEIGHT. */
+ * side, the inner ELITE_INPUT_HEIGHT are used. */
 #define ELITE_CROP_MARGIN {description.crop_margin}
 
 /* real = (stored - zero point) * scale */
@@ -99,24 +99,24 @@ def _header(
 #define ELITE_BUFFER_BYTES {layout.bytes}
 #define ELITE_LAYERS {len(program.stages)}
 
-/* What each value of a pixel is as an input. */
+/* The input for each value of a pixel. */
 extern const int8_t elite_input_codes[256];
 
-/* Where an input may be written before elite_invoke, which then takes it from
- * here, and writes over it. ELITE_INPUT_BYTES of the network's own buffer. */
+/* ELITE_INPUT_BYTES of the network's own buffer. An input can be written here
+ * and passed to elite_invoke without a copy; elite_invoke overwrites it. */
 int8_t *elite_input(void);
 
-/* Computes the outputs of one input. Not from two threads at a time.
+/* Computes the outputs for one input. Only one thread may call it at a time.
  *
  * input: ELITE_INPUT_BYTES numbers, by row, column and channel; elite_input()
- *   or any other place.
+ *   or any other memory.
  * output: ELITE_OUTPUT_BYTES numbers.
  */
 void elite_invoke(const int8_t *input, int8_t *output);
 
 #ifdef ELITE_PROFILE
-/* Names of the layers, which elite_profile_begin and elite_profile_end are
- * given the positions of. The program that measures defines those two. */
+/* Names of the layers. elite_profile_begin and elite_profile_end, which the
+ * measuring program defines, get a layer's position in this array. */
 extern const char *const elite_layer_names[ELITE_LAYERS];
 void elite_profile_begin(int32_t layer);
 void elite_profile_end(int32_t layer);
@@ -139,7 +139,7 @@ def _model(
 #define elite_profile_end(layer) ((void)0)
 #endif
 
-/* All maps: every one has its place for the time that it is needed. */
+/* All maps. Maps that are not needed at the same time share memory. */
 static _Alignas(16) int8_t memory[ELITE_BUFFER_BYTES];
 
 """
@@ -187,12 +187,12 @@ def _constants(program: Program, layout: Layout, stage: Stage) -> Iterator[str]:
 
 
 def _functions(program: Program, layout: Layout) -> Iterator[str]:
-  """Writes a function for every stage; streamed ones count their rows."""
+  """Yields a function for every stage; streamed ones count their rows."""
   streamed = [s for s in program.stages if s.output in layout.streamed]
   if streamed:
     yield (
-      "/* Rows computed so far, of the maps whose rows are computed when they"
-      " are needed. */\n"
+      "/* Rows computed so far, of the maps whose rows are computed only when"
+      " needed. */\n"
     )
     yield f"static int32_t done[{len(streamed)}];\n\n"
     yield "static inline int32_t at_most(int32_t x, int32_t limit) {\n"
@@ -225,7 +225,7 @@ def _functions(program: Program, layout: Layout) -> Iterator[str]:
 def _pulls(
   program: Program, layout: Layout, stage: Stage, makers: dict[int, Stage]
 ) -> Iterator[str]:
-  """Yields calls that compute the rows that a row of a stage takes."""
+  """Yields calls that compute the input rows that a row of a stage needs."""
   for value, rows in dict(zip(stage.inputs, stage.rows)).items():
     if value in layout.streamed:
       height = program.values[value].height
@@ -269,7 +269,7 @@ def _call(program: Program, layout: Layout, stage: Stage) -> Iterator[str]:
 
 
 def _row(program: Program, layout: Layout, index: int, by_row: bool) -> str:
-  """Returns where row y of a value is, or its beginning."""
+  """Returns the C address of row y of a value, or of its first row."""
   value = program.values[index]
   if value.data is not None:
     name = f"value_{index}"
@@ -286,7 +286,7 @@ def _row(program: Program, layout: Layout, index: int, by_row: bool) -> str:
 
 def _array(name: str, data: np.ndarray) -> str:
   kind = _C_TYPES[data.dtype.name]
-  # The least number of 32 bits has no literal of its own.
+  # C has no literal for the least number of 32 bits.
   numbers = [
     "INT32_MIN" if number == -(2**31) else str(number)
     for number in data.reshape(-1).tolist()
@@ -300,8 +300,8 @@ def _array(name: str, data: np.ndarray) -> str:
 
 
 def _lines(numbers: list[str]) -> Iterable[str]:
-  for start in range(0, len(numbers), _NUMBERS_A_LINE):
-    yield ",".join(numbers[start : start + _NUMBERS_A_LINE])
+  for start in range(0, len(numbers), _NUMBERS_PER_LINE):
+    yield ",".join(numbers[start : start + _NUMBERS_PER_LINE])
 
 
 def labels_header(labels: tuple[str, ...]) -> str:
@@ -322,7 +322,7 @@ static const char *const elite_labels[ELITE_CLASSES] = {{
 
 
 def _literal(text: str) -> str:
-  """Returns a text as a C string: what is not plain as octal bytes."""
+  """Returns a text as a C string; bytes that are not plain are octal."""
   plain = set(range(32, 127)) - set(b'"\\?')
   return '"{}"'.format(
     "".join(

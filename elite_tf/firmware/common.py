@@ -1,4 +1,4 @@
-"""What the parameters of several kernels are made of."""
+"""Parameters that several kernels share."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,13 @@ Fields = dict[str, int]
 
 
 def map_shape(tensor: Tensor) -> tuple[int, int, int]:
-  """Returns the (height, width, channels) of a tensor of one image."""
+  """Returns the (height, width, channels) of a tensor of one image.
+
+  A vector is one pixel, a matrix one row of pixels.
+
+  Raises:
+    ConfigError: It has another shape.
+  """
   shape = tensor.shape
   if len(shape) == 4 and shape[0] == 1:
     return shape[1:]
@@ -24,7 +30,11 @@ def map_shape(tensor: Tensor) -> tuple[int, int, int]:
 
 
 def one_quantization(tensor: Tensor) -> tables.Quantization:
-  """Returns the scale and zero point of a map."""
+  """Returns the scale and zero point of a map.
+
+  Raises:
+    ConfigError: It has no scale, or more than one.
+  """
   if len(tensor.scales) != 1:
     raise ConfigError(
       f"tensor {tensor.name} must have one scale. Received:"
@@ -34,7 +44,11 @@ def one_quantization(tensor: Tensor) -> tables.Quantization:
 
 
 def require_same_quantization(source: Tensor, target: Tensor) -> None:
-  """Refuses an operator that would have to change the scale."""
+  """Checks that an operator does not change scale and zero point.
+
+  Raises:
+    ConfigError: It does.
+  """
   if one_quantization(source) != one_quantization(target):
     raise ConfigError(
       "input and output must have the same scale and zero point. Received:"
@@ -50,7 +64,19 @@ def window(
   kernel_width: int,
   channels: int,
 ) -> tuple[Fields, Rows]:
-  """Returns fields and rows of what looks through a window."""
+  """Returns fields and rows of an operator with a sliding window.
+
+  Args:
+    operator: The operator, with its strides, dilations and padding.
+    source: Its input.
+    target: Its output.
+    kernel_height: Of the window, in pixels.
+    kernel_width: Of the window, in pixels.
+    channels: Of the output.
+
+  Raises:
+    ConfigError: The window or the output's shape is not possible.
+  """
   options = operator.options
   height, width, in_channels = map_shape(source)
   out, pads, extents = [], [], []
@@ -61,7 +87,10 @@ def window(
     stride = options[f"stride_{axis}"]
     dilation = options.get(f"dilation_{axis}_factor", 1)
     if min(stride, dilation, kernel) < 1:
-      raise ConfigError("strides, dilations and kernels must be 1 or more")
+      raise ConfigError(
+        "strides, dilations and kernels must be 1 or more. Received:"
+        f" {stride}, {dilation}, {kernel}"
+      )
     extent = (kernel - 1) * dilation + 1
     same = options["padding"] == "SAME"
     count = -(-(size if same else size - extent + 1) // stride)
@@ -98,7 +127,11 @@ def window(
 
 
 def limits(operator: Operator, target: Tensor) -> tuple[int, int]:
-  """Returns the least and greatest output that the activation lets pass."""
+  """Returns the smallest and largest stored output after the activation.
+
+  Raises:
+    ConfigError: The firmware has no such activation.
+  """
   name = operator.options["fused_activation_function"]
   ranges: Mapping[str, tuple[float | None, float | None]] = {
     "NONE": (None, None),
@@ -119,9 +152,10 @@ def limits(operator: Operator, target: Tensor) -> tuple[int, int]:
 
 
 def normal_factor(real: float) -> tuple[int, int]:
-  """Returns a factor with a multiplier of 2^30 or more, as kernels want it.
+  """Returns (multiplier, shift) of a factor, the multiplier 2^30 or more.
 
-  One too small for that becomes 2^-32: it makes 0 of what is below 2^30 too.
+  A factor too small for that becomes 2^-32, whose products round to 0 as well
+  for numbers below 2^30.
   """
   multiplier, shift = fixed_point.quantize_factor(real)
   return (multiplier, shift) if multiplier else (2**30, -31)

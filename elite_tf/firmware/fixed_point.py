@@ -1,13 +1,13 @@
-"""Integer arithmetic that stands for real numbers, as the kernels have it.
+"""Fixed-point arithmetic, bit for bit that of the kernels.
 
 A real factor is multiplier * 2^(shift - 31). Products are rounded twice: to 32
 bits, halves up, and after the shift to the right, halves away from zero. This
 is the arithmetic of gemmlowp (docs/quantization.md there) and of Jacob et al.,
 "Quantization and Training of Neural Networks for Efficient
-Integer-Arithmetic-Only Inference" (arXiv 1712.05877), in its form of a rounding
-doubling high product followed by a rounding shift.
+Integer-Arithmetic-Only Inference" (arXiv 1712.05877): a rounding doubling high
+product, then a rounding shift.
 
-Arrays are int64 that hold numbers of 32 bits.
+Arrays are int64 with numbers of 32 bits.
 """
 
 import math
@@ -19,7 +19,7 @@ from elite_tf.errors import ConfigError
 
 INT32_MAX = 2**31 - 1
 
-# Beyond this shift the product does not fit 32 bits.
+# With a larger shift, the product does not fit into 32 bits.
 MOST_SHIFT = 30
 
 
@@ -30,14 +30,14 @@ def quantize_factor(
 
   Args:
     real: Not negative.
-    most_shift: The greatest shift that there can be.
+    most_shift: The largest shift possible.
 
   Raises:
-    ConfigError: If it is too large to be one.
+    ConfigError: If it is too large, negative or not finite.
   """
   if not math.isfinite(real) or real < 0:
     raise ConfigError(
-      f"a factor between scales must be a number. Received: {real}"
+      f"a factor between scales must be a finite number. Received: {real}"
     )
   if real == 0:
     return 0, 0
@@ -78,29 +78,29 @@ def scale(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
 
 
 def saturate(x: np.ndarray, bits: int = 32) -> np.ndarray:
-  """Returns x, clipped to signed numbers of so many bits."""
+  """Returns x, clipped to signed numbers of `bits` bits."""
   return np.clip(x, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
 def input_radius(integer_bits: int, left_shift: int) -> int:
-  """Returns the distance from 0 at which a scaled input leaves its range.
+  """Returns the smallest magnitude of an input that overflows when scaled.
 
   Args:
-    integer_bits: Bits before the point of the scaled input.
-    left_shift: By which inputs are scaled.
+    integer_bits: Bits before the binary point of the scaled input.
+    left_shift: Shift that scales the inputs.
   """
   real = (2**integer_bits - 1) * 2.0 ** (31 - integer_bits)
   return math.floor(real / 2.0**left_shift)
 
 
 def exponential(x: np.ndarray, integer_bits: int) -> np.ndarray:
-  """Returns exp(x) with no bits before the point.
+  """Returns exp(x) with no bits before the binary point.
 
-  x is cut at multiples of a quarter: what is left goes through a polynomial of
-  degree four about -1/8, and the quarters through one constant a bit.
+  x is split at a multiple of 1/4. A polynomial of degree four about -1/8 gives
+  the exponential of the rest; every bit of the multiple has a constant factor.
 
   Args:
-    x: Numbers up to 0, `integer_bits` before the point.
+    x: Numbers up to 0, `integer_bits` before the binary point.
     integer_bits: At most five.
   """
   x = np.asarray(x, np.int64)
@@ -116,7 +116,7 @@ def exponential(x: np.ndarray, integer_bits: int) -> np.ndarray:
 
 
 def _exponential_of_quarter(x: np.ndarray) -> np.ndarray:
-  """Returns exp(x) for x from -1/4 to 0, no bits before the point."""
+  """Returns exp(x) for x from -1/4 to 0, no bits before the binary point."""
   middle = math.floor(math.exp(-1 / 8) * 2**31 + 0.5)
   third = math.floor(2**31 / 3 + 0.5)
   x = x + (1 << 28)
@@ -128,9 +128,9 @@ def _exponential_of_quarter(x: np.ndarray) -> np.ndarray:
 
 
 def reciprocal(x: np.ndarray) -> np.ndarray:
-  """Returns 1 / (1 + x) for x from 0 to 1, no bits before the point.
+  """Returns 1 / (1 + x) for x from 0 to 1, no bits before the binary point.
 
-  Newton's iteration, thrice, from 48/17 - 32/17 d, where d = (1 + x) / 2.
+  Three steps of Newton's method from 48/17 - 32/17 d, where d = (1 + x) / 2.
   """
   divisor = (np.asarray(x, np.int64) + INT32_MAX + 1) >> 1
   quotient = 1515870810 + high_product(divisor, -1010580540)
@@ -141,7 +141,7 @@ def reciprocal(x: np.ndarray) -> np.ndarray:
 
 
 def logistic(x: np.ndarray, integer_bits: int) -> np.ndarray:
-  """Returns 1 / (1 + exp(-x)) with no bits before the point."""
+  """Returns 1 / (1 + exp(-x)) with no bits before the binary point."""
   x = np.asarray(x, np.int64)
   of_size = reciprocal(exponential(-np.abs(x), integer_bits))
   result = np.where(x > 0, of_size, INT32_MAX - of_size)

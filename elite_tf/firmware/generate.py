@@ -1,4 +1,4 @@
-"""A .tflite file -> the C sources of its network, with what they will take."""
+"""A .tflite file -> the C sources of its network, and their sizes."""
 
 import dataclasses
 
@@ -19,10 +19,10 @@ class Generated:
   Attributes:
     files: Text by file name.
     layers: Names of the stages, in their order.
-    constant_bytes: Weights, scales and tables, and the structures that name
-      them, on a core with 32-bit pointers.
-    buffer_bytes: The one buffer, the input in it.
-    streamed: How many maps are computed row by row as they are needed.
+    constant_bytes: Size of weights, scales, tables and the structures that
+      point to them, with pointers of 32 bits.
+    buffer_bytes: Size of the buffer of all maps, the input included.
+    streamed: Number of maps whose rows are computed only when needed.
   """
 
   files: dict[str, str]
@@ -35,22 +35,22 @@ class Generated:
 def generate(
   model: bytes, labels: tuple[str, ...], origin: str, crop: bool = False
 ) -> Generated:
-  """Makes C sources of a network.
+  """Returns the C sources of a network.
 
   Args:
     model: The .tflite file, int8 throughout.
-    labels: Names of the classes; empty means their numbers.
+    labels: Names of the classes; empty: their numbers.
     origin: What it was made from, for a comment.
-    crop: Whether pictures are cropped, as `elite_tf.data.preprocess.central_square`
-      has it.
+    crop: Whether pictures are cropped as by
+      `elite_tf.data.preprocess.central_square`.
 
   Raises:
-    ConfigError: It is no such file, or holds what has no kernel, or there are
-      not as many labels as outputs.
+    ConfigError: It is not a .tflite file, it has an operator without a kernel,
+      or there are not as many labels as outputs.
   """
   graph = parse_tflite.parse(model)
   program = lowering.lower(graph)
-  plan = memory_planner.arrange(program)
+  layout = memory_planner.find_layout(program)
   outputs = program.values[program.output].bytes
   if labels and len(labels) != outputs:
     raise ConfigError(
@@ -66,16 +66,16 @@ def generate(
     crop_margin=CROP_MARGIN if crop else 0,
   )
   return Generated(
-    files=codegen.sources(program, plan, description),
+    files=codegen.generate_sources(program, layout, description),
     layers=tuple(stage.name for stage in program.stages),
     constant_bytes=_constant_bytes(program),
-    buffer_bytes=plan.bytes,
-    streamed=len(plan.streamed),
+    buffer_bytes=layout.bytes,
+    streamed=len(layout.streamed),
   )
 
 
 def input_codes(input_scale: float, zero_point: int) -> np.ndarray:
-  """Returns what each of the 256 values of a pixel is as an input, int8."""
+  """Returns the input for each value of a pixel, int8 (256,)."""
   pixels = np.arange(256, dtype=np.uint8).reshape(256, 1, 1, 1)
   return quantize_input(scale(pixels), input_scale, zero_point).ravel()
 

@@ -1,4 +1,4 @@
-"""A network as its .tflite file has it."""
+"""A network as in its .tflite file: operators and tensors."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ class Tensor:
   """A tensor of a network.
 
   Attributes:
-    name: As the file has it.
+    name: As in the file.
     dtype: Name of the NumPy type.
     shape: With the batch axis.
     scales: real = (stored - zero point) * scale; one for the tensor or one for
-      every index along `axis`; empty where it is not quantized.
+      every index along `axis`; empty if it is not quantized.
     zero_points: As many as `scales`.
-    axis: Which axis of the shape the scales are for.
-    data: Its numbers, if they stand in the file.
+    axis: Axis of the shape with one scale per index.
+    data: Its numbers if it is a constant, otherwise None.
   """
 
   name: str
@@ -38,9 +38,9 @@ class Operator:
 
   Attributes:
     code: Its name in TensorFlow Lite's schema.
-    inputs: Positions of the tensors that it takes; -1 for one left out.
-    outputs: Positions of the tensors that it gives.
-    options: As the schema names them, in lower case with underscores.
+    inputs: Positions of its input tensors; -1 for an optional one without.
+    outputs: Positions of its output tensors.
+    options: By the schema's names, in lower case with underscores.
   """
 
   code: str
@@ -54,10 +54,10 @@ class Graph:
   """A network with one input and one output.
 
   Attributes:
-    tensors: All of them.
+    tensors: All tensors.
     operators: In the order of execution.
-    input: Position of the tensor that is given.
-    output: Position of the tensor that is asked for.
+    input: Position of the network's input tensor.
+    output: Position of the network's output tensor.
   """
 
   tensors: tuple[Tensor, ...]

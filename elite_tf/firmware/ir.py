@@ -1,4 +1,8 @@
-"""A network as calls of kernels: what `lowering` makes and the rest works on."""
+"""Intermediate representation: a network as calls of kernels.
+
+`lowering` makes it; passes, schedule, memory planner and code generation work
+on it.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,10 +16,10 @@ class Value:
   """A map of int8 numbers.
 
   Attributes:
-    height: Rows.
-    width: Pixels a row.
-    channels: Numbers a pixel.
-    data: Its numbers, if they are known beforehand.
+    height: Number of rows.
+    width: Pixels per row.
+    channels: Numbers per pixel.
+    data: Its numbers if it is a constant, otherwise None.
   """
 
   height: int
@@ -25,20 +29,20 @@ class Value:
 
   @property
   def row_bytes(self) -> int:
-    """Bytes of a row."""
+    """Size of a row."""
     return self.width * self.channels
 
   @property
   def bytes(self) -> int:
-    """Bytes of all of it."""
+    """Size of the map."""
     return self.height * self.row_bytes
 
 
 class Rows(NamedTuple):
-  """Which rows of an input a row of the output takes.
+  """The rows of an input that a row of the output is computed from.
 
-  Row y takes those from y * stride - pad on, `extent` of them, as far as they
-  lie inside the input.
+  For row y: `extent` rows from y * stride - pad on, as far as they lie inside
+  the input.
   """
 
   stride: int = 1
@@ -46,26 +50,32 @@ class Rows(NamedTuple):
   extent: int = 1
 
   def span(self, y: int, height: int) -> tuple[int, int]:
-    """Returns the first row taken, and the one after the last."""
+    """Returns the first row for row y, and the one after the last.
+
+    Args:
+      y: Row of the output.
+      height: Number of rows of the input.
+    """
     first = y * self.stride - self.pad
     return max(0, min(first, height)), max(0, min(first + self.extent, height))
 
 
 SAME_ROW = Rows()
-ALL_ROWS = Rows(0, 0, 1 << 30)  # Every row of the output takes all rows.
+ALL_ROWS = Rows(0, 0, 1 << 30)  # Every row of the output needs all rows.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stage:
-  """A kernel and what it is called with.
+  """A kernel and its arguments.
 
   Attributes:
-    name: Unique, and fit for a name in C.
+    name: Unique, a valid name in C.
     kernel: One of `kernels.KERNELS`.
-    inputs: Positions of the values that it takes.
-    output: Position of the value that it makes.
-    rows: Of every input, which rows a row of the output takes.
-    height: Rows that it computes: one where it makes all of its output at once.
+    inputs: Positions of the values that it reads.
+    output: Position of the value that it computes.
+    rows: For every input, the rows that one row of the output needs.
+    height: Number of calls: the rows of the output, or 1 if one call computes
+      all of them.
     fields: Numbers of the kernel's structure.
     arrays: Constants of the kernel's structure.
     scratch: Bytes of memory that it needs while it runs.
@@ -89,8 +99,8 @@ class Program:
   Attributes:
     values: All maps.
     stages: In an order in which they can run.
-    input: Position of the value that is given.
-    output: Position of the value that is asked for.
+    input: Position of the network's input value.
+    output: Position of the network's output value.
   """
 
   values: tuple[Value, ...]

@@ -1,7 +1,7 @@
-"""The kernels in C: their structures, and how they are called.
+"""The C kernels: their structures, and how they are called.
 
-What stands in the headers of `tflite/kernels` is said here once more, so that
-structures can be written out; a test holds the two against each other.
+The declarations of the headers in `tflite/kernels`, for code generation. A test
+compares the two.
 """
 
 from typing import NamedTuple
@@ -23,11 +23,11 @@ class Kernel(NamedTuple):
   Attributes:
     structure: Its C type.
     function: Its C function.
-    header: Where they are declared, without the ending.
-    call: Arguments after the structure. `input`: where all rows that are kept
-      of the input begin; `a`, `b`, `inputs`: the rows of the inputs; `y`: the
-      row of the output; `count`: the numbers of a row; `output`: where the row
-      of the output goes; `scratch`: memory to use meanwhile.
+    header: File that declares them, without its suffix.
+    call: Arguments after the structure. `input`: address of the rows of the
+      input that are in memory; `a`, `b`, `inputs`: addresses of the rows of the
+      inputs; `y`: number of the output's row; `count`: numbers per row;
+      `output`: address of the output's row; `scratch`: memory to work in.
     arrays: Pointers of the structure, in its order, with their C types.
     fields: Numbers of the structure, in its order, after the arrays.
   """

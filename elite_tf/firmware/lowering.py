@@ -1,13 +1,13 @@
-"""Graph -> program: one stage of a kernel for one operator or several.
+"""Lowering: graph -> program, where one stage computes one or more operators.
 
-What comes of it that is less than the operators:
-  - RESHAPE is nothing: the map is the same memory.
-  - Functions of one number are tables. Two such functions after each other are
-    one table; so is the sum or product of two functions of the same map, which
-    is what swish is: x * logistic(x).
-  - A table is looked up by the stage that makes its input, if nothing else
-    takes that input.
-  - PAD is part of the convolution after it, if nothing else takes its output.
+Fewer stages than operators:
+  - RESHAPE needs no stage: the map stays where it is.
+  - A function of one number is a table of 256 results. Two such functions in
+    sequence are one table, and so is a sum or product of two functions of the
+    same map, such as swish: x * logistic(x).
+  - A table is looked up by the stage that computes its input, if nothing else
+    reads that input.
+  - PAD is part of the convolution after it, if nothing else reads its output.
 """
 
 import functools
@@ -24,16 +24,17 @@ from elite_tf.firmware.passes import fuse
 
 
 def lower(graph: Graph) -> Program:
-  """Makes stages of a network.
+  """Returns the program of a network.
 
   Args:
-    graph: The network, as the reader gives it.
+    graph: The network, of `elite_tf.firmware.parse_tflite.parse`.
 
   Returns:
-    The program; its stages and values are those that the output depends on.
+    The program, with only the stages and values that the output depends on.
 
   Raises:
-    ConfigError: If an operator is used in a way that has no kernel.
+    ConfigError: If there is no kernel for an operator as it is used; names the
+      operator.
   """
   builder = Builder(graph)
   for index, operator in enumerate(graph.operators):
@@ -48,7 +49,7 @@ def lower(graph: Graph) -> Program:
 def _windowed(
   kernel: str, compute: Callable, builder: Builder, operator: Operator
 ) -> None:
-  """Lowers an operator whose kernel goes over the map."""
+  """Lowers an operator with a sliding window."""
   source, target = builder.source(operator), builder.target(operator)
   weights = builder.tensor(operator, 1)
   builder.constant(operator, 1)

@@ -1,9 +1,9 @@
-"""Where every map lies in the one buffer.
+"""The memory planner: a place in one buffer for every map.
 
-Two maps may share memory where no row of the one is alive while a row of the
-other at the same place is. So a map can be written over the one that it is
-computed from, as soon as that one's rows have been read: at the same place
-(sums and products, number by number) or moved by some rows.
+Two rows may share memory if they are not alive at the same time. A map can
+therefore overwrite the map that it is computed from, as soon as its rows have
+been read: at the same place (sums, products and tables, number by number) or
+some rows further.
 """
 
 import bisect
@@ -14,36 +14,36 @@ from typing import NamedTuple
 import numpy as np
 
 from elite_tf.firmware.ir import Program, Stage
-from elite_tf.firmware.schedule import Schedule, play, streamable
+from elite_tf.firmware.schedule import Schedule, simulate, streamable
 
-# Words are read whole: maps begin at multiples of four bytes.
+# Kernels read whole words: maps begin at multiples of four bytes.
 ALIGNMENT = 4
 
-# Orders of placing that are tried, after the first.
+# Random orders of placing that are tried, after the largest first.
 TRIALS = 200
 
-# Maps smaller than this part of the buffer are not worth a trial.
+# Whether to stream a map is not tried if it is smaller than 1/SMALL of the
+# buffer.
 SMALL = 10
 
-# Kernels that read a number of their inputs before they write the same of their
-# output, and no other.
+# Kernels that read number i of their inputs just before they write number i of
+# their output.
 IN_PLACE = ("sum", "product", "table")
 
-
-# First and last tick of what is never used.
+# First and last tick of memory that is never used.
 _NEVER = (1 << 60, -1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Layout:
-  """What lies where.
+  """The place of every map in the buffer.
 
   Attributes:
-    schedule: The schedule that it is made for.
-    streamed: The values that are streamed.
-    offsets: Of every value that is no constant, where it begins.
-    scratch: Of every stage that needs memory while it runs, where it begins.
-    bytes: Of the whole buffer.
+    schedule: The schedule that the layout is for.
+    streamed: Positions of the values that are streamed.
+    offsets: Of every value that is not a constant, in bytes.
+    scratch: Offset of the memory of every stage that needs some while it runs.
+    bytes: Size of the buffer.
   """
 
   schedule: Schedule
@@ -53,15 +53,16 @@ class Layout:
   bytes: int
 
 
-def arrange(program: Program, trials: int = TRIALS) -> Layout:
-  """Finds what to stream and where to put every map.
+def find_layout(program: Program, trials: int = TRIALS) -> Layout:
+  """Returns a small layout of a program, with the values to stream.
 
-  Streaming is decided value by value: what makes the buffer smaller is kept,
-  from all values streamed and from none.
+  A local search decides which values to stream: value by value, a change that
+  makes the buffer smaller is kept. It starts once with all values streamed and
+  once with none.
 
   Args:
     program: The program.
-    trials: Orders of placing to try for the one that is taken.
+    trials: Random orders of placing to try for the best choice.
 
   Returns:
     The smallest layout found; the same for the same program.
@@ -69,33 +70,33 @@ def arrange(program: Program, trials: int = TRIALS) -> Layout:
   candidates = frozenset(streamable(program))
   found = [_descend(program, start) for start in (candidates, frozenset())]
   streamed = min(found, key=lambda pair: (pair[0], len(pair[1])))[1]
-  return place(program, streamed, trials)
+  return place_maps(program, streamed, trials)
 
 
 def _descend(
   program: Program, streamed: frozenset[int]
 ) -> tuple[int, frozenset[int]]:
-  """Streams one value more or less as long as that is better.
+  """Streams one value more or fewer as long as that makes the buffer smaller.
 
   Returns:
-    Bytes of the buffer, and what is streamed.
+    Size of the buffer, and the values that are streamed.
   """
-  best = place(program, streamed, 0).bytes
+  best = place_maps(program, streamed, 0).bytes
   left = [
     value
     for value in streamable(program)
     if program.values[value].bytes * SMALL >= best
   ]
-  # What is too small to matter is not streamed: it costs a little time.
+  # Streaming takes some time: small values are not streamed.
   plain = streamed & frozenset(left)
-  if (size := place(program, plain, 0).bytes) <= best:
+  if (size := place_maps(program, plain, 0).bytes) <= best:
     best, streamed = size, plain
   improved = True
   while improved:
     improved = False
     for value in left:
       changed = streamed ^ {value}
-      size = place(program, changed, 0).bytes
+      size = place_maps(program, changed, 0).bytes
       if size < best or (size == best and value in streamed):
         improved = improved or size < best
         best, streamed = size, changed
@@ -103,10 +104,10 @@ def _descend(
 
 
 class _Block(NamedTuple):
-  """Memory to be placed, with what lies in it when.
+  """Memory to be placed.
 
   Attributes:
-    size: Bytes.
+    size: In bytes.
     slots: int64 (n, 4): offset, bytes, first and last tick of every part.
   """
 
@@ -114,20 +115,20 @@ class _Block(NamedTuple):
   slots: np.ndarray
 
 
-def place(
+def place_maps(
   program: Program, streamed: frozenset[int], trials: int = TRIALS
 ) -> Layout:
-  """Places what a choice of streamed values needs.
+  """Returns a small layout for a choice of streamed values.
 
   Args:
     program: The program.
-    streamed: Values whose rows are computed when they are needed.
-    trials: Orders of placing to try, after the largest first.
+    streamed: Positions of the values that are streamed.
+    trials: Random orders of placing to try, after the largest first.
 
   Returns:
     The smallest layout found; the same for the same arguments.
   """
-  schedule = play(program, streamed)
+  schedule = simulate(program, streamed)
   values = sorted(schedule.births)
   blocks = [_of_value(program, schedule, value) for value in values]
   users = [i for i, stage in enumerate(program.stages) if stage.scratch]
@@ -143,7 +144,7 @@ def place(
   for _ in range(trials):
     if size == floor:
       break
-    # Large ones early, but not strictly.
+    # Large ones mostly first.
     trial = sorted(
       order, key=lambda i: -blocks[i].size * generator.uniform(0.3, 1)
     )
@@ -184,9 +185,9 @@ def _conflicts(
   values: list[int],
   blocks: list[_Block],
 ) -> dict[tuple[int, int], list[tuple[int, int]]]:
-  """Returns for pairs of blocks the distances that they must not have.
+  """Returns the distances at which pairs of blocks collide.
 
-  The distances of the pair (a, b) are those of b's beginning from a's, as open
+  The distances of the pair (a, b) are offset of b less offset of a, as open
   intervals, sorted.
   """
   in_place = _in_place(program, schedule, values)
@@ -207,7 +208,7 @@ def _conflicts(
 def _in_place(
   program: Program, schedule: Schedule, values: list[int]
 ) -> set[tuple[int, int]]:
-  """Returns pairs of blocks whose rows may lie in the very same place."""
+  """Returns the pairs of blocks that may share their place exactly."""
   positions = {value: i for i, value in enumerate(values)}
 
   def fits(stage: Stage, value: int) -> bool:
@@ -238,8 +239,8 @@ def _distances(
   low = a[..., 0] - b[..., 0] - b[..., 1]
   high = a[..., 0] + a[..., 1] - b[..., 0]
   if in_place:
-    # The one row is read last when the other is written: in the same place
-    # they do not collide, but anywhere else they do.
+    # One row is read last in the call that writes the other: they collide
+    # unless they are at the same place.
     meet = (a[..., 2] == b[..., 3]) | (b[..., 2] == a[..., 3])
     meet &= alive & (a[..., 0] == b[..., 0])
     pairs = [*zip(low[meet], np.zeros_like(low[meet]))]
@@ -262,7 +263,7 @@ def _fit(
   conflicts: dict[tuple[int, int], list[tuple[int, int]]],
   order: list[int],
 ) -> tuple[list[int], int]:
-  """Puts every block at the lowest place left, in the order given."""
+  """Places every block at the lowest free offset, in the order given."""
   offsets = [0] * len(blocks)
   placed: list[int] = []
   for index in order:

@@ -1,8 +1,7 @@
-"""What the kernels without weights are given, from scales and shapes.
+"""Parameters of the kernels without weights, from scales and shapes.
 
-The factors are computed in the precision in which TensorFlow Lite Micro
-computes them, which is not the same for every operator: their last bit decides
-over outputs.
+Factors are computed in the precision of TensorFlow Lite Micro, which differs
+from operator to operator: outputs depend on their last bit.
 """
 
 import math
@@ -15,7 +14,7 @@ from elite_tf.firmware.common import Fields
 from elite_tf.firmware.graph import Operator, Tensor
 from elite_tf.firmware.ir import Rows
 
-# Bits that the inputs of a sum are given more, as in elementwise.c.
+# Left shift of the inputs of a sum, as in elementwise.c.
 SUM_BITS = 20
 
 Arrays = dict[str, np.ndarray]
@@ -31,12 +30,14 @@ def mean(source: Tensor, axes: np.ndarray, target: Tensor) -> Fields:
     )
   height, width, channels = common.map_shape(source)
   if math.prod(target.shape) != channels:
-    raise ConfigError(f"its output cannot be {list(target.shape)}")
+    raise ConfigError(
+      f"its output must have {channels} numbers. Received: {list(target.shape)}"
+    )
   multiplier, shift = fixed_point.quantize_factor(
     source.scales[0] / target.scales[0]
   )
-  # The division is part of the factor: first by the power of two, as far as
-  # the shift has room for it, which leaves the multiplier its 31 bits.
+  # The factor includes the division by the number of pixels. The largest power
+  # of two in it goes into the shift, so that the multiplier keeps 31 bits.
   pixels = height * width
   bits = max(0, min(pixels.bit_length() - 1, 32, 31 + shift))
   return {
@@ -79,7 +80,10 @@ def sum_of(operator: Operator, a: Tensor, b: Tensor, target: Tensor) -> Fields:
   ):
     multiplier, shift = common.normal_factor(real)
     if shift > 0:
-      raise ConfigError("the scale of its output is too small for its inputs")
+      raise ConfigError(
+        "the scale of its output is too small for its inputs. Received:"
+        f" {target.scales[0]:.3g} for {left:.3g} and {right:.3g}"
+      )
     fields[f"multiplier{name}"], fields[f"shift{name}"] = multiplier, shift
   return fields
 
@@ -102,10 +106,13 @@ def softmax(
   count = common.map_shape(source)[2]
   if math.prod(source.shape) != count or source.shape != target.shape:
     raise ConfigError(
-      f"it must be over one row of numbers. Received: {list(source.shape)}"
+      f"it must be over one vector. Received: {list(source.shape)}"
     )
   if common.one_quantization(target) != tables.Quantization(1 / 256, -128):
-    raise ConfigError("its output must have scale 1/256 and zero point -128")
+    raise ConfigError(
+      "its output must have scale 1/256 and zero point -128. Received:"
+      f" {target.scales[0]}, {target.zero_points[0]}"
+    )
   beta = float(operator.options["beta"])
   if not (math.isfinite(beta) and beta > 0):
     raise ConfigError(f"beta must be above 0. Received: {beta}")
@@ -130,7 +137,9 @@ def pad(
     )
   wanted = (1, height + top + bottom, width + left + right, channels)
   if target.shape != wanted:
-    raise ConfigError(f"its output cannot be {list(target.shape)}")
+    raise ConfigError(
+      f"its output must be {list(wanted)}. Received: {list(target.shape)}"
+    )
   common.require_same_quantization(source, target)
   fields = {
     "in_height": height,
@@ -163,9 +172,15 @@ def concatenation(
   for source in sources:
     common.require_same_quantization(source, target)
     if common.map_shape(source)[:2] != (height, width):
-      raise ConfigError(f"an input cannot be {list(source.shape)}")
+      raise ConfigError(
+        f"its inputs must be {height} by {width} pixels. Received:"
+        f" {list(source.shape)}"
+      )
   if sum(each) != channels:
-    raise ConfigError(f"its output cannot be {list(target.shape)}")
+    raise ConfigError(
+      f"its output must have {sum(each)} channels. Received:"
+      f" {list(target.shape)}"
+    )
   fields = {"inputs": len(each), "pixels": width}
   return fields, {"channels": np.array(each, np.int32)}
 
@@ -182,7 +197,8 @@ def _pair(operator: Operator, a: Tensor, b: Tensor, target: Tensor) -> Fields:
       periods.append(shape[2])
     else:
       raise ConfigError(
-        f"{list(shape)} cannot be taken at every pixel of {list(shapes[2])}"
+        f"its inputs must be {list(shapes[2])} or one pixel. Received:"
+        f" {list(shape)}"
       )
   low, high = common.limits(operator, target)
   return {

@@ -1,4 +1,4 @@
-"""Program -> program: fewer stages that compute the same."""
+"""Passes over a program: fewer stages that compute the same."""
 
 import dataclasses
 
@@ -10,25 +10,25 @@ from elite_tf.firmware.kernels import KERNELS
 
 
 def fuse(program: Program) -> Program:
-  """Makes fewer stages of a program.
+  """Returns a program that computes the same in fewer stages.
 
-  Stages that nothing needs are dropped. A table is looked up by the stage that
-  makes its input, and a convolution pads as the PAD before it does, where
-  nothing else takes what is in between.
+  Stages whose output is not needed are dropped. If nothing else reads the map
+  between them, a table is looked up by the stage that computes its input, and a
+  PAD becomes part of the convolution that reads its output.
   """
-  for improve in (
+  for run_pass in (
     _drop_unused,
-    _look_up_at_once,
-    _pad_at_once,
-    _with_scratch,
+    _fuse_tables,
+    _fuse_pads,
+    _set_scratch,
     _renumber,
   ):
-    program = improve(program)
+    program = run_pass(program)
   return program
 
 
 def _uses(program: Program) -> dict[int, int]:
-  """Returns how many stages take each value; the output counts as taken."""
+  """Returns how many stages read each value; the output counts as one more."""
   uses = {program.output: 1}
   for stage in program.stages:
     for value in stage.inputs:
@@ -45,8 +45,8 @@ def _drop_unused(program: Program) -> Program:
   return dataclasses.replace(program, stages=tuple(reversed(kept)))
 
 
-def _look_up_at_once(program: Program) -> Program:
-  """Has stages look up in the table of the one stage after them."""
+def _fuse_tables(program: Program) -> Program:
+  """Moves tables into the stages that compute their inputs."""
   uses = _uses(program)
   maker = {stage.output: i for i, stage in enumerate(program.stages)}
   stages: list[Stage | None] = list(program.stages)
@@ -61,7 +61,7 @@ def _look_up_at_once(program: Program) -> Program:
     table, fields = stage.arrays["table"], dict(source.fields)
     if "table" in source.arrays:
       table = tables.compose(source.arrays["table"], table)
-    if "low" in fields:  # What the kernel limits, the table does.
+    if "low" in fields:  # The table applies the kernel's limits.
       limited = np.clip(tables.CODES, fields["low"], fields["high"])
       table = tables.compose(limited, table)
       fields |= {"low": -128, "high": 127}
@@ -76,8 +76,8 @@ def _look_up_at_once(program: Program) -> Program:
   return dataclasses.replace(program, stages=tuple(filter(None, stages)))
 
 
-def _pad_at_once(program: Program) -> Program:
-  """Has convolutions pad as the one PAD before them does."""
+def _fuse_pads(program: Program) -> Program:
+  """Moves pads into the convolutions that read their outputs."""
   uses = _uses(program)
   makers = {stage.output: stage for stage in program.stages}
   stages = []
@@ -109,22 +109,22 @@ def _pad_at_once(program: Program) -> Program:
   return _drop_unused(dataclasses.replace(program, stages=tuple(stages)))
 
 
-def _with_scratch(program: Program) -> Program:
-  """Notes the memory that convolutions gather their inputs in."""
+def _set_scratch(program: Program) -> Program:
+  """Sets the memory in which convolutions gather their inputs."""
 
-  def noted(stage: Stage) -> Stage:
+  def with_scratch(stage: Stage) -> Stage:
     if stage.kernel != "convolution":
       return stage
     needed = weighted.column_bytes(stage.fields, stage.height)
     return dataclasses.replace(stage, scratch=needed)
 
   return dataclasses.replace(
-    program, stages=tuple(noted(stage) for stage in program.stages)
+    program, stages=tuple(with_scratch(stage) for stage in program.stages)
   )
 
 
 def _renumber(program: Program) -> Program:
-  """Leaves out the values that no stage has."""
+  """Drops the values that no stage uses."""
   kept = {program.input, program.output}
   for stage in program.stages:
     kept.update(stage.inputs, (stage.output,))

@@ -1,11 +1,11 @@
-"""The operators of TensorFlow Lite Micro, and how a resolver is given them."""
+"""The operator resolver of TensorFlow Lite Micro: which operators it gets."""
 
 from collections.abc import Iterable
 
 from elite_tf.errors import ConfigError
 
 # Operator as TensorFlow Lite's schema spells it -> method of
-# MicroMutableOpResolver. Those that an int8 image classifier may have.
+# MicroMutableOpResolver, for the operators of int8 image classifiers.
 _ADD_METHODS = {
   "ABS": "AddAbs",
   "ADD": "AddAdd",
@@ -63,31 +63,35 @@ _ADD_METHODS = {
 
 
 def add_methods(operators: Iterable[str]) -> tuple[str, ...]:
-  """Returns the methods that give a resolver these operators.
+  """Returns the methods that add these operators to a resolver.
 
   Args:
     operators: Names as TensorFlow Lite's schema spells them, or of custom
       operators.
 
   Raises:
-    ConfigError: One of them has no such method; names it.
+    ConfigError: There is no such method for one; names it.
   """
   operators = tuple(operators)
   for name in operators:
     if name not in _ADD_METHODS:
       raise ConfigError(
-        f"Operator {name} cannot be registered with TensorFlow Lite Micro by"
-        f" elite_tf; those that can: {', '.join(_ADD_METHODS)}"
+        "elite_tf registers these operators with TensorFlow Lite Micro:"
+        f" {', '.join(_ADD_METHODS)}. Received: operator {name}"
       )
   return tuple(_ADD_METHODS[name] for name in operators)
 
 
 def header(operators: Iterable[str]) -> str:
-  """Returns the C++ header that registers exactly these operators."""
+  """Returns the C++ header that registers exactly these operators.
+
+  Args:
+    operators: As for `add_methods`.
+  """
   methods = add_methods(operators)
   calls = " &&\n         ".join(f"resolver.{m}() == kTfLiteOk" for m in methods)
   return f"""\
-/* The operators of the network, and no others. */
+/* The operators of the network. */
 #ifndef ELITE_RESOLVER_H
 #define ELITE_RESOLVER_H
 
@@ -95,7 +99,7 @@ def header(operators: Iterable[str]) -> str:
 
 using EliteResolver = tflite::MicroMutableOpResolver<{len(methods)}>;
 
-/* Returns whether the library has them all. */
+/* Returns whether the library has all of them. */
 inline bool elite_add_operators(EliteResolver &resolver) {{
   return {calls};
 }}

@@ -1,10 +1,10 @@
-"""Which rows are computed when, and how long each is needed.
+"""The schedule: when each row is computed, and how long it is needed.
 
-A stage computes its rows in order. It is either run to its end at its place in
-the program, or, when its value is *streamed*, by the stages that take its rows,
-as far as they need them: then it is enough to keep the latest rows, in a ring.
-No row is computed twice. The sources in C do it the same way; here it is
-played through, with every kernel's call as one tick of the clock.
+A stage computes its rows in order, each of them once. Either it computes all
+rows at its place in the program, or its value is *streamed*: the stages that
+read its rows call it when they need more of them. Of a streamed value only the
+latest rows are in memory, in a ring. The generated C sources do the same. Here
+it is simulated; every call of a kernel is one tick of the clock.
 """
 
 import dataclasses
@@ -16,14 +16,14 @@ from elite_tf.firmware.ir import Program
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Schedule:
-  """When rows live.
+  """The lifetimes of rows.
 
   Attributes:
-    births: Of every value that is no constant, the tick at which each row is
-      written; int (height,). A row never computed has -1.
-    deaths: The tick at which it is read last; at least that of its birth.
-    rings: Of every such value, the rows that have to be kept.
-    spans: Of every stage, the ticks of its first and of its last call.
+    births: For every value that is not a constant, the tick at which each row
+      is written, int (height,); -1 for a row that is never computed.
+    deaths: The tick at which each row is read last, not before its birth.
+    rings: For every such value, the number of rows to keep in memory.
+    spans: For every stage, the ticks of its first and of its last call.
   """
 
   births: dict[int, np.ndarray]
@@ -33,7 +33,7 @@ class Schedule:
 
 
 def streamable(program: Program) -> tuple[int, ...]:
-  """Returns the values that can be streamed."""
+  """Returns the positions of the values that can be streamed."""
   return tuple(
     stage.output
     for stage in program.stages
@@ -42,22 +42,22 @@ def streamable(program: Program) -> tuple[int, ...]:
   )
 
 
-def play(program: Program, streamed: frozenset[int]) -> Schedule:
-  """Plays a program through.
+def simulate(program: Program, streamed: frozenset[int]) -> Schedule:
+  """Returns the schedule of a program.
 
   Args:
     program: The program.
-    streamed: Values whose rows are computed when they are needed.
+    streamed: Positions of the values that are streamed.
   """
-  player = _Player(program, streamed)
+  simulation = _Simulation(program, streamed)
   for index, stage in enumerate(program.stages):
     if stage.output not in streamed:
-      player.run(index, stage.height)
-  return player.schedule()
+      simulation.run(index, stage.height)
+  return simulation.schedule()
 
 
-class _Player:
-  """The state of the play."""
+class _Simulation:
+  """The state of a simulated run."""
 
   def __init__(self, program: Program, streamed: frozenset[int]):
     self._program = program
@@ -73,7 +73,7 @@ class _Player:
     self._births[program.input][:] = 0
 
   def run(self, index: int, last: int) -> None:
-    """Computes the rows of a stage up to `last`, which is left out."""
+    """Computes the rows of a stage before `last`."""
     stage = self._program.stages[index]
     while self._done[index] < last:
       y = self._done[index]
@@ -97,7 +97,7 @@ class _Player:
       self._done[index] += 1
 
   def schedule(self) -> Schedule:
-    """Returns what was played."""
+    """Returns the schedule of the run."""
     self._deaths[self._program.output][:] = self._tick + 1
     deaths = {
       value: np.maximum(deaths, self._births[value])
@@ -117,7 +117,7 @@ class _Player:
 
 
 def _ring(births: np.ndarray, deaths: np.ndarray) -> int:
-  """Returns the rows to keep so that none is overwritten too early."""
+  """Returns how many rows to keep so that none is overwritten too early."""
   needed = 1
   for row, birth in enumerate(births):
     if birth >= 0:

@@ -1,8 +1,7 @@
-"""Functions of one int8 number, as tables of all 256 results.
+"""Functions of one int8 number as tables of all 256 results.
 
 Each computes what TensorFlow Lite Micro's kernel of that name computes, in the
-same integer arithmetic; which is why it must be computed once only, here. A
-table's entry i is for the number i - 128.
+same integer arithmetic. Entry i of a table is for the number i - 128.
 """
 
 import dataclasses
@@ -14,32 +13,32 @@ from elite_tf.firmware import fixed_point
 
 CODES = np.arange(-128, 128, dtype=np.int64)
 
-# Bits before the point of what LOGISTIC and SOFTMAX take as their input.
+# Bits before the binary point of the inputs of LOGISTIC and SOFTMAX.
 LOGISTIC_BITS = 4
 SOFTMAX_BITS = 5
 
-# Where the radius inside which inputs are scaled at all becomes smaller as the
-# shift grows, no shift is too large.
+# For functions that only scale inputs within a radius: it shrinks as the shift
+# grows, so that no shift is too large.
 ANY_SHIFT = 1100
 
 
 @dataclasses.dataclass(frozen=True)
 class Quantization:
-  """real = (stored - zero_point) * scale."""
+  """How numbers are stored: real = (stored - zero_point) * scale."""
 
   scale: float
   zero_point: int
 
 
 def requantize(source: Quantization, target: Quantization) -> np.ndarray:
-  """Returns QUANTIZE: the same real numbers by another scale."""
+  """Returns QUANTIZE: the same real numbers with another scale."""
   factor = fixed_point.quantize_factor(source.scale / target.scale)
   scaled = fixed_point.scale(CODES - source.zero_point, *factor)
   return _int8(scaled + target.zero_point)
 
 
 def relu(source: Quantization, target: Quantization) -> np.ndarray:
-  """Returns RELU: requantized, and nothing below 0."""
+  """Returns RELU, requantized."""
   return np.maximum(requantize(source, target), np.int8(target.zero_point))
 
 
@@ -50,12 +49,12 @@ def relu6(source: Quantization) -> np.ndarray:
 
 
 def compose(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-  """Returns the table of one function after another."""
+  """Returns the table of `second` of the results of `first`."""
   return second[first.astype(np.int64) + 128]
 
 
 def quantize(real: float, target: Quantization) -> int:
-  """Returns a real number as stored; the division is in float32."""
+  """Returns a real number as stored; divides in float32."""
   steps = float(np.float32(real) / np.float32(target.scale))
   rounded = math.copysign(math.floor(abs(steps) + 0.5), steps)
   return int(np.clip(rounded + target.zero_point, -128, 127))
@@ -91,7 +90,7 @@ def hard_swish(source: Quantization, target: Quantization) -> np.ndarray:
   if shift < 0:
     gate = _shift_right16(gate, -shift)
   gate = (gate + 2**15) >> 1
-  # Not rounded but cut, towards zero.
+  # Truncated towards zero.
   result = gate * product
   result = np.sign(result) * (np.abs(result) >> 15)
   result = _shift_right16(result, max(-to_output[1], 0))
@@ -99,11 +98,15 @@ def hard_swish(source: Quantization, target: Quantization) -> np.ndarray:
 
 
 def exponentials(source: Quantization, beta: float) -> np.ndarray:
-  """Returns what SOFTMAX needs of every distance to the largest number.
+  """Returns SOFTMAX's exponentials, by distance from the largest number.
+
+  Args:
+    source: Quantization of the logits.
+    beta: Factor of the logits.
 
   Returns:
-    int32 (256,): exp(-distance * scale * beta), no bits before the point; -1
-    from where it counts as zero.
+    int32 (256,): exp(-distance * scale * beta), no bits before the binary
+    point; -1 for distances that count as zero.
   """
   real = min(
     float(np.float32(beta)) * source.scale * 2.0 ** (31 - SOFTMAX_BITS),
@@ -140,10 +143,10 @@ def _high_product16(a: np.ndarray, b: int) -> np.ndarray:
 
 
 def _shift_right16(x: np.ndarray, exponent: int) -> np.ndarray:
-  """Returns x / 2^exponent, as 16 bits have it.
+  """Returns x / 2^exponent, halves away from zero, as kernels of 16 bits do.
 
-  From 16 on the mask of what is shifted out has no room: the quotient is a step
-  away from 0 instead of 0.
+  For exponents of 16 and more their mask overflows: the result is 1 or -1
+  instead of 0.
   """
   if exponent < 16:
     return fixed_point.shift_right(x, exponent)

@@ -1,6 +1,6 @@
-"""What the firmware is checked with: inputs, and the outputs they must have.
+"""Test vectors for the firmware: inputs and their expected outputs.
 
-The outputs are TensorFlow Lite Micro's, on this computer.
+The outputs are computed by TensorFlow Lite Micro on this computer.
 """
 
 import dataclasses
@@ -15,10 +15,10 @@ from elite_tf.data.preprocess import resize
 from elite_tf.errors import ConfigError
 from elite_tf.firmware.generate import input_codes
 
-# In the first four bytes of every file: "ELIT", least significant byte first.
+# First four bytes of every file: "ELIT", least significant byte first.
 MAGIC = 0x54494C45
 
-# Of each: real images and random numbers.
+# Number of vectors of real images, and of random numbers.
 VECTORS = 32
 
 
@@ -30,8 +30,8 @@ class Pictures:
     images: uint8 (n, height, width, channels), or a sequence of pictures of
       different sizes.
     labels: Whole numbers (n,).
-    crop: Whether the network sees their centres alone, as
-      `elite_tf.data.preprocess.central_square` has it.
+    crop: Whether they are cropped as by
+      `elite_tf.data.preprocess.central_square`.
   """
 
   images: np.ndarray | Sequence[np.ndarray]
@@ -46,8 +46,8 @@ def vectors(
 
   Args:
     model: The .tflite file.
-    pictures: Where the real inputs come from, if there are any.
-    count: Of real inputs and of random ones.
+    pictures: For inputs of real images; None: no real images.
+    count: Number of inputs of real images, and of random ones.
   """
   shape = inspect(model).input.shape[1:]
   random = np.random.default_rng(0)
@@ -56,8 +56,8 @@ def vectors(
     inputs = np.concatenate([_inputs(model, pictures, count), inputs])
   outputs = run_micro(model, inputs).outputs
   parts = [struct.pack("<II", MAGIC, len(inputs))]
-  for row, output in zip(inputs, outputs):
-    parts += [row.tobytes(), output.tobytes()]
+  for one, output in zip(inputs, outputs):
+    parts += [one.tobytes(), output.tobytes()]
   return b"".join(parts)
 
 
@@ -66,8 +66,8 @@ def images(model: bytes, pictures: Pictures, count: int) -> bytes:
 
   Args:
     model: The .tflite file.
-    pictures: Where they come from.
-    count: How many of them, from the first; all if there are not so many.
+    pictures: The pictures.
+    count: How many of them, from the first; all if there are fewer.
   """
   outputs = run_micro(model, _inputs(model, pictures, count)).outputs
   parts = [struct.pack("<II", MAGIC, len(outputs))]

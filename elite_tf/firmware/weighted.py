@@ -1,8 +1,7 @@
-"""What the kernels with weights are given.
+"""Parameters of the kernels with weights.
 
-The factors are computed in the precision in which TensorFlow Lite Micro
-computes them, which is not the same for every operator: their last bit decides
-over outputs.
+Factors are computed in the precision of TensorFlow Lite Micro, which differs
+from operator to operator: outputs depend on their last bit.
 """
 
 import math
@@ -15,7 +14,7 @@ from elite_tf.firmware.common import Fields
 from elite_tf.firmware.graph import Operator, Tensor
 from elite_tf.firmware.ir import Rows
 
-# The highest kernel of a depthwise convolution, as in depthwise.h.
+# Most rows of a depthwise convolution's kernel, as in depthwise.h.
 MOST_DEPTHWISE_ROWS = 16
 
 Arrays = dict[str, np.ndarray]
@@ -45,13 +44,13 @@ def convolution(
     bias,
     fields["input_zero"],
   )
-  # The sum over all weights times what means 0 is taken off beforehand.
+  # The bias includes the products of the weights with the input's zero point.
   arrays["bias"] = _less_zero(arrays, fields["input_zero"])
   return fields, arrays, rows
 
 
 def column_bytes(fields: Fields, height: int) -> int:
-  """Returns the scratch memory of a convolution.
+  """Returns the bytes of scratch memory of a convolution.
 
   Args:
     fields: Of the kernel's structure.
@@ -87,8 +86,8 @@ def depthwise(
   _, height, width, channels = weights.shape
   if channels % common.map_shape(source)[2]:
     raise ConfigError(
-      f"{common.map_shape(source)[2]} input channels cannot have {channels} output"
-      " channels"
+      "output channels must be a multiple of input channels. Received:"
+      f" {channels} and {common.map_shape(source)[2]}"
     )
   if height > MOST_DEPTHWISE_ROWS:
     raise ConfigError(
@@ -129,7 +128,10 @@ def fully_connected(
   outputs, inputs = weights.shape
   pixels = math.prod(source.shape) // inputs
   if math.prod(target.shape) != outputs * pixels:
-    raise ConfigError(f"its output cannot be {list(target.shape)}")
+    raise ConfigError(
+      f"its output must have {outputs * pixels} numbers. Received:"
+      f" {list(target.shape)}"
+    )
   low, high = common.limits(operator, target)
   fields = {
     "in_height": 1,
@@ -149,7 +151,7 @@ def fully_connected(
   }
   factors = _factors(source, weights, target, 0)
   if len(weights.scales) == 1:
-    # The product of the first two is rounded to float32.
+    # The product of the two scales is rounded to float32.
     product = np.float32(source.scales[0]) * np.float32(weights.scales[0])
     factors = [float(product) / target.scales[0]] * outputs
   arrays = _weighted(weights.data, factors, bias, fields["input_zero"])
@@ -170,7 +172,10 @@ def _factors(
       f" Received: {len(weights.scales)} of axis {weights.axis}"
     )
   if weights.dtype != "int8" or any(weights.zero_points):
-    raise ConfigError("weights must be int8 with zero point 0")
+    raise ConfigError(
+      "weights must be int8 with zero point 0. Received:"
+      f" {weights.dtype}, {sorted(set(weights.zero_points))}"
+    )
   scales = weights.scales * (channels // len(weights.scales))
   return [source.scales[0] * scale / target.scales[0] for scale in scales]
 
@@ -196,9 +201,12 @@ def _weighted(
   most = np.maximum(*edges).sum(axis=1) + added
   least = np.minimum(*edges).sum(axis=1) + added
   if most.max() >= 2**31 or least.min() < -(2**31):
-    raise ConfigError("its sums can exceed 32 bits")
+    raise ConfigError(
+      "its sums must fit into 32 bits. Received: sums from"
+      f" {least.min()} to {most.max()}"
+    )
   pairs = [common.normal_factor(factor) for factor in factors]
-  # What a factor makes nothing of is nothing from the start.
+  # A channel whose factor rounds every sum to 0 gets weights of 0.
   dead = [fixed_point.quantize_factor(factor)[0] == 0 for factor in factors]
   return {
     "weights": np.where(np.c_[dead], 0, weights).astype(np.int8),

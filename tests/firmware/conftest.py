@@ -156,28 +156,28 @@ class Kernels:
     """Returns a network's outputs, computed as the sources in C would."""
     graph = parse_tflite.parse(model)
     program = lowering.lower(graph)
-    plan = memory_planner.arrange(program, trials=3)
-    return self.compute(program, plan, inputs)
+    layout = memory_planner.find_layout(program, trials=3)
+    return self.compute(program, layout, inputs)
 
-  def compute(self, program, plan, inputs):
+  def compute(self, program, layout, inputs):
     """Returns the outputs of a program in a layout."""
     shape = program.values[program.output]
     outputs = np.empty((len(inputs), shape.bytes), np.int8)
     # Garbage, so that nothing lives on what was there by chance.
     memory = np.random.default_rng(7).integers(
-      -128, 128, plan.bytes, dtype=np.int8
+      -128, 128, layout.bytes, dtype=np.int8
     )
     for row, output in zip(inputs, outputs):
-      start = plan.offsets[program.input]
+      start = layout.offsets[program.input]
       memory[start : start + row.size] = row.reshape(-1)
-      _Run(self, program, plan, memory).all()
-      start = plan.offsets[program.output]
+      _Run(self, program, layout, memory).all()
+      start = layout.offsets[program.output]
       output[:] = memory[start : start + shape.bytes]
     return outputs
 
-  def structure(self, program, plan, stage):
+  def structure(self, program, layout, stage):
     """Returns a stage's structure, and what must not be collected."""
-    fields = codegen.fields_of(program, plan, stage)
+    fields = codegen.fields_of(program, layout, stage)
     kernel = KERNELS[stage.kernel]
     kept = {
       name: np.ascontiguousarray(stage.arrays[name])
@@ -198,20 +198,20 @@ class Kernels:
 class _Run:
   """One pass through a program."""
 
-  def __init__(self, kernels, program, plan, memory):
-    self._kernels, self._program, self._plan = kernels, program, plan
+  def __init__(self, kernels, program, layout, memory):
+    self._kernels, self._program, self._layout = kernels, program, layout
     self._memory = memory
     self._done = [0] * len(program.stages)
     self._makers = {s.output: i for i, s in enumerate(program.stages)}
     if kernels is not None:
       self._structures = [
-        kernels.structure(program, plan, stage) for stage in program.stages
+        kernels.structure(program, layout, stage) for stage in program.stages
       ]
 
   def all(self):
     """Runs all stages."""
     for index, stage in enumerate(self._program.stages):
-      if stage.output not in self._plan.streamed:
+      if stage.output not in self._layout.streamed:
         self._run(index, stage.height)
 
   def _run(self, index, end):
@@ -219,7 +219,7 @@ class _Run:
     while self._done[index] < end:
       y = self._done[index]
       for value, rows in zip(stage.inputs, stage.rows):
-        if value in self._plan.streamed:
+        if value in self._layout.streamed:
           height = self._program.values[value].height
           self._run(self._makers[value], rows.span(y, height)[1])
       self._call(index, stage, y)
@@ -231,7 +231,7 @@ class _Run:
       self._address(value, y, taken != ALL_ROWS)
       for value, taken in zip(stage.inputs, stage.rows)
     ]
-    scratch = self._plan.scratch.get(index)
+    scratch = self._layout.scratch.get(index)
     by_row = stage.height > 1
     values = {
       "input": self._address(stage.inputs[0], 0, False),
@@ -252,16 +252,16 @@ class _Run:
     row = y if by_row and value.height > 1 else 0
     if value.data is not None:
       return ctypes.c_void_p(value.data.ctypes.data + row * value.row_bytes)
-    row %= self._plan.schedule.rings[index]
-    offset = self._plan.offsets[index] + row * value.row_bytes
+    row %= self._layout.schedule.rings[index]
+    offset = self._layout.offsets[index] + row * value.row_bytes
     return ctypes.c_void_p(self._memory.ctypes.data + offset)
 
 
 class _Recording(_Run):
   """Notes the calls of a pass, as player.c takes them."""
 
-  def __init__(self, kernels, program, plan, memory):
-    super().__init__(kernels, program, plan, memory)
+  def __init__(self, kernels, program, layout, memory):
+    super().__init__(kernels, program, layout, memory)
     self.constants = bytearray()
     self.calls = []
     self._structures = [self._words(stage) for stage in program.stages]
@@ -273,7 +273,7 @@ class _Recording(_Run):
 
   def _words(self, stage):
     kernel = KERNELS[stage.kernel]
-    fields = codegen.fields_of(self._program, self._plan, stage)
+    fields = codegen.fields_of(self._program, self._layout, stage)
     arrays = [
       self._constant(stage.arrays[name]) if name in stage.arrays else _NOWHERE
       for name, _ in kernel.arrays
@@ -286,8 +286,8 @@ class _Recording(_Run):
     row = y if by_row and value.height > 1 else 0
     if value.data is not None:
       return self._constant(value.data) + row * value.row_bytes
-    row %= self._plan.schedule.rings[index]
-    return self._plan.offsets[index] + row * value.row_bytes
+    row %= self._layout.schedule.rings[index]
+    return self._layout.offsets[index] + row * value.row_bytes
 
   def _call(self, index, stage, y):
     rows = [
@@ -300,7 +300,7 @@ class _Recording(_Run):
     pointers, words = self._structures[index]
     count = codegen.count_of(self._program, stage)
     output = self._address(stage.output, y, stage.height > 1)
-    scratch = self._plan.scratch.get(index, _NOWHERE)
+    scratch = self._layout.scratch.get(index, _NOWHERE)
     call = [list(KERNELS).index(stage.kernel), pointers]
     call += [*rows, y, count, output, scratch, *words]
     self.calls.append(call + [0] * (_CALL_WORDS - len(call)))
@@ -314,15 +314,15 @@ _PLAYER_MAGIC = 0x59414C50
 def _record(model, row, expected):
   """Returns a network's calls for one input, as player.c takes them."""
   program = lowering.lower(parse_tflite.parse(model))
-  plan = memory_planner.arrange(program, trials=0)
-  memory = np.zeros(plan.bytes, np.int8)
-  start = plan.offsets[program.input]
+  layout = memory_planner.find_layout(program, trials=0)
+  memory = np.zeros(layout.bytes, np.int8)
+  start = layout.offsets[program.input]
   memory[start : start + row.size] = row.reshape(-1)
-  recording = _Recording(None, program, plan, memory)
+  recording = _Recording(None, program, layout, memory)
   recording.all()
   head = [
       _PLAYER_MAGIC, len(recording.constants), len(recording.calls),
-      _CALL_WORDS, plan.offsets[program.output], expected.size, memory.size,
+      _CALL_WORDS, layout.offsets[program.output], expected.size, memory.size,
   ]  # fmt: skip
   calls = np.array(recording.calls, np.uint32)
   return b"".join([

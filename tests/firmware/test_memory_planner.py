@@ -33,15 +33,15 @@ def _bottleneck(stride=1, size=24, skip=False):
   return Program(tuple(values), tuple(stages), 0, len(values) - 1)
 
 
-def _replay(program, plan):
+def _replay(program, layout):
   """Plays through a layout and looks at every byte: whose is it?"""
-  owner = np.full((plan.bytes, 2), -1)
+  owner = np.full((layout.bytes, 2), -1)
   makers = {stage.output: i for i, stage in enumerate(program.stages)}
   done = [0] * len(program.stages)
 
   def place(value, row):
     size = program.values[value].row_bytes
-    start = plan.offsets[value] + row % plan.schedule.rings[value] * size
+    start = layout.offsets[value] + row % layout.schedule.rings[value] * size
     return slice(start, start + size)
 
   def run(index, end):
@@ -51,18 +51,18 @@ def _replay(program, plan):
       taken = []
       for value, rows in zip(stage.inputs, stage.rows):
         first, last = rows.span(y, program.values[value].height)
-        if value in plan.streamed:
+        if value in layout.streamed:
           run(makers[value], last)
         taken += [(value, row) for row in range(first, last)]
       for value, row in taken:
         assert (owner[place(value, row)] == (value, row)).all(), (value, row)
-      if index in plan.scratch:
-        start = plan.scratch[index]
+      if index in layout.scratch:
+        start = layout.scratch[index]
         owner[start : start + stage.scratch] = -2
         for value, row in taken:
           assert (owner[place(value, row)] == (value, row)).all(), "scratch"
       output = place(stage.output, y)
-      assert output.stop <= plan.bytes
+      assert output.stop <= layout.bytes
       if (
         stage.kernel not in memory_planner.IN_PLACE
       ):  # Still read while written.
@@ -75,7 +75,7 @@ def _replay(program, plan):
   for row in range(program.values[program.input].height):
     owner[place(program.input, row)] = program.input, row
   for index, stage in enumerate(program.stages):
-    if stage.output not in plan.streamed:
+    if stage.output not in layout.streamed:
       run(index, stage.height)
   for row in range(program.values[program.output].height):
     assert (owner[place(program.output, row)] == (program.output, row)).all()
@@ -90,7 +90,7 @@ def test_no_row_is_overwritten(stride, skip, streamed):
   program = _bottleneck(stride, skip=skip)
   kept = frozenset(streamed) & frozenset(schedule.streamable(program))
   for trials in (0, 20):
-    _replay(program, memory_planner.place(program, kept, trials))
+    _replay(program, memory_planner.place_maps(program, kept, trials))
 
 
 def test_random_programs():
@@ -118,31 +118,31 @@ def test_random_programs():
       scratch = int(random.choice([0, 0, 17]))
       stages.append(_stage(index, source, taken, out, kernel, scratch))
     program = Program(tuple(values), tuple(stages), 0, len(values) - 1)
-    _replay(program, memory_planner.arrange(program, trials=5))
+    _replay(program, memory_planner.find_layout(program, trials=5))
 
 
 def test_expanded_map_is_never_there_as_a_whole():
   program = _bottleneck(stride=2)
-  plan = memory_planner.arrange(program)
-  assert 1 in plan.streamed
+  layout = memory_planner.find_layout(program)
+  assert 1 in layout.streamed
   # Three rows of it are: a kernel of three.
-  assert plan.schedule.rings[1] == 3
+  assert layout.schedule.rings[1] == 3
   whole = program.values[1].bytes
-  assert memory_planner.place(program, frozenset(), 50).bytes > whole
-  assert plan.bytes < whole / 2
+  assert memory_planner.place_maps(program, frozenset(), 50).bytes > whole
+  assert layout.bytes < whole / 2
 
 
 def test_rows_wait_in_a_ring_for_the_skip():
   program = _bottleneck(skip=True)
-  played = schedule.play(program, frozenset({1, 2, 3}))
+  played = schedule.simulate(program, frozenset({1, 2, 3}))
   assert [played.rings[value] for value in (1, 2, 3)] == [3, 1, 1]
   # The output is written over the input, row by row: beside that there are
   # three rows of the expanded map, one of each other, and the scratch memory.
-  plan = memory_planner.arrange(program)
-  assert plan.offsets[4] == plan.offsets[0]
-  assert plan.bytes == 24 * (24 * 8 + 3 * 48 + 48 + 8) + 52
+  layout = memory_planner.find_layout(program)
+  assert layout.offsets[4] == layout.offsets[0]
+  assert layout.bytes == 24 * (24 * 8 + 3 * 48 + 48 + 8) + 52
 
 
 def test_same_program_same_layout():
-  plans = [memory_planner.arrange(_bottleneck(skip=True)) for _ in range(2)]
+  plans = [memory_planner.find_layout(_bottleneck(skip=True)) for _ in range(2)]
   assert plans[0].offsets == plans[1].offsets

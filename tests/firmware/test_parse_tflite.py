@@ -96,8 +96,8 @@ def test_a_damaged_byte_is_an_error_or_a_program(network, kernels):
       continue
     programs += 1
     if number % 10 == 0 and program.values[program.input].bytes == 84:
-      plan = memory_planner.arrange(program, trials=0)
-      kernels.compute(program, plan, inputs)
+      layout = memory_planner.find_layout(program, trials=0)
+      kernels.compute(program, layout, inputs)
   assert 100 < programs < 1000
 
 
@@ -192,5 +192,5 @@ def test_sums_that_overflow_are_refused(network):
   net.model.buffers[2].data = np.frombuffer(
     np.full(5, 2**31 - 1, np.int32).tobytes(), np.uint8
   )
-  with pytest.raises(ConfigError, match="sums can exceed 32 bits"):
+  with pytest.raises(ConfigError, match="sums must fit into 32 bits"):
     lowering.lower(parse_tflite.parse(net.pack(source, target)))

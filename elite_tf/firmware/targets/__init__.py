@@ -1,4 +1,4 @@
-"""What firmware is made for: the registry of targets.
+"""The registry of targets: what firmware can be made for.
 
 A family of targets is a module with `TARGETS`, a tuple of `base.Target`. To add
 one: one file, and one entry in `_FAMILIES`. Importing this package loads
@@ -27,23 +27,23 @@ def get_target(name: str) -> Target:
   """Returns a target.
 
   Args:
-    name: As `--target` has it.
+    name: As for `--target`.
 
   Raises:
     ConfigError: There is no such target.
   """
   if name not in TARGETS:
     near = difflib.get_close_matches(name, TARGETS, 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f" Did you mean {near[0]}?" if near else ""
     raise ConfigError(
-      f"--target must be one of {', '.join(TARGETS)}, or list to have them"
-      f" explained{hint} Received: {name!r}"
+      f"--target must be one of {', '.join(TARGETS)}; --target=list explains"
+      f" them.{hint} Received: {name!r}"
     )
   return TARGETS[name]
 
 
 def describe() -> str:
-  """Returns the targets with a line each."""
+  """Returns a line of text for every target."""
   width = max(map(len, TARGETS))
   return "\n".join(
     f"{name:{width}}  {target.title}" for name, target in TARGETS.items()

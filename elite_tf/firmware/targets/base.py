@@ -1,4 +1,4 @@
-"""What a target is."""
+"""`Target`: something that firmware can be made for."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -8,21 +8,20 @@ from typing import Any
 from elite_tf.errors import ConfigError
 from elite_tf.hardware.boards import Board
 
-STACK_BYTES = 16 * 1024  # As in the linker scripts.
+STACK_BYTES = 16 * 1024  # The same as in the linker scripts.
 
 
 @dataclasses.dataclass(frozen=True)
 class Project:
-  """What a target's project is made of.
+  """The parts of a project that are the same for every target.
 
   Attributes:
     model: The .tflite file.
-    files: What is the same for every target, by file name: the network's
-      sources and the vectors.
+    files: The network's sources and the vectors, by file name.
     layers: Names of the network's layers.
-    constant_bytes: Of the network, in flash.
-    buffer_bytes: Of the network, in RAM.
-    tflm_root: Where TensorFlow Lite Micro is, if the target needs it.
+    constant_bytes: Flash for the network's constants.
+    buffer_bytes: RAM for the network's buffer.
+    tflm_root: Folder of TensorFlow Lite Micro, if the target needs it.
   """
 
   model: bytes
@@ -35,22 +34,22 @@ class Project:
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-  """What a run measured; None where it cannot be known.
+  """What a run measured; None for what the target cannot measure.
 
   Attributes:
-    vectors: Inputs compared.
-    equal: Those whose outputs are the same to the last byte.
-    images: Images classified.
-    images_equal: Those whose outputs are the same to the last byte.
-    images_right: Those classified rightly.
+    vectors: Number of inputs compared.
+    equal: Number of inputs whose outputs are equal to the last byte.
+    images: Number of images classified.
+    images_equal: Number of images whose outputs are equal to the last byte.
+    images_right: Number of images classified correctly.
     flash_bytes: Code and constants of the whole program.
-    code_bytes: Of them, what is not the network's constants.
-    static_ram_bytes: Of the whole program, without its stack.
-    buffer_bytes: Of them, the network's buffer.
-    stack_bytes: The most that was used.
-    instructions: Retired in one pass.
-    preprocess_instructions: Retired in making an input of an image.
-    layers: Instructions by layer.
+    code_bytes: The same without the network's constants.
+    static_ram_bytes: RAM of the whole program without its stack.
+    buffer_bytes: The network's buffer, part of the static RAM.
+    stack_bytes: Largest use of the stack.
+    instructions: Retired instructions of one inference.
+    preprocess_instructions: Retired instructions to make an input of an image.
+    layers: Retired instructions by layer.
   """
 
   vectors: int
@@ -70,23 +69,25 @@ class Figures:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-  """Something that firmware is made for.
+  """Something that firmware can be made for.
 
   Attributes:
-    name: As `--target` has it.
-    title: A line about it.
-    files: Project -> all files of the folder, by path.
-    check: Project -> nothing; raises ConfigError where it does not fit.
-    require: What `--tflm_root` has -> nothing; raises ConfigError where a tool
-      that a run needs is not there; None if the target cannot be run.
-    run: Folder, project and what to call with the number of each image done
-      -> what the run measured; None if the target cannot be run.
-    generate: As `elite_tf.firmware.generate.generate`, which None stands for:
-      makes what is the network's of the folder.
-    hint: How to go on with the folder.
-    code_bytes: About what a program takes of flash besides the constants.
-    board: A real board -> files that are added for it; None if the target is
-      made for a board already.
+    name: As for `--target`.
+    title: One line that describes it.
+    files: Function of a project -> all files of the folder, by path.
+    check: Function of a project; raises ConfigError if the project does not
+      fit.
+    require: Function of the value of `--tflm_root`; raises ConfigError if a
+      tool for a run is missing. None if the target cannot be run.
+    run: Function of folder, project and a function called with the number of
+      each image done -> what the run measured. None if the target cannot be
+      run.
+    generate: Makes the network's sources; None stands for
+      `elite_tf.firmware.generate.generate`.
+    hint: What to do with the folder.
+    code_bytes: Approximate flash of a program without the constants.
+    board: Function of a real board -> additional files for it; None if the
+      target is for one board already.
   """
 
   name: str
@@ -108,17 +109,17 @@ def require_fit(
   flash_bytes: int,
   ram_bytes: int,
 ) -> None:
-  """Refuses a network that is larger than a board.
+  """Checks that a network fits a board.
 
   Args:
     what: The flag and its value, for the error.
     project: The network.
-    code_bytes: What the program takes of flash besides the constants.
+    code_bytes: Flash of the program without the constants.
     flash_bytes: Of the board; 0 for no limit.
     ram_bytes: Of the board; 0 for no limit.
 
   Raises:
-    ConfigError: It is; says by how much.
+    ConfigError: It does not fit; says by how much.
   """
   needs = (
     ("flash", project.constant_bytes + code_bytes, flash_bytes),

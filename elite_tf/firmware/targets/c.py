@@ -1,4 +1,4 @@
-"""Plain C: for this computer, and for the boards that the emulator has."""
+"""Targets in plain C: this computer, and the emulator's boards."""
 
 import dataclasses
 import functools
@@ -17,10 +17,10 @@ from elite_tf.firmware.targets.base import Figures, Project, Target, require_fit
 from elite_tf.hardware.boards import Board
 from elite_tf.system.text import one_line
 
-# Seconds that a compilation may take.
+# Time limit of a compilation, in seconds.
 BUILD_SECONDS = 300
 
-# What a small program takes besides the network's constants.
+# Flash of a small program without the network's constants.
 CODE_BYTES = 24 * 1024
 
 
@@ -32,17 +32,17 @@ _LINK = (
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-  """Where a program is compiled for and run.
+  """A machine that a program is compiled for and runs on.
 
   Attributes:
-    compiler: Its name.
-    package: What to install to have it.
+    compiler: Name of the compiler.
+    package: Debian packages of the compiler.
     flags: Of the compiler.
-    script: Linker script, in `tflite/boards`; empty: the system's.
-    emulator: Its machine; empty: the program runs here.
-    clock_hz: Of SysTick.
-    flash_bytes: Of the region for constants.
-    ram_bytes: Of the region for variables and stack.
+    script: Linker script in `tflite/boards`; empty: the system's.
+    emulator: The emulator's name for it; empty: this computer.
+    clock_hz: Frequency of SysTick.
+    flash_bytes: Size of the region for constants.
+    ram_bytes: Size of the region for variables and stack.
   """
 
   compiler: str
@@ -61,7 +61,7 @@ _ARM = functools.partial(
   Machine, "arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi"
 )
 
-# Name -> what it is, and how it is reached.
+# Name -> its core, and the machine.
 BOARDS = {
   "mps2-an386": (
     "Cortex-M4, emulated",
@@ -122,7 +122,7 @@ def _files(machine: Machine, project: Project) -> dict[str, bytes]:
 
 
 def _settings(machine: Machine, platform: str) -> Iterator[str]:
-  """Writes what differs from machine to machine, for make."""
+  """Yields the machine's settings for make."""
   yield f"CC = {machine.compiler}\nPLATFORM = {platform}\n"
   if not machine.script:
     yield "RUN = ./check.elf\n"
@@ -140,7 +140,12 @@ def _command(machine: Machine, name: str) -> list[str]:
 
 
 def emulation(machine: Machine, name: str) -> list[str]:
-  """Returns the command that has the emulator run a program."""
+  """Returns the command that runs a program in the emulator.
+
+  Args:
+    machine: An emulated one.
+    name: File of the program.
+  """
   return [
       "qemu-system-arm", "-M", machine.emulator, "-nographic", "-monitor",
       "none", "-serial", "none", "-icount", "shift=0", "-semihosting-config",
@@ -149,7 +154,7 @@ def emulation(machine: Machine, name: str) -> list[str]:
 
 
 def _check(name: str, machine: Machine, project: Project) -> None:
-  """Refuses a network that is larger than the board."""
+  """Checks that a network fits the board."""
   require_fit(
     f"--target={name}",
     project,
@@ -173,7 +178,7 @@ def _run(
   project: Project,
   on_image: Callable[[int], None],
 ) -> Figures:
-  """Compiles a project, runs it and reads what it says."""
+  """Compiles a project, runs it and returns the figures."""
   # In a copy: the folder stays as it was written.
   with tempfile.TemporaryDirectory(prefix="elite_tf-deploy-") as place:
     build = Path(place) / "build"
@@ -186,7 +191,7 @@ def _run(
       profile = program.execute(
         _command(machine, "profile.elf"), build, lambda _: None
       )
-      # Of all vectors: per pass, for every one takes the same instructions.
+      # The profile counts all vectors; each takes the same instructions.
       layers = {
         name: profile[name] // profile["vectors"] for name in project.layers
       }
@@ -257,10 +262,10 @@ def _sizes(build: Path) -> dict[str, int]:
 
 
 def board_files(board: Board) -> dict[str, bytes]:
-  """Returns a linker script and the compiler's flags for a board's core.
+  """Returns a linker script and compiler flags for a board.
 
-  Start-up code is the board's own kit's; the script is for a program without
-  one. A board whose core or addresses are not known gets none.
+  The script is for a program without the board's own kit, whose start-up code
+  would come with its own script. Empty for a board whose core is not known.
   """
   if not board.core:
     return {}

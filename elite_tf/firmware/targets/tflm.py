@@ -1,8 +1,8 @@
-"""TensorFlow Lite Micro: for those who have its library.
+"""Targets for TensorFlow Lite Micro: for users who have its library.
 
-The sources are the same everywhere. What differs is where an ecosystem expects
-them, and what describes them to its tools: `tflite/tflm` has a folder of that
-for each, which is copied as it is.
+The sources are the same for all of them. An ecosystem differs in where it
+expects the sources and in the files that describe them to its tools:
+`tflite/tflm` has a folder of those for each, which is copied unchanged.
 """
 
 import functools
@@ -18,15 +18,15 @@ from elite_tf.firmware.targets import program
 from elite_tf.firmware.targets.base import Figures, Project, Target
 from elite_tf.hardware.memory import CODE_BYTES
 
-# Seconds that a configuration and a compilation may take.
+# Time limit of a configuration or a compilation, in seconds.
 BUILD_SECONDS = 300
 
-# Bytes of vectors that a board keeps in its flash; one vector at least.
+# Most bytes of vectors in a board's flash; at least one vector is there.
 VECTOR_BYTES = 32 * 1024
 
 _TOOLS = {"cmake": "cmake", "c++": "g++", "make": "make"}
 
-# Arduino's builds leave no flag to a library.
+# An Arduino library cannot set compiler flags.
 _NO_FUSED_PRODUCTS = b"""\
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("fp-contract=off")
@@ -39,7 +39,7 @@ def _files(layout: str, place: str, project: Project) -> dict[str, bytes]:
 
   Args:
     layout: Folder in `tflite/tflm`.
-    place: Where in the project the sources are expected.
+    place: Path in the project where the sources are expected.
     project: The network.
   """
   common = {
@@ -48,7 +48,7 @@ def _files(layout: str, place: str, project: Project) -> dict[str, bytes]:
     "vectors_data.c": "".join(_vectors(project.files["vectors.bin"])).encode(),
   }
   found = sources.read_tree(f"tflm/{layout}")
-  # Boards have no files to read these from.
+  # Boards have no file system to read these from.
   for name in ("vectors.bin", "images.bin"):
     data = common.pop(name, None)
     if layout == "cmake" and data is not None:
@@ -61,7 +61,7 @@ def _files(layout: str, place: str, project: Project) -> dict[str, bytes]:
 
 
 def _vectors(data: bytes) -> Iterator[str]:
-  """Writes some of the vectors, evenly chosen, as C."""
+  """Yields C code of some of the vectors, evenly chosen."""
   count = struct.unpack_from("<I", data, 4)[0]
   numbers = memoryview(data)[8:].cast("b")
   size = len(numbers) // count
@@ -71,14 +71,14 @@ def _vectors(data: bytes) -> Iterator[str]:
   yield f"const int8_t elite_vectors_data[{kept * size}] = {{\n"
   for index in range(kept):
     start = index * count // kept * size
-    row = numbers[start : start + size].tolist()
+    vector = numbers[start : start + size].tolist()
     for first in range(0, size, 20):
-      yield f"    {','.join(map(str, row[first : first + 20]))},\n"
+      yield f"    {','.join(map(str, vector[first : first + 20]))},\n"
   yield "};\n"
 
 
 def _generate(*arguments, **keywords):
-  # NumPy is loaded only now that sources are made.
+  # Imported here because it loads NumPy.
   from elite_tf.firmware import tflm
 
   return tflm.generate(*arguments, **keywords)
@@ -98,7 +98,7 @@ def _require(tflm_root: str) -> None:
 def _run(
   folder: Path, project: Project, on_image: Callable[[int], None]
 ) -> Figures:
-  """Builds a project for this computer, runs it and reads what it says."""
+  """Builds a project for this computer, runs it and returns the figures."""
   with tempfile.TemporaryDirectory(prefix="elite_tf-deploy-") as build:
     root = Path(project.tflm_root).absolute()
     _build("-S", str(folder), "-B", build, f"-DTFLM_ROOT={root}")
@@ -148,7 +148,7 @@ def _target(
     generate=_generate,
     hint=hint,
     code_bytes=CODE_BYTES,
-    board=lambda board: {},  # Their kits know the boards.
+    board=lambda board: {},  # The ecosystem's tools know the boards.
   )
 
 

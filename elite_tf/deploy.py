@@ -21,7 +21,7 @@ from elite_tf.firmware.make_project import (
 )
 from elite_tf.firmware.targets import (
   Target,
-  describe,
+  describe_targets,
   get_target,
   require_fit,
 )
@@ -144,7 +144,7 @@ def image_progress(count: int) -> Iterator[Callable[[int], None]]:
 def main() -> int:
   """Runs the command with the flags given; returns the exit code."""
   values = flags.FLAGS
-  for name, text in (("target", describe), ("board", describe_boards)):
+  for name, text in (("target", describe_targets), ("board", describe_boards)):
     if values[name].value == "list":
       print(text())
       return 0
@@ -172,13 +172,13 @@ def main() -> int:
     files |= target.board(board)
   write_folder(out, files)
   if not values.run:
-    result.say(values.format, out, target, project, None)
+    result.print_figures(values.format, out, target, project, None)
     return 0
   # The data set may have fewer images than --images.
   head = project.files.get("images.bin", bytes(8))[4:8]
   with image_progress(int.from_bytes(head, "little")) as on_image:
     figures = target.run(out, project, on_image)
-  result.say(values.format, out, target, project, figures)
+  result.print_figures(values.format, out, target, project, figures)
   result.require_equal(figures)
   return 0
 

@@ -1,9 +1,10 @@
 """From a .tflite file to C sources that compute the same, byte for byte.
 
-    reader -> graph -> lowering (stages) -> schedule, layout -> emission
+    parse_tflite -> lowering -> passes -> memory_planner -> codegen
 
-`reader` follows the file; `lowering` makes stages, which are calls of the
-kernels in the folder `tflite`; `schedule` plays through which rows are computed
-when, `layout` gives every map its place in one buffer by that, and `emission`
-writes the C sources.
+`parse_tflite` reads the file into a `graph`. `lowering` turns the graph into
+the intermediate representation (`ir`): stages, which are calls of the kernels
+in the folder `tflite`. `passes` fuses stages. `memory_planner` gives every
+map its place in one buffer, by the `schedule` of the rows. `codegen` writes the
+C sources.
 """

@@ -1,4 +1,4 @@
-"""Collects the stages of a program, operator by operator."""
+"""Builds a program from a graph, operator by operator."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from elite_tf.firmware.ir import ALL_ROWS, SAME_ROW, Program, Rows, Stage, Value
 
 
 class Builder:
-  """Collects values and stages."""
+  """Collects the values and the stages of a program."""
 
   def __init__(self, graph: Graph):
     self.graph = graph
@@ -27,7 +27,7 @@ class Builder:
     self._of[graph.input] = self.input
 
   def program(self) -> Program:
-    """Returns what was collected."""
+    """Returns the program that was built so far."""
     return Program(
       values=tuple(self._values),
       stages=tuple(self._stages),
@@ -36,26 +36,30 @@ class Builder:
     )
 
   def tensor(self, operator: Operator, index: int) -> Tensor | None:
-    """Returns an operator's input, None if it is left out."""
+    """Returns an input of an operator; None if the input is left out."""
     if index >= len(operator.inputs) or operator.inputs[index] == -1:
       return None
     return self.graph.tensors[operator.inputs[index]]
 
   def constant(self, operator: Operator, index: int) -> np.ndarray:
-    """Returns the numbers of an input that must be known beforehand."""
+    """Returns the numbers of an input.
+
+    Raises:
+      ConfigError: The input is not a constant.
+    """
     tensor = self.tensor(operator, index)
     if tensor is None or tensor.data is None:
       raise ConfigError(f"input {index} must be constant")
     return tensor.data
 
   def source(self, operator: Operator, index: int = 0) -> Tensor:
-    """Returns an input that is a map."""
+    """Returns an input that must be an int8 map."""
     if index >= len(operator.inputs) or operator.inputs[index] == -1:
       raise ConfigError(f"input {index} is missing")
     return self._map_tensor(operator.inputs[index])
 
   def target(self, operator: Operator) -> Tensor:
-    """Returns the output, which must be one."""
+    """Returns the only output, which must be an int8 map."""
     if len(operator.outputs) != 1:
       raise ConfigError(
         f"it must have one output. Received: {len(operator.outputs)}"
@@ -63,14 +67,14 @@ class Builder:
     return self._map_tensor(operator.outputs[0])
 
   def value(self, index: int) -> int:
-    """Returns the value of a tensor."""
+    """Returns the position of the value that holds a tensor."""
     if index not in self._of:  # Constants become values where they are used.
       tensor = self._map_tensor(index)
       self._of[index] = self._add_value(tensor, tensor.data)
     return self._of[index]
 
   def same(self, operator: Operator) -> None:
-    """Makes an operator's output the same value as its input."""
+    """Gives an operator's output the same value as its first input."""
     value = self.value(operator.inputs[0])
     self._of[operator.outputs[0]] = value
 
@@ -87,13 +91,13 @@ class Builder:
     """Adds a stage.
 
     Args:
-      operator: Whose output it makes, and whose first inputs it takes.
-      kernel: One of `KERNELS`.
+      operator: The stage computes its output from its first inputs.
+      kernel: Key of `KERNELS`.
       fields: Numbers of the kernel's structure.
       arrays: Constants of the kernel's structure.
-      rows: Which rows of its inputs it takes.
-      inputs: How many of the operator's inputs it takes.
-      whole: Whether it makes all of its output at once.
+      rows: Rows of each input that a row of the output depends on.
+      inputs: Number of the operator's inputs that the stage reads.
+      whole: Whether one call computes the whole output.
     """
     sources = tuple(self.value(i) for i in operator.inputs[:inputs])
     target = self.graph.tensors[operator.outputs[0]]
@@ -124,16 +128,16 @@ class Builder:
     arrays: dict[str, np.ndarray],
     inputs: int,
   ) -> None:
-    """Adds a stage that makes a row of the same rows of its inputs.
+    """Adds a stage that computes row y from row y of each input.
 
-    Where an input is seen through a RESHAPE, it makes all rows at once.
+    If an input comes through a RESHAPE, one call computes all rows.
 
     Args:
-      operator: Whose output it makes, and whose first inputs it takes.
-      kernel: One of `KERNELS`.
+      operator: The stage computes its output from its first inputs.
+      kernel: Key of `KERNELS`.
       fields: Numbers of the kernel's structure.
       arrays: Constants of the kernel's structure.
-      inputs: How many of the operator's inputs it takes.
+      inputs: Number of the operator's inputs that the stage reads.
     """
     whole = not all(self._seen_as_it_is(i) for i in operator.inputs[:inputs])
     if whole and "pixels" in fields:
@@ -143,17 +147,19 @@ class Builder:
     self.add(operator, kernel, fields, arrays, rows, inputs, whole)
 
   def add_table(self, operator: Operator, table: np.ndarray) -> None:
-    """Adds a function of one number, of the first input."""
+    """Adds a table that maps each number of the first input."""
     root, before = self.as_table(self.value(operator.inputs[0]))
     self._add_table(operator, root, tables.compose(before, table))
 
   def add_joint_table(
     self, operator: Operator, function: Callable[..., np.ndarray]
   ) -> bool:
-    """Adds a function of two maps, if both are functions of one.
+    """Adds a function of two maps as a table.
+
+    Both maps must be functions of the same map.
 
     Returns:
-      Whether it did.
+      Whether they are; if not, nothing is added.
     """
     a, b = (self.as_table(self.value(i)) for i in operator.inputs[:2])
     if a[0] != b[0]:
@@ -163,7 +169,10 @@ class Builder:
     return True
 
   def as_table(self, value: int) -> tuple[int, np.ndarray]:
-    """Returns a value as a function of another, or of itself."""
+    """Returns a value as (root, table): the value is table[root].
+
+    A value that no table computes is its own root.
+    """
     return self._tables.get(value, (value, tables.CODES.astype(np.int8)))
 
   def _add_table(self, operator, root: int, table: np.ndarray) -> None:
@@ -186,14 +195,14 @@ class Builder:
     )
 
   def _rows(self, tensor: int, rows: Rows, height: int) -> Rows:
-    """Returns the rows taken of a tensor, in the rows of its value."""
+    """Returns the rows read of a tensor, counted in the rows of its value."""
     value = self._values[self.value(tensor)]
     if not self._seen_as_it_is(tensor) or (value.height == 1 < height):
       return ALL_ROWS
     return rows
 
   def _seen_as_it_is(self, tensor: int) -> bool:
-    """Returns whether a tensor has the rows of its value."""
+    """Returns whether a tensor has the same rows as its value."""
     seen = self._map_of(self.graph.tensors[tensor])
     value = self._values[self.value(tensor)]
     return (seen.height, seen.width) == (value.height, value.width)

@@ -1,4 +1,4 @@
-"""Program and layout -> C sources."""
+"""Writes the C sources of a program and its memory layout."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -12,21 +12,21 @@ from elite_tf.firmware.tables import Quantization
 
 _C_TYPES = {"int8": "int8_t", "int32": "int32_t"}
 
-_NUMBERS_A_LINE = 16
+_NUMBERS_PER_LINE = 16
 
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-  """What the sources say of a network besides its numbers.
+  """Facts of a network that its program does not hold.
 
   Attributes:
-    origin: What it was made from, for a comment.
+    origin: Where the network comes from, for a comment.
     input: Scale and zero point of the input.
     output: Scale and zero point of the output.
     labels: Names of the classes.
-    input_codes: What each of the 256 values of a pixel is as an input, int8.
-    crop_margin: The network sees n of n + margin pixels of a picture's shorter
-      side, for n pixels of its own.
+    input_codes: int8 (256,), the input of each value of a pixel.
+    crop_margin: Of every n + `crop_margin` pixels of a picture's shorter side
+      the network sees the inner n, for an input of n pixels.
   """
 
   origin: str
@@ -44,8 +44,8 @@ def sources(
 
   Args:
     program: The network.
-    layout: Where its maps lie.
-    description: What is said of it besides.
+    layout: Places of its maps in the buffer.
+    description: Other facts of the network.
   """
   return {
     "model.h": "".join(_header(program, layout, description)),
@@ -55,7 +55,7 @@ def sources(
 
 
 def fields_of(program: Program, layout: Layout, stage: Stage) -> dict[str, int]:
-  """Returns the numbers of a stage's structure, those of its layout too."""
+  """Returns the numbers of a stage's structure, the layout's included."""
   fields = dict(stage.fields)
   if "in_rows" in fields:
     ring = layout.schedule.rings[stage.inputs[0]]
@@ -65,7 +65,7 @@ def fields_of(program: Program, layout: Layout, stage: Stage) -> dict[str, int]:
 
 
 def count_of(program: Program, stage: Stage) -> int:
-  """Returns how many numbers of output a call of a stage makes."""
+  """Returns how many numbers of output one call of a stage computes."""
   return program.values[stage.output].bytes // stage.height
 
 
@@ -99,14 +99,14 @@ def _header(
 #define ELITE_BUFFER_BYTES {layout.bytes}
 #define ELITE_LAYERS {len(program.stages)}
 
-/* What each value of a pixel is as an input. */
+/* The input of each value of a pixel. */
 extern const int8_t elite_input_codes[256];
 
-/* Where an input may be written before elite_invoke, which then takes it from
- * here, and writes over it. ELITE_INPUT_BYTES of the network's own buffer. */
+/* The place of the input in the network's own buffer, ELITE_INPUT_BYTES. An
+ * input that is written here is not copied; elite_invoke overwrites it. */
 int8_t *elite_input(void);
 
-/* Computes the outputs of one input. Not from two threads at a time.
+/* Computes the outputs of one input. Not thread-safe.
  *
  * input: ELITE_INPUT_BYTES numbers, by row, column and channel; elite_input()
  *   or any other place.
@@ -115,8 +115,8 @@ int8_t *elite_input(void);
 void elite_invoke(const int8_t *input, int8_t *output);
 
 #ifdef ELITE_PROFILE
-/* Names of the layers, which elite_profile_begin and elite_profile_end are
- * given the positions of. The program that measures defines those two. */
+/* Names of the layers. The program that measures defines elite_profile_begin
+ * and elite_profile_end; each is called with the position of a layer. */
 extern const char *const elite_layer_names[ELITE_LAYERS];
 void elite_profile_begin(int32_t layer);
 void elite_profile_end(int32_t layer);
@@ -139,7 +139,7 @@ def _model(
 #define elite_profile_end(layer) ((void)0)
 #endif
 
-/* All maps: every one has its place for the time that it is needed. */
+/* The buffer of all maps. Each map has its place while it is needed. */
 static _Alignas(16) int8_t memory[ELITE_BUFFER_BYTES];
 
 """
@@ -187,12 +187,12 @@ def _constants(program: Program, layout: Layout, stage: Stage) -> Iterator[str]:
 
 
 def _functions(program: Program, layout: Layout) -> Iterator[str]:
-  """Writes a function for every stage; streamed ones count their rows."""
+  """Yields a function for every stage; streamed stages count their rows."""
   streamed = [s for s in program.stages if s.output in layout.streamed]
   if streamed:
     yield (
-      "/* Rows computed so far, of the maps whose rows are computed when they"
-      " are needed. */\n"
+      "/* Number of rows computed so far, of each map whose rows are computed"
+      " on demand. */\n"
     )
     yield f"static int32_t done[{len(streamed)}];\n\n"
     yield "static inline int32_t at_most(int32_t x, int32_t limit) {\n"
@@ -225,7 +225,7 @@ def _functions(program: Program, layout: Layout) -> Iterator[str]:
 def _pulls(
   program: Program, layout: Layout, stage: Stage, makers: dict[int, Stage]
 ) -> Iterator[str]:
-  """Yields calls that compute the rows that a row of a stage takes."""
+  """Yields calls that compute the input rows that a stage needs for a row."""
   for value, rows in dict(zip(stage.inputs, stage.rows)).items():
     if value in layout.streamed:
       height = program.values[value].height
@@ -269,7 +269,7 @@ def _call(program: Program, layout: Layout, stage: Stage) -> Iterator[str]:
 
 
 def _row(program: Program, layout: Layout, index: int, by_row: bool) -> str:
-  """Returns where row y of a value is, or its beginning."""
+  """Returns the place of row y of a value in C, or the place of the value."""
   value = program.values[index]
   if value.data is not None:
     name = f"value_{index}"
@@ -286,7 +286,7 @@ def _row(program: Program, layout: Layout, index: int, by_row: bool) -> str:
 
 def _array(name: str, data: np.ndarray) -> str:
   kind = _C_TYPES[data.dtype.name]
-  # The least number of 32 bits has no literal of its own.
+  # C has no literal for the smallest number of 32 bits.
   numbers = [
     "INT32_MIN" if number == -(2**31) else str(number)
     for number in data.reshape(-1).tolist()
@@ -300,8 +300,8 @@ def _array(name: str, data: np.ndarray) -> str:
 
 
 def _lines(numbers: list[str]) -> Iterable[str]:
-  for start in range(0, len(numbers), _NUMBERS_A_LINE):
-    yield ",".join(numbers[start : start + _NUMBERS_A_LINE])
+  for start in range(0, len(numbers), _NUMBERS_PER_LINE):
+    yield ",".join(numbers[start : start + _NUMBERS_PER_LINE])
 
 
 def labels_header(labels: tuple[str, ...]) -> str:
@@ -322,7 +322,7 @@ static const char *const elite_labels[ELITE_CLASSES] = {{
 
 
 def _literal(text: str) -> str:
-  """Returns a text as a C string: what is not plain as octal bytes."""
+  """Returns a text as a C string, bytes that are not plain ASCII in octal."""
   plain = set(range(32, 127)) - set(b'"\\?')
   return '"{}"'.format(
     "".join(

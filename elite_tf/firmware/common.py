@@ -1,4 +1,4 @@
-"""What the parameters of several kernels are made of."""
+"""Parameters that several kernels share."""
 
 from collections.abc import Mapping
 
@@ -34,7 +34,11 @@ def one_quantization(tensor: Tensor) -> tables.Quantization:
 
 
 def require_same_quantization(source: Tensor, target: Tensor) -> None:
-  """Refuses an operator that would have to change the scale."""
+  """Checks that an operator does not change scale or zero point.
+
+  Raises:
+    ConfigError: The scale or the zero point of input and output differ.
+  """
   if one_quantization(source) != one_quantization(target):
     raise ConfigError(
       "input and output must have the same scale and zero point. Received:"
@@ -50,7 +54,20 @@ def window(
   kernel_width: int,
   channels: int,
 ) -> tuple[Fields, Rows]:
-  """Returns fields and rows of what looks through a window."""
+  """Returns the fields and the rows of an operator with a sliding window.
+
+  Args:
+    operator: The operator, with the options of the window.
+    source: Its input.
+    target: Its output.
+    kernel_height: Height of the window before dilation.
+    kernel_width: Width of the window before dilation.
+    channels: Channels of the output.
+
+  Raises:
+    ConfigError: An option is out of range, or the shape of the output does not
+      follow from the options.
+  """
   options = operator.options
   height, width, in_channels = map_shape(source)
   out, pads, extents = [], [], []
@@ -98,7 +115,7 @@ def window(
 
 
 def limits(operator: Operator, target: Tensor) -> tuple[int, int]:
-  """Returns the least and greatest output that the activation lets pass."""
+  """Returns the smallest and the largest output of the fused activation."""
   name = operator.options["fused_activation_function"]
   ranges: Mapping[str, tuple[float | None, float | None]] = {
     "NONE": (None, None),
@@ -119,9 +136,10 @@ def limits(operator: Operator, target: Tensor) -> tuple[int, int]:
 
 
 def normal_factor(real: float) -> tuple[int, int]:
-  """Returns a factor with a multiplier of 2^30 or more, as kernels want it.
+  """Returns a factor whose multiplier is 2^30 or more, as kernels need it.
 
-  One too small for that becomes 2^-32: it makes 0 of what is below 2^30 too.
+  A factor too small for that becomes 2^-32, which also turns every number below
+  2^30 into 0.
   """
   multiplier, shift = fixed_point.quantize_factor(real)
   return (multiplier, shift) if multiplier else (2**30, -31)

@@ -1,13 +1,13 @@
-"""Integer arithmetic that stands for real numbers, as the kernels have it.
+"""Fixed-point arithmetic, the same as in the kernels.
 
 A real factor is multiplier * 2^(shift - 31). Products are rounded twice: to 32
 bits, halves up, and after the shift to the right, halves away from zero. This
-is the arithmetic of gemmlowp (docs/quantization.md there) and of Jacob et al.,
+is the arithmetic of gemmlowp (its docs/quantization.md) and of Jacob et al.,
 "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference" (arXiv 1712.05877), in its form of a rounding
 doubling high product followed by a rounding shift.
 
-Arrays are int64 that hold numbers of 32 bits.
+Arrays are int64 and hold numbers of 32 bits.
 """
 
 import math
@@ -29,11 +29,11 @@ def quantize_factor(
   """Returns a real factor as (multiplier, shift).
 
   Args:
-    real: Not negative.
-    most_shift: The greatest shift that there can be.
+    real: The factor, 0 or more.
+    most_shift: Largest shift that the kernel allows.
 
   Raises:
-    ConfigError: If it is too large to be one.
+    ConfigError: The factor is negative, not finite or too large.
   """
   if not math.isfinite(real) or real < 0:
     raise ConfigError(
@@ -78,7 +78,7 @@ def scale(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
 
 
 def saturate(x: np.ndarray, bits: int = 32) -> np.ndarray:
-  """Returns x, clipped to signed numbers of so many bits."""
+  """Returns x, clipped to signed numbers of `bits` bits."""
   return np.clip(x, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
@@ -87,7 +87,7 @@ def input_radius(integer_bits: int, left_shift: int) -> int:
 
   Args:
     integer_bits: Bits before the point of the scaled input.
-    left_shift: By which inputs are scaled.
+    left_shift: Shift that scales the inputs.
   """
   real = (2**integer_bits - 1) * 2.0 ** (31 - integer_bits)
   return math.floor(real / 2.0**left_shift)
@@ -96,11 +96,11 @@ def input_radius(integer_bits: int, left_shift: int) -> int:
 def exponential(x: np.ndarray, integer_bits: int) -> np.ndarray:
   """Returns exp(x) with no bits before the point.
 
-  x is cut at multiples of a quarter: what is left goes through a polynomial of
-  degree four about -1/8, and the quarters through one constant a bit.
+  x is split at multiples of a quarter. The rest goes through a polynomial of
+  degree four around -1/8, the quarters through one constant per bit.
 
   Args:
-    x: Numbers up to 0, `integer_bits` before the point.
+    x: Numbers up to 0, `integer_bits` bits before the point.
     integer_bits: At most five.
   """
   x = np.asarray(x, np.int64)
@@ -130,7 +130,7 @@ def _exponential_of_quarter(x: np.ndarray) -> np.ndarray:
 def reciprocal(x: np.ndarray) -> np.ndarray:
   """Returns 1 / (1 + x) for x from 0 to 1, no bits before the point.
 
-  Newton's iteration, thrice, from 48/17 - 32/17 d, where d = (1 + x) / 2.
+  Three steps of Newton's iteration from 48/17 - 32/17 d, d = (1 + x) / 2.
   """
   divisor = (np.asarray(x, np.int64) + INT32_MAX + 1) >> 1
   quotient = 1515870810 + high_product(divisor, -1010580540)

@@ -1,4 +1,4 @@
-"""A network as its .tflite file has it."""
+"""A network as its .tflite file describes it."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ class Tensor:
   """A tensor of a network.
 
   Attributes:
-    name: As the file has it.
+    name: Name in the file.
     dtype: Name of the NumPy type.
-    shape: With the batch axis.
-    scales: real = (stored - zero point) * scale; one for the tensor or one for
-      every index along `axis`; empty where it is not quantized.
+    shape: Shape with the batch axis.
+    scales: real = (stored - zero point) * scale. One for the tensor or one per
+      index along `axis`; empty if the tensor is not quantized.
     zero_points: As many as `scales`.
-    axis: Which axis of the shape the scales are for.
-    data: Its numbers, if they stand in the file.
+    axis: Axis of the shape that the scales belong to.
+    data: Numbers of a constant; None if the tensor is computed.
   """
 
   name: str
@@ -37,10 +37,11 @@ class Operator:
   """An operator of a network.
 
   Attributes:
-    code: Its name in TensorFlow Lite's schema.
-    inputs: Positions of the tensors that it takes; -1 for one left out.
-    outputs: Positions of the tensors that it gives.
-    options: As the schema names them, in lower case with underscores.
+    code: Name in TensorFlow Lite's schema.
+    inputs: Positions of its input tensors; -1 for one that is left out.
+    outputs: Positions of its output tensors.
+    options: Options by their names in the schema, in lower case with
+      underscores.
   """
 
   code: str
@@ -54,10 +55,10 @@ class Graph:
   """A network with one input and one output.
 
   Attributes:
-    tensors: All of them.
-    operators: In the order of execution.
-    input: Position of the tensor that is given.
-    output: Position of the tensor that is asked for.
+    tensors: All tensors.
+    operators: All operators in the order of execution.
+    input: Position of the network's input in `tensors`.
+    output: Position of the network's output in `tensors`.
   """
 
   tensors: tuple[Tensor, ...]

@@ -1,4 +1,7 @@
-"""A network as calls of kernels: what `lowering` makes and the rest works on."""
+"""The intermediate representation: a network as calls of kernels.
+
+`lowering` makes it, `passes` changes it; `memory_planner` and `codegen` read it.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,9 +16,9 @@ class Value:
 
   Attributes:
     height: Rows.
-    width: Pixels a row.
-    channels: Numbers a pixel.
-    data: Its numbers, if they are known beforehand.
+    width: Pixels per row.
+    channels: Numbers per pixel.
+    data: Numbers of a constant; None if the map is computed.
   """
 
   height: int
@@ -30,15 +33,15 @@ class Value:
 
   @property
   def bytes(self) -> int:
-    """Bytes of all of it."""
+    """Bytes of the whole map."""
     return self.height * self.row_bytes
 
 
 class Rows(NamedTuple):
-  """Which rows of an input a row of the output takes.
+  """The rows of an input that a row of the output depends on.
 
-  Row y takes those from y * stride - pad on, `extent` of them, as far as they
-  lie inside the input.
+  Row y depends on `extent` rows from y * stride - pad on, as far as they lie
+  inside the input.
   """
 
   stride: int = 1
@@ -46,26 +49,27 @@ class Rows(NamedTuple):
   extent: int = 1
 
   def span(self, y: int, height: int) -> tuple[int, int]:
-    """Returns the first row taken, and the one after the last."""
+    """Returns the first row, and the row after the last."""
     first = y * self.stride - self.pad
     return max(0, min(first, height)), max(0, min(first + self.extent, height))
 
 
 SAME_ROW = Rows()
-ALL_ROWS = Rows(0, 0, 1 << 30)  # Every row of the output takes all rows.
+ALL_ROWS = Rows(0, 0, 1 << 30)  # Every row of the output depends on all rows.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stage:
-  """A kernel and what it is called with.
+  """A kernel and its arguments.
 
   Attributes:
-    name: Unique, and fit for a name in C.
-    kernel: One of `kernels.KERNELS`.
-    inputs: Positions of the values that it takes.
-    output: Position of the value that it makes.
-    rows: Of every input, which rows a row of the output takes.
-    height: Rows that it computes: one where it makes all of its output at once.
+    name: Unique name, an identifier in C.
+    kernel: Key of `kernels.KERNELS`.
+    inputs: Positions of the values that it reads.
+    output: Position of the value that it computes.
+    rows: For each input, the rows that a row of the output depends on.
+    height: Number of calls: one per row, or 1 if one call computes the whole
+      output.
     fields: Numbers of the kernel's structure.
     arrays: Constants of the kernel's structure.
     scratch: Bytes of memory that it needs while it runs.
@@ -88,9 +92,9 @@ class Program:
 
   Attributes:
     values: All maps.
-    stages: In an order in which they can run.
-    input: Position of the value that is given.
-    output: Position of the value that is asked for.
+    stages: All stages, in an order in which they can run.
+    input: Position of the network's input in `values`.
+    output: Position of the network's output in `values`.
   """
 
   values: tuple[Value, ...]

@@ -1,7 +1,7 @@
-"""The kernels in C: their structures, and how they are called.
+"""The kernels in C: their structures and their arguments.
 
-What stands in the headers of `tflite/kernels` is said here once more, so that
-structures can be written out; a test holds the two against each other.
+This repeats the headers of `tflite/kernels`, so that structures can be written
+to C sources. A test compares the two.
 """
 
 from typing import NamedTuple
@@ -21,13 +21,13 @@ class Kernel(NamedTuple):
   """A kernel.
 
   Attributes:
-    structure: Its C type.
-    function: Its C function.
-    header: Where they are declared, without the ending.
-    call: Arguments after the structure. `input`: where all rows that are kept
-      of the input begin; `a`, `b`, `inputs`: the rows of the inputs; `y`: the
-      row of the output; `count`: the numbers of a row; `output`: where the row
-      of the output goes; `scratch`: memory to use meanwhile.
+    structure: Name of its C type.
+    function: Name of its C function.
+    header: Name of the header that declares them, without the ending.
+    call: Arguments after the structure. `input`: start of the rows that are
+      kept of the input; `a`, `b`, `inputs`: the rows of the inputs; `y`: number
+      of the output's row; `count`: numbers per row; `output`: place of the
+      output's row; `scratch`: memory for the time of the call.
     arrays: Pointers of the structure, in its order, with their C types.
     fields: Numbers of the structure, in its order, after the arrays.
   """

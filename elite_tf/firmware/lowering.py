@@ -1,13 +1,14 @@
-"""Graph -> program: one stage of a kernel for one operator or several.
+"""Lowers a graph to a program: a stage for one operator or for several.
 
-What comes of it that is less than the operators:
-  - RESHAPE is nothing: the map is the same memory.
-  - Functions of one number are tables. Two such functions after each other are
-    one table; so is the sum or product of two functions of the same map, which
-    is what swish is: x * logistic(x).
-  - A table is looked up by the stage that makes its input, if nothing else
-    takes that input.
-  - PAD is part of the convolution after it, if nothing else takes its output.
+A program has fewer stages than the graph has operators:
+  - RESHAPE needs no stage: the map stays in the same memory.
+  - A function of one number is a table. Two such functions in sequence are one
+    table. So is the sum or the product of two functions of the same map, such as
+    swish: x * logistic(x).
+  - A table is looked up by the stage that computes its input, if no other stage
+    reads that input (see `passes`).
+  - PAD is part of the convolution after it, if no other stage reads its output
+    (see `passes`).
 """
 
 import functools
@@ -24,16 +25,16 @@ from elite_tf.firmware.passes import fuse
 
 
 def lower(graph: Graph) -> Program:
-  """Makes stages of a network.
+  """Lowers a graph to a program.
 
   Args:
-    graph: The network, as the reader gives it.
+    graph: The network, as `parse_tflite.read` returns it.
 
   Returns:
-    The program; its stages and values are those that the output depends on.
+    The program. It has only stages and values that the output depends on.
 
   Raises:
-    ConfigError: If an operator is used in a way that has no kernel.
+    ConfigError: No kernel computes an operator with these options and shapes.
   """
   builder = Builder(graph)
   for index, operator in enumerate(graph.operators):
@@ -48,7 +49,7 @@ def lower(graph: Graph) -> Program:
 def _windowed(
   kernel: str, compute: Callable, builder: Builder, operator: Operator
 ) -> None:
-  """Lowers an operator whose kernel goes over the map."""
+  """Lowers an operator with weights and a sliding window."""
   source, target = builder.source(operator), builder.target(operator)
   weights = builder.tensor(operator, 1)
   builder.constant(operator, 1)

@@ -1,4 +1,4 @@
-"""A project of firmware: from a champion and its images to a folder of files."""
+"""A firmware project: from a champion and its images to a folder of files."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from elite_tf.system.atomic_files import replace_folder
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-  """Where a network and its images come from.
+  """The source of a network and its images.
 
   Attributes:
-    model: The .tflite file.
+    model: Path of the .tflite file.
     labels: Names of the classes; empty if they are not known.
-    data: Specification of the data set; empty for none.
-    settings: Where the data are.
+    data: Specification of the data set, as in `--data`; empty for none.
+    settings: Settings of the search, with the place of decoded pictures.
   """
 
   model: Path
@@ -30,7 +30,7 @@ class Source:
 
 
 def find_source(model: str, run_dir: str, champion: str, data: str) -> Source:
-  """Returns where the network comes from.
+  """Returns the source of the network that the flags name.
 
   Args:
     model: `--model`.
@@ -39,7 +39,8 @@ def find_source(model: str, run_dir: str, champion: str, data: str) -> Source:
     data: `--data`; empty means the data set of `run_dir`.
 
   Raises:
-    ConfigError: The flags do not name one network, or it does not exist.
+    ConfigError: The flags do not name exactly one network, or the network does
+      not exist.
   """
   if bool(model) == bool(run_dir):
     raise ConfigError(
@@ -72,15 +73,16 @@ def make_project(
   """Returns the files of a network and the inputs that check it.
 
   Args:
-    target: What the sources are for.
-    source: The network and its images.
+    target: Target of the sources.
+    source: Source of the network and its images.
     count: Number of test images to classify.
-    tflm_root: Folder of TensorFlow Lite Micro, `--tflm_root`; may be empty.
+    tflm_root: `--tflm_root`; may be empty.
 
   Raises:
-    ConfigError: The network or the data set is wrong.
+    ConfigError: The target cannot run the network, or the data set does not fit
+      the network.
   """
-  # NumPy and the data sets are loaded only when the flags are known to be right.
+  # NumPy and the data sets are loaded only after the flags have been checked.
   from elite_tf.data import sources
   from elite_tf.data.preprocess import crops
   from elite_tf.firmware import vectors
@@ -100,9 +102,9 @@ def make_project(
     crop=pictures is not None and pictures.crop,
   )
   files = {name: text.encode() for name, text in generated.files.items()}
-  files["vectors.bin"] = vectors.vectors(model, pictures)
+  files["vectors.bin"] = vectors.vectors_file(model, pictures)
   if count:
-    files["images.bin"] = vectors.images(model, pictures, count)
+    files["images.bin"] = vectors.images_file(model, pictures, count)
   return Project(
     model=model,
     files=files,
@@ -114,10 +116,10 @@ def make_project(
 
 
 def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
-  """Writes a folder as a whole: with all of its files, or not at all.
+  """Writes a folder with all of its files, or not at all.
 
   Args:
-    out: New or empty.
+    out: Path of a new or empty folder.
     files: Contents by path in the folder.
   """
   with replace_folder(out) as beside:

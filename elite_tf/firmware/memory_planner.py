@@ -1,9 +1,9 @@
-"""Where every map lies in the one buffer.
+"""Memory planner: places every map in one buffer.
 
-Two maps may share memory where no row of the one is alive while a row of the
-other at the same place is. So a map can be written over the one that it is
-computed from, as soon as that one's rows have been read: at the same place
-(sums and products, number by number) or moved by some rows.
+Two maps may share memory if their rows at the same place are never alive at the
+same time. So a map may overwrite its own input as soon as the rows of the input
+have been read: at the same place (sums and products, number by number) or
+shifted by some rows.
 """
 
 import bisect
@@ -14,36 +14,35 @@ from typing import NamedTuple
 import numpy as np
 
 from elite_tf.firmware.ir import Program, Stage
-from elite_tf.firmware.schedule import Schedule, play, streamable
+from elite_tf.firmware.schedule import Schedule, simulate, streamable
 
-# Words are read whole: maps begin at multiples of four bytes.
+# Kernels read whole words: maps begin at multiples of four bytes.
 ALIGNMENT = 4
 
-# Orders of placing that are tried, after the first.
+# Orders of placement to try after the first.
 TRIALS = 200
 
-# Maps smaller than this part of the buffer are not worth a trial.
+# Maps smaller than 1/SMALL of the buffer are not worth streaming.
 SMALL = 10
 
-# Kernels that read a number of their inputs before they write the same of their
-# output, and no other.
+# Kernels that compute number i of the output from number i of their inputs
+# alone, and read it before they write.
 IN_PLACE = ("sum", "product", "table")
 
-
-# First and last tick of what is never used.
+# First and last tick of a block that is never used.
 _NEVER = (1 << 60, -1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Layout:
-  """What lies where.
+  """Places of all maps in the buffer.
 
   Attributes:
-    schedule: The schedule that it is made for.
-    streamed: The values that are streamed.
-    offsets: Of every value that is no constant, where it begins.
-    scratch: Of every stage that needs memory while it runs, where it begins.
-    bytes: Of the whole buffer.
+    schedule: Schedule that the layout is made for.
+    streamed: Values that are streamed.
+    offsets: First byte of each value that is not a constant.
+    scratch: First byte of the scratch memory of each stage that needs some.
+    bytes: Size of the buffer.
   """
 
   schedule: Schedule
@@ -54,17 +53,17 @@ class Layout:
 
 
 def arrange(program: Program, trials: int = TRIALS) -> Layout:
-  """Finds what to stream and where to put every map.
+  """Chooses the values to stream, and places every map.
 
-  Streaming is decided value by value: what makes the buffer smaller is kept,
-  from all values streamed and from none.
+  Two descents, one from all values streamed and one from none, change one value
+  at a time and keep each change that makes the buffer smaller.
 
   Args:
     program: The program.
-    trials: Orders of placing to try for the one that is taken.
+    trials: Orders of placement to try for the chosen values.
 
   Returns:
-    The smallest layout found; the same for the same program.
+    The smallest layout found. It depends on the program and `trials` alone.
   """
   candidates = frozenset(streamable(program))
   found = [_descend(program, start) for start in (candidates, frozenset())]
@@ -75,10 +74,10 @@ def arrange(program: Program, trials: int = TRIALS) -> Layout:
 def _descend(
   program: Program, streamed: frozenset[int]
 ) -> tuple[int, frozenset[int]]:
-  """Streams one value more or less as long as that is better.
+  """Streams one value more or less while that makes the buffer smaller.
 
   Returns:
-    Bytes of the buffer, and what is streamed.
+    Bytes of the buffer, and the values that are streamed.
   """
   best = place(program, streamed, 0).bytes
   left = [
@@ -86,7 +85,7 @@ def _descend(
     for value in streamable(program)
     if program.values[value].bytes * SMALL >= best
   ]
-  # What is too small to matter is not streamed: it costs a little time.
+  # Streaming costs a little time: values too small to matter are not streamed.
   plain = streamed & frozenset(left)
   if (size := place(program, plain, 0).bytes) <= best:
     best, streamed = size, plain
@@ -103,11 +102,11 @@ def _descend(
 
 
 class _Block(NamedTuple):
-  """Memory to be placed, with what lies in it when.
+  """Memory to be placed, with the time that each part of it is in use.
 
   Attributes:
     size: Bytes.
-    slots: int64 (n, 4): offset, bytes, first and last tick of every part.
+    slots: int64 (n, 4): offset, bytes, first and last tick of each part.
   """
 
   size: int
@@ -117,17 +116,18 @@ class _Block(NamedTuple):
 def place(
   program: Program, streamed: frozenset[int], trials: int = TRIALS
 ) -> Layout:
-  """Places what a choice of streamed values needs.
+  """Places the maps of a program for given streamed values.
 
   Args:
     program: The program.
-    streamed: Values whose rows are computed when they are needed.
-    trials: Orders of placing to try, after the largest first.
+    streamed: Values whose rows are computed on demand.
+    trials: Orders of placement to try after the first, which places the largest
+      block first.
 
   Returns:
-    The smallest layout found; the same for the same arguments.
+    The smallest layout found. It depends on the arguments alone.
   """
-  schedule = play(program, streamed)
+  schedule = simulate(program, streamed)
   values = sorted(schedule.births)
   blocks = [_of_value(program, schedule, value) for value in values]
   users = [i for i, stage in enumerate(program.stages) if stage.scratch]
@@ -143,7 +143,7 @@ def place(
   for _ in range(trials):
     if size == floor:
       break
-    # Large ones early, but not strictly.
+    # Large blocks tend to come early.
     trial = sorted(
       order, key=lambda i: -blocks[i].size * generator.uniform(0.3, 1)
     )
@@ -184,10 +184,10 @@ def _conflicts(
   values: list[int],
   blocks: list[_Block],
 ) -> dict[tuple[int, int], list[tuple[int, int]]]:
-  """Returns for pairs of blocks the distances that they must not have.
+  """Returns the forbidden distances of each pair of blocks.
 
-  The distances of the pair (a, b) are those of b's beginning from a's, as open
-  intervals, sorted.
+  The distance of a pair (a, b) is the start of b minus the start of a. Forbidden
+  distances are sorted open intervals.
   """
   in_place = _in_place(program, schedule, values)
   spans = [(b.slots[:, 2].min(), b.slots[:, 3].max()) for b in blocks]
@@ -207,7 +207,7 @@ def _conflicts(
 def _in_place(
   program: Program, schedule: Schedule, values: list[int]
 ) -> set[tuple[int, int]]:
-  """Returns pairs of blocks whose rows may lie in the very same place."""
+  """Returns the pairs of blocks whose rows may lie in the same place."""
   positions = {value: i for i, value in enumerate(values)}
 
   def fits(stage: Stage, value: int) -> bool:
@@ -232,14 +232,14 @@ def _in_place(
 def _distances(
   a: np.ndarray, b: np.ndarray, in_place: bool
 ) -> list[tuple[int, int]]:
-  """Returns the open intervals of distances at which slots collide."""
+  """Returns the distances at which slots collide, as open intervals."""
   a, b = a[:, None, :], b[None, :, :]
   alive = (a[..., 2] <= b[..., 3]) & (b[..., 2] <= a[..., 3])
   low = a[..., 0] - b[..., 0] - b[..., 1]
   high = a[..., 0] + a[..., 1] - b[..., 0]
   if in_place:
-    # The one row is read last when the other is written: in the same place
-    # they do not collide, but anywhere else they do.
+    # One row is read for the last time at the tick at which the other is
+    # written: they collide anywhere except in the same place.
     meet = (a[..., 2] == b[..., 3]) | (b[..., 2] == a[..., 3])
     meet &= alive & (a[..., 0] == b[..., 0])
     pairs = [*zip(low[meet], np.zeros_like(low[meet]))]
@@ -262,7 +262,11 @@ def _fit(
   conflicts: dict[tuple[int, int], list[tuple[int, int]]],
   order: list[int],
 ) -> tuple[list[int], int]:
-  """Puts every block at the lowest place left, in the order given."""
+  """Puts each block at the lowest free place, in the given order.
+
+  Returns:
+    The first byte of each block, and the size of the buffer.
+  """
   offsets = [0] * len(blocks)
   placed: list[int] = []
   for index in order:

@@ -1,8 +1,7 @@
-"""What the kernels without weights are given, from scales and shapes.
+"""Parameters of the kernels without weights, from scales and shapes.
 
-The factors are computed in the precision in which TensorFlow Lite Micro
-computes them, which is not the same for every operator: their last bit decides
-over outputs.
+Factors are computed with the precision of TensorFlow Lite Micro, which differs
+between operators: the last bit of a factor can change outputs.
 """
 
 import math
@@ -15,7 +14,7 @@ from elite_tf.firmware.common import Fields
 from elite_tf.firmware.graph import Operator, Tensor
 from elite_tf.firmware.ir import Rows
 
-# Bits that the inputs of a sum are given more, as in elementwise.c.
+# Bits by which the inputs of a sum are shifted left, as in elementwise.c.
 SUM_BITS = 20
 
 Arrays = dict[str, np.ndarray]
@@ -26,7 +25,7 @@ def mean(source: Tensor, axes: np.ndarray, target: Tensor) -> Fields:
   found = sorted({int(axis) % 4 for axis in axes.reshape(-1)})
   if len(source.shape) != 4 or found != [1, 2]:
     raise ConfigError(
-      f"it must be over height and width. Received: axes {axes.tolist()} of"
+      f"the mean must be over height and width. Received: axes {axes.tolist()} of"
       f" {list(source.shape)}"
     )
   height, width, channels = common.map_shape(source)
@@ -35,8 +34,8 @@ def mean(source: Tensor, axes: np.ndarray, target: Tensor) -> Fields:
   multiplier, shift = fixed_point.quantize_factor(
     source.scales[0] / target.scales[0]
   )
-  # The division is part of the factor: first by the power of two, as far as
-  # the shift has room for it, which leaves the multiplier its 31 bits.
+  # The division by the pixels is part of the factor. The shift takes as much of
+  # a power of two as it can, which leaves the multiplier its 31 bits.
   pixels = height * width
   bits = max(0, min(pixels.bit_length() - 1, 32, 31 + shift))
   return {
@@ -52,7 +51,7 @@ def mean(source: Tensor, axes: np.ndarray, target: Tensor) -> Fields:
 def average_pool(
   operator: Operator, source: Tensor, target: Tensor
 ) -> tuple[Fields, Rows]:
-  """Returns fields and rows of AVERAGE_POOL_2D."""
+  """Returns the fields and the rows of AVERAGE_POOL_2D."""
   channels = common.map_shape(source)[2]
   common.require_same_quantization(source, target)
   fields, rows = common.window(
@@ -98,11 +97,11 @@ def product_of(
 def softmax(
   operator: Operator, source: Tensor, target: Tensor
 ) -> tuple[Fields, Arrays]:
-  """Returns fields and arrays of SOFTMAX."""
+  """Returns the fields and the arrays of SOFTMAX."""
   count = common.map_shape(source)[2]
   if math.prod(source.shape) != count or source.shape != target.shape:
     raise ConfigError(
-      f"it must be over one row of numbers. Received: {list(source.shape)}"
+      f"its input must be one vector. Received: {list(source.shape)}"
     )
   if common.one_quantization(target) != tables.Quantization(1 / 256, -128):
     raise ConfigError("its output must have scale 1/256 and zero point -128")
@@ -116,11 +115,12 @@ def softmax(
 def pad(
   source: Tensor, paddings: np.ndarray, target: Tensor
 ) -> tuple[Fields, Rows]:
-  """Returns fields and rows of PAD."""
+  """Returns the fields and the rows of PAD."""
   height, width, channels = common.map_shape(source)
   if paddings.shape != (4, 2) or len(source.shape) != 4:
     raise ConfigError(
-      f"it must be of four axes. Received: paddings {list(paddings.shape)}"
+      "its paddings must be (4, 2), for an input of four axes. Received:"
+      f" {list(paddings.shape)}"
     )
   around = paddings.tolist()
   (top, bottom), (left, right) = around[1:3]
@@ -148,7 +148,7 @@ def pad(
 def concatenation(
   operator: Operator, sources: list[Tensor], target: Tensor
 ) -> tuple[Fields, Arrays]:
-  """Returns fields and arrays of CONCATENATION along the channels."""
+  """Returns the fields and the arrays of CONCATENATION along the channels."""
   axis = operator.options["axis"] % len(target.shape)
   if (
     axis != len(target.shape) - 1
@@ -171,7 +171,7 @@ def concatenation(
 
 
 def _pair(operator: Operator, a: Tensor, b: Tensor, target: Tensor) -> Fields:
-  """Returns the fields that sum and product have in common."""
+  """Returns the fields that sum and product share."""
   shapes = [common.map_shape(tensor) for tensor in (a, b, target)]
   channels = shapes[2][2]
   periods = []

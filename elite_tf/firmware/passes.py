@@ -1,4 +1,4 @@
-"""Program -> program: fewer stages that compute the same."""
+"""Passes over a program: the result computes the same with fewer stages."""
 
 import dataclasses
 
@@ -10,17 +10,17 @@ from elite_tf.firmware.kernels import KERNELS
 
 
 def fuse(program: Program) -> Program:
-  """Makes fewer stages of a program.
+  """Returns a program with fewer stages.
 
-  Stages that nothing needs are dropped. A table is looked up by the stage that
-  makes its input, and a convolution pads as the PAD before it does, where
-  nothing else takes what is in between.
+  Stages that the output does not depend on are dropped. A table becomes part of
+  the stage before it and a PAD part of the convolution after it, if no other
+  stage reads the value in between.
   """
   for improve in (
     _drop_unused,
-    _look_up_at_once,
-    _pad_at_once,
-    _with_scratch,
+    _fold_tables,
+    _fold_pads,
+    _add_scratch,
     _renumber,
   ):
     program = improve(program)
@@ -28,7 +28,7 @@ def fuse(program: Program) -> Program:
 
 
 def _uses(program: Program) -> dict[int, int]:
-  """Returns how many stages take each value; the output counts as taken."""
+  """Returns how many stages read each value; the output has one reader more."""
   uses = {program.output: 1}
   for stage in program.stages:
     for value in stage.inputs:
@@ -45,8 +45,8 @@ def _drop_unused(program: Program) -> Program:
   return dataclasses.replace(program, stages=tuple(reversed(kept)))
 
 
-def _look_up_at_once(program: Program) -> Program:
-  """Has stages look up in the table of the one stage after them."""
+def _fold_tables(program: Program) -> Program:
+  """Moves each table into the stage that computes its input."""
   uses = _uses(program)
   maker = {stage.output: i for i, stage in enumerate(program.stages)}
   stages: list[Stage | None] = list(program.stages)
@@ -61,7 +61,7 @@ def _look_up_at_once(program: Program) -> Program:
     table, fields = stage.arrays["table"], dict(source.fields)
     if "table" in source.arrays:
       table = tables.compose(source.arrays["table"], table)
-    if "low" in fields:  # What the kernel limits, the table does.
+    if "low" in fields:  # The table limits its input instead of the kernel.
       limited = np.clip(tables.CODES, fields["low"], fields["high"])
       table = tables.compose(limited, table)
       fields |= {"low": -128, "high": 127}
@@ -76,8 +76,8 @@ def _look_up_at_once(program: Program) -> Program:
   return dataclasses.replace(program, stages=tuple(filter(None, stages)))
 
 
-def _pad_at_once(program: Program) -> Program:
-  """Has convolutions pad as the one PAD before them does."""
+def _fold_pads(program: Program) -> Program:
+  """Moves each PAD into the convolution that reads its output."""
   uses = _uses(program)
   makers = {stage.output: stage for stage in program.stages}
   stages = []
@@ -109,8 +109,8 @@ def _pad_at_once(program: Program) -> Program:
   return _drop_unused(dataclasses.replace(program, stages=tuple(stages)))
 
 
-def _with_scratch(program: Program) -> Program:
-  """Notes the memory that convolutions gather their inputs in."""
+def _add_scratch(program: Program) -> Program:
+  """Adds the scratch memory in which convolutions gather their inputs."""
 
   def noted(stage: Stage) -> Stage:
     if stage.kernel != "convolution":
@@ -124,7 +124,7 @@ def _with_scratch(program: Program) -> Program:
 
 
 def _renumber(program: Program) -> Program:
-  """Leaves out the values that no stage has."""
+  """Drops the values that no stage reads or computes."""
   kept = {program.input, program.output}
   for stage in program.stages:
     kept.update(stage.inputs, (stage.output,))

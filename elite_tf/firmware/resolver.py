@@ -1,11 +1,11 @@
-"""The operators of TensorFlow Lite Micro, and how a resolver is given them."""
+"""The operators of TensorFlow Lite Micro and the methods that register them."""
 
 from collections.abc import Iterable
 
 from elite_tf.errors import ConfigError
 
-# Operator as TensorFlow Lite's schema spells it -> method of
-# MicroMutableOpResolver. Those that an int8 image classifier may have.
+# Name in TensorFlow Lite's schema -> method of MicroMutableOpResolver, for the
+# operators that an int8 image classifier may have.
 _ADD_METHODS = {
   "ABS": "AddAbs",
   "ADD": "AddAdd",
@@ -63,14 +63,13 @@ _ADD_METHODS = {
 
 
 def add_methods(operators: Iterable[str]) -> tuple[str, ...]:
-  """Returns the methods that give a resolver these operators.
+  """Returns the methods of a resolver that register operators.
 
   Args:
-    operators: Names as TensorFlow Lite's schema spells them, or of custom
-      operators.
+    operators: Names in TensorFlow Lite's schema, or names of custom operators.
 
   Raises:
-    ConfigError: One of them has no such method; names it.
+    ConfigError: An operator has no such method; the error names it.
   """
   operators = tuple(operators)
   for name in operators:
@@ -87,7 +86,7 @@ def header(operators: Iterable[str]) -> str:
   methods = add_methods(operators)
   calls = " &&\n         ".join(f"resolver.{m}() == kTfLiteOk" for m in methods)
   return f"""\
-/* The operators of the network, and no others. */
+/* Registers the operators of the network and no others. */
 #ifndef ELITE_RESOLVER_H
 #define ELITE_RESOLVER_H
 

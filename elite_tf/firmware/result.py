@@ -1,4 +1,4 @@
-"""The figures of a project that was made and run: printed and checked."""
+"""Prints and checks the figures of a firmware project."""
 
 import dataclasses
 import json
@@ -10,10 +10,10 @@ from elite_tf.firmware.targets import Figures, Project, Target
 
 
 def require_equal(figures: Figures) -> None:
-  """Checks that the firmware computes the same as the host.
+  """Checks that the firmware computes the same as TensorFlow Lite Micro.
 
   Raises:
-    VerificationFailed: An output differs, or none was compared.
+    VerificationFailed: An output differs, or no output was compared.
   """
   vectors = figures.vectors - figures.equal
   images = figures.images - figures.images_equal
@@ -24,21 +24,21 @@ def require_equal(figures: Figures) -> None:
     )
 
 
-def say(
+def print_figures(
   form: str,
   out: Path,
   target: Target,
   project: Project,
   figures: Figures | None,
 ) -> None:
-  """Prints what was made, and measured if it was run.
+  """Prints the figures of a project.
 
   Args:
     form: `json` or `text`.
-    out: The folder.
-    target: What it is for.
-    project: The network.
-    figures: What the run measured; None if there was none.
+    out: Folder of the project.
+    target: Target of the project.
+    project: The project.
+    figures: Figures of the run; None if the project was not run.
   """
   if form == "json":
     measured = dataclasses.asdict(figures) if figures else {}
@@ -63,7 +63,7 @@ def say(
 
 
 def _lines(project: Project, figures: Figures) -> Iterator[str]:
-  """Returns what was measured, line by line."""
+  """Yields the lines that show the figures of a run."""
   yield (
     f"{figures.equal} of {figures.vectors} outputs are TensorFlow Lite"
     " Micro's to the last byte"

@@ -1,10 +1,10 @@
-"""Which rows are computed when, and how long each is needed.
+"""The order in which rows are computed, and how long each row is needed.
 
-A stage computes its rows in order. It is either run to its end at its place in
-the program, or, when its value is *streamed*, by the stages that take its rows,
-as far as they need them: then it is enough to keep the latest rows, in a ring.
-No row is computed twice. The sources in C do it the same way; here it is
-played through, with every kernel's call as one tick of the clock.
+A stage computes its rows in order. Usually it computes all of them at its place
+in the program. If its value is *streamed*, the stages that read its rows run it
+on demand, as far as they need, and a ring of the latest rows is enough memory.
+No row is computed twice. The C sources do the same; this module simulates them,
+with one tick of the clock per call of a kernel.
 """
 
 import dataclasses
@@ -16,14 +16,14 @@ from elite_tf.firmware.ir import Program
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Schedule:
-  """When rows live.
+  """The lifetime of all rows.
 
   Attributes:
-    births: Of every value that is no constant, the tick at which each row is
-      written; int (height,). A row never computed has -1.
-    deaths: The tick at which it is read last; at least that of its birth.
-    rings: Of every such value, the rows that have to be kept.
-    spans: Of every stage, the ticks of its first and of its last call.
+    births: For each value that is not a constant, the tick at which each row is
+      written: int (height,). A row that is never computed has -1.
+    deaths: Likewise, the tick of the last read; not before the birth.
+    rings: For each such value, the number of rows to keep.
+    spans: For each stage, the ticks of its first and of its last call.
   """
 
   births: dict[int, np.ndarray]
@@ -42,22 +42,22 @@ def streamable(program: Program) -> tuple[int, ...]:
   )
 
 
-def play(program: Program, streamed: frozenset[int]) -> Schedule:
-  """Plays a program through.
+def simulate(program: Program, streamed: frozenset[int]) -> Schedule:
+  """Returns the schedule of a program.
 
   Args:
     program: The program.
-    streamed: Values whose rows are computed when they are needed.
+    streamed: Values whose rows are computed on demand.
   """
-  player = _Player(program, streamed)
+  simulator = _Simulator(program, streamed)
   for index, stage in enumerate(program.stages):
     if stage.output not in streamed:
-      player.run(index, stage.height)
-  return player.schedule()
+      simulator.run(index, stage.height)
+  return simulator.schedule()
 
 
-class _Player:
-  """The state of the play."""
+class _Simulator:
+  """State of the simulation."""
 
   def __init__(self, program: Program, streamed: frozenset[int]):
     self._program = program
@@ -73,7 +73,7 @@ class _Player:
     self._births[program.input][:] = 0
 
   def run(self, index: int, last: int) -> None:
-    """Computes the rows of a stage up to `last`, which is left out."""
+    """Computes the rows of a stage up to `last` - 1."""
     stage = self._program.stages[index]
     while self._done[index] < last:
       y = self._done[index]
@@ -97,7 +97,7 @@ class _Player:
       self._done[index] += 1
 
   def schedule(self) -> Schedule:
-    """Returns what was played."""
+    """Returns the lifetimes of the rows computed so far."""
     self._deaths[self._program.output][:] = self._tick + 1
     deaths = {
       value: np.maximum(deaths, self._births[value])
@@ -117,7 +117,7 @@ class _Player:
 
 
 def _ring(births: np.ndarray, deaths: np.ndarray) -> int:
-  """Returns the rows to keep so that none is overwritten too early."""
+  """Returns how many rows to keep so that none is overwritten too early."""
   needed = 1
   for row, birth in enumerate(births):
     if birth >= 0:

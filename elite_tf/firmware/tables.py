@@ -1,8 +1,8 @@
 """Functions of one int8 number, as tables of all 256 results.
 
-Each computes what TensorFlow Lite Micro's kernel of that name computes, in the
-same integer arithmetic; which is why it must be computed once only, here. A
-table's entry i is for the number i - 128.
+Each function computes the same as TensorFlow Lite Micro's kernel of that name,
+in the same integer arithmetic. Entry i of a table is the result for the number
+i - 128.
 """
 
 import dataclasses
@@ -14,12 +14,12 @@ from elite_tf.firmware import fixed_point
 
 CODES = np.arange(-128, 128, dtype=np.int64)
 
-# Bits before the point of what LOGISTIC and SOFTMAX take as their input.
+# Bits before the point of the scaled inputs of LOGISTIC and SOFTMAX.
 LOGISTIC_BITS = 4
 SOFTMAX_BITS = 5
 
-# Where the radius inside which inputs are scaled at all becomes smaller as the
-# shift grows, no shift is too large.
+# A limit that no shift reaches. Inputs are scaled only inside a radius, which
+# shrinks as the shift grows, so that no shift is too large.
 ANY_SHIFT = 1100
 
 
@@ -32,14 +32,14 @@ class Quantization:
 
 
 def requantize(source: Quantization, target: Quantization) -> np.ndarray:
-  """Returns QUANTIZE: the same real numbers by another scale."""
+  """Returns QUANTIZE: the same real numbers with another scale."""
   factor = fixed_point.quantize_factor(source.scale / target.scale)
   scaled = fixed_point.scale(CODES - source.zero_point, *factor)
   return _int8(scaled + target.zero_point)
 
 
 def relu(source: Quantization, target: Quantization) -> np.ndarray:
-  """Returns RELU: requantized, and nothing below 0."""
+  """Returns RELU: requantized, negative real numbers become 0."""
   return np.maximum(requantize(source, target), np.int8(target.zero_point))
 
 
@@ -91,7 +91,7 @@ def hard_swish(source: Quantization, target: Quantization) -> np.ndarray:
   if shift < 0:
     gate = _shift_right16(gate, -shift)
   gate = (gate + 2**15) >> 1
-  # Not rounded but cut, towards zero.
+  # Truncated towards zero, not rounded.
   result = gate * product
   result = np.sign(result) * (np.abs(result) >> 15)
   result = _shift_right16(result, max(-to_output[1], 0))
@@ -99,11 +99,11 @@ def hard_swish(source: Quantization, target: Quantization) -> np.ndarray:
 
 
 def exponentials(source: Quantization, beta: float) -> np.ndarray:
-  """Returns what SOFTMAX needs of every distance to the largest number.
+  """Returns the exponentials of SOFTMAX by the distance to the largest number.
 
   Returns:
-    int32 (256,): exp(-distance * scale * beta), no bits before the point; -1
-    from where it counts as zero.
+    int32 (256,): exp(-distance * scale * beta), no bits before the point; -1 for
+    distances whose exponential counts as zero.
   """
   real = min(
     float(np.float32(beta)) * source.scale * 2.0 ** (31 - SOFTMAX_BITS),
@@ -140,10 +140,10 @@ def _high_product16(a: np.ndarray, b: int) -> np.ndarray:
 
 
 def _shift_right16(x: np.ndarray, exponent: int) -> np.ndarray:
-  """Returns x / 2^exponent, as 16 bits have it.
+  """Returns x / 2^exponent in 16 bits, with the overflow of the kernel.
 
-  From 16 on the mask of what is shifted out has no room: the quotient is a step
-  away from 0 instead of 0.
+  From an exponent of 16 on the mask of the remainder overflows in the kernel: its
+  result is 1 or -1 instead of 0.
   """
   if exponent < 16:
     return fixed_point.shift_right(x, exponent)

@@ -1,4 +1,4 @@
-"""A .tflite file -> the sources that have TensorFlow Lite Micro run it."""
+"""Writes the sources that run a .tflite file in TensorFlow Lite Micro."""
 
 import math
 
@@ -11,27 +11,27 @@ from elite_tf.errors import ConfigError
 from elite_tf.firmware import codegen, resolver
 from elite_tf.firmware.generate import Generated, input_codes
 
-_NUMBERS_A_LINE = 20
+_NUMBERS_PER_LINE = 20
 
 
 def generate(
   model: bytes, labels: tuple[str, ...], origin: str, crop: bool = False
 ) -> Generated:
-  """Makes the sources of a network that an interpreter runs.
+  """Generates the sources of a network for an interpreter.
 
-  The arena is what TensorFlow Lite Micro uses of it on this computer, whose
-  pointers are twice as wide as a microcontroller's: with the reference kernels
-  it is enough there. Optimized kernels ask for scratch memory of their own.
+  The size of the arena is measured on this computer. Its pointers are twice as
+  wide as a microcontroller's, so the arena is large enough for a microcontroller
+  with the reference kernels. Optimized kernels may need more scratch memory.
 
   Args:
     model: The .tflite file, int8 throughout.
     labels: Names of the classes; empty means their numbers.
-    origin: What it was made from, for a comment.
-    crop: As `elite_tf.firmware.generate.generate` has it.
+    origin: Where the network comes from, for a comment.
+    crop: As in `elite_tf.firmware.generate.generate`.
 
   Raises:
-    ConfigError: It is no such file, or holds an operator that no resolver can
-      be given, or there are not as many labels as outputs.
+    ConfigError: The file is not such a network, an operator cannot be
+      registered, or the number of labels is not the number of outputs.
   """
   found = inspect(model)
   _require_int8(found)
@@ -63,7 +63,7 @@ def generate(
 
 
 def arena_bytes(model: bytes, found: Inspection) -> int:
-  """Returns the bytes of arena that the network uses here, up to 16s."""
+  """Returns the arena in use on this computer, rounded up to 16 bytes."""
   shape = found.input.shape[1:]
   used = run_micro(model, np.zeros((1, *shape), np.int8), processes=1)
   return -(-used.arena_bytes // 16) * 16
@@ -72,7 +72,7 @@ def arena_bytes(model: bytes, found: Inspection) -> int:
 def _require_int8(found: Inspection) -> None:
   if found.float_tensors:
     raise ConfigError(
-      "The firmware computes in int8 alone; quantize the network to int8."
+      "The firmware computes in int8 only: quantize the network to int8."
       f" Received: floating-point tensors {', '.join(found.float_tensors)}"
     )
   for what, tensor in (("input", found.input), ("output", found.output)):
@@ -113,19 +113,19 @@ def _header(found: Inspection, arena: int, margin: int) -> str:
 #define ELITE_OUTPUT_SCALE {found.output.scale!r}
 #define ELITE_OUTPUT_ZERO_POINT {found.output.zero_point}
 
-/* Memory that the interpreter works in: what the reference kernels need with
- * pointers of 64 bits. Optimized kernels may need more (elite_setup then fails
- * with ELITE_NO_MEMORY), a board mostly less: elite_arena_used() says it. */
+/* Memory of the interpreter: what the reference kernels need with pointers of
+ * 64 bits. Optimized kernels may need more; elite_setup then returns
+ * ELITE_NO_MEMORY. A board usually needs less; see elite_arena_used(). */
 #ifndef ELITE_ARENA_BYTES
 #define ELITE_ARENA_BYTES {arena}
 #endif
 
-/* What elite_setup, elite_invoke and elite_classify fail with. */
-#define ELITE_NO_OPERATOR (-1)   /* The library lacks one. */
+/* Errors of elite_setup, elite_invoke and elite_classify. */
+#define ELITE_NO_OPERATOR (-1)   /* The library lacks an operator. */
 #define ELITE_NO_MEMORY (-2)     /* The arena is too small. */
 #define ELITE_OTHER_LIBRARY (-3) /* Built with other definitions. */
 #define ELITE_NOT_SET_UP (-4)
-#define ELITE_FAILED (-5) /* The interpreter says why. */
+#define ELITE_FAILED (-5) /* The interpreter prints the reason. */
 
 /* elite_setup() must be called first. */
 #define ELITE_SET_UP
@@ -134,25 +134,25 @@ def _header(found: Inspection, arena: int, margin: int) -> str:
 extern "C" {{
 #endif
 
-/* What each value of a pixel is as an input. */
+/* The input of each value of a pixel. */
 extern const int8_t elite_input_codes[256];
 
-/* Makes the network ready. Returns 0 or an error from above; calls after the
- * first one return the same. */
+/* Sets up the network. Returns 0 or an error from above; later calls return
+ * the same. */
 int elite_setup(void);
 
 /* Bytes of the arena in use; 0 before elite_setup. */
 size_t elite_arena_used(void);
 
-/* Where an input may be written before elite_invoke, which then takes it from
- * here, and may write over it. NULL before elite_setup. */
+/* The place of the input in the arena. An input that is written here is not
+ * copied; elite_invoke may overwrite it. NULL before elite_setup. */
 int8_t *elite_input(void);
 
-/* Computes the outputs of one input. Not from two threads at a time.
+/* Computes the outputs of one input. Not thread-safe.
  *
  * input: ELITE_INPUT_BYTES numbers, by row, column and channel; elite_input()
  *   or any other place.
- * output: ELITE_OUTPUT_BYTES numbers; zeros if it fails.
+ * output: ELITE_OUTPUT_BYTES numbers; zeros after an error.
  *
  * Returns 0 or an error from above.
  */
@@ -200,6 +200,6 @@ def _data(model: bytes, found: Inspection) -> str:
 
 def _lines(numbers) -> str:
   return "".join(
-    f"    {','.join(map(str, numbers[start : start + _NUMBERS_A_LINE]))},\n"
-    for start in range(0, len(numbers), _NUMBERS_A_LINE)
+    f"    {','.join(map(str, numbers[start : start + _NUMBERS_PER_LINE]))},\n"
+    for start in range(0, len(numbers), _NUMBERS_PER_LINE)
   )

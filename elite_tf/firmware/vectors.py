@@ -1,6 +1,6 @@
-"""What the firmware is checked with: inputs, and the outputs they must have.
+"""Test vectors of the firmware: inputs and their expected outputs.
 
-The outputs are TensorFlow Lite Micro's, on this computer.
+The expected outputs come from TensorFlow Lite Micro on this computer.
 """
 
 import dataclasses
@@ -15,23 +15,23 @@ from elite_tf.data.preprocess import resize
 from elite_tf.errors import ConfigError
 from elite_tf.firmware.generate import input_codes
 
-# In the first four bytes of every file: "ELIT", least significant byte first.
+# The first four bytes of each file: "ELIT", least significant byte first.
 MAGIC = 0x54494C45
 
-# Of each: real images and random numbers.
+# Number of real inputs, and number of random inputs.
 VECTORS = 32
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pictures:
-  """Images as stored.
+  """Images as the data set stores them.
 
   Attributes:
     images: uint8 (n, height, width, channels), or a sequence of pictures of
       different sizes.
-    labels: Whole numbers (n,).
-    crop: Whether the network sees their centres alone, as
-      `elite_tf.data.preprocess.central_square` has it.
+    labels: Integers (n,), the classes.
+    crop: Whether the network sees only the centres of the images, see
+      `elite_tf.data.preprocess.central_square`.
   """
 
   images: np.ndarray | Sequence[np.ndarray]
@@ -39,15 +39,15 @@ class Pictures:
   crop: bool
 
 
-def vectors(
+def vectors_file(
   model: bytes, pictures: Pictures | None, count: int = VECTORS
 ) -> bytes:
-  """Returns the file of inputs and outputs.
+  """Returns the bytes of `vectors.bin`: inputs, each followed by its output.
 
   Args:
     model: The .tflite file.
-    pictures: Where the real inputs come from, if there are any.
-    count: Of real inputs and of random ones.
+    pictures: Source of the real inputs; None for random inputs only.
+    count: Number of real inputs, and number of random inputs.
   """
   shape = inspect(model).input.shape[1:]
   random = np.random.default_rng(0)
@@ -56,18 +56,18 @@ def vectors(
     inputs = np.concatenate([_inputs(model, pictures, count), inputs])
   outputs = run_micro(model, inputs).outputs
   parts = [struct.pack("<II", MAGIC, len(inputs))]
-  for row, output in zip(inputs, outputs):
-    parts += [row.tobytes(), output.tobytes()]
+  for one, output in zip(inputs, outputs):
+    parts += [one.tobytes(), output.tobytes()]
   return b"".join(parts)
 
 
-def images(model: bytes, pictures: Pictures, count: int) -> bytes:
-  """Returns the file of pictures, labels and outputs.
+def images_file(model: bytes, pictures: Pictures, count: int) -> bytes:
+  """Returns the bytes of `images.bin`: labels, images and outputs.
 
   Args:
     model: The .tflite file.
-    pictures: Where they come from.
-    count: How many of them, from the first; all if there are not so many.
+    pictures: Source of the images.
+    count: Number of images, from the first on; all if there are fewer.
   """
   outputs = run_micro(model, _inputs(model, pictures, count)).outputs
   parts = [struct.pack("<II", MAGIC, len(outputs))]

@@ -1,8 +1,7 @@
-"""What the kernels with weights are given.
+"""Parameters of the kernels with weights.
 
-The factors are computed in the precision in which TensorFlow Lite Micro
-computes them, which is not the same for every operator: their last bit decides
-over outputs.
+Factors are computed with the precision of TensorFlow Lite Micro, which differs
+between operators: the last bit of a factor can change outputs.
 """
 
 import math
@@ -15,7 +14,7 @@ from elite_tf.firmware.common import Fields
 from elite_tf.firmware.graph import Operator, Tensor
 from elite_tf.firmware.ir import Rows
 
-# The highest kernel of a depthwise convolution, as in depthwise.h.
+# Largest height of a depthwise kernel, as in depthwise.h.
 MOST_DEPTHWISE_ROWS = 16
 
 Arrays = dict[str, np.ndarray]
@@ -28,7 +27,7 @@ def convolution(
   bias: Tensor | None,
   target: Tensor,
 ) -> tuple[Fields, Arrays, Rows]:
-  """Returns fields, arrays and rows of CONV_2D."""
+  """Returns the fields, the arrays and the rows of CONV_2D."""
   if len(weights.shape) != 4 or weights.shape[3] != common.map_shape(source)[2]:
     raise ConfigError(
       "weights must be (channels out, height, width, channels in), not"
@@ -45,16 +44,16 @@ def convolution(
     bias,
     fields["input_zero"],
   )
-  # The sum over all weights times what means 0 is taken off beforehand.
-  arrays["bias"] = _less_zero(arrays, fields["input_zero"])
+  # The bias already contains what the zero point of the input adds.
+  arrays["bias"] = _fold_input_zero(arrays, fields["input_zero"])
   return fields, arrays, rows
 
 
 def column_bytes(fields: Fields, height: int) -> int:
-  """Returns the scratch memory of a convolution.
+  """Returns the bytes of scratch memory of a convolution.
 
   Args:
-    fields: Of the kernel's structure.
+    fields: Numbers of the kernel's structure.
     height: Rows of the output.
   """
   one = fields["kernel_height"] == fields["kernel_width"] == 1
@@ -78,7 +77,7 @@ def depthwise(
   bias: Tensor | None,
   target: Tensor,
 ) -> tuple[Fields, Arrays, Rows]:
-  """Returns fields, arrays and rows of DEPTHWISE_CONV_2D."""
+  """Returns the fields, the arrays and the rows of DEPTHWISE_CONV_2D."""
   if len(weights.shape) != 4 or weights.shape[0] != 1:
     raise ConfigError(
       "weights must be (1, height, width, channels). Received:"
@@ -115,7 +114,7 @@ def fully_connected(
   bias: Tensor | None,
   target: Tensor,
 ) -> tuple[Fields, Arrays]:
-  """Returns fields and arrays of FULLY_CONNECTED, as a convolution."""
+  """Returns the fields and the arrays of FULLY_CONNECTED as a convolution."""
   if operator.options["weights_format"] != "DEFAULT":
     raise ConfigError(
       "weights must be in the plain format. Received:"
@@ -149,18 +148,18 @@ def fully_connected(
   }
   factors = _factors(source, weights, target, 0)
   if len(weights.scales) == 1:
-    # The product of the first two is rounded to float32.
+    # TensorFlow Lite Micro rounds the product of these two scales to float32.
     product = np.float32(source.scales[0]) * np.float32(weights.scales[0])
     factors = [float(product) / target.scales[0]] * outputs
   arrays = _weighted(weights.data, factors, bias, fields["input_zero"])
-  arrays["bias"] = _less_zero(arrays, fields["input_zero"])
+  arrays["bias"] = _fold_input_zero(arrays, fields["input_zero"])
   return fields, arrays
 
 
 def _factors(
   source: Tensor, weights: Tensor, target: Tensor, axis: int
 ) -> list[float]:
-  """Returns the real factor of every output channel."""
+  """Returns the real factor of each output channel."""
   channels = weights.shape[axis]
   if len(weights.scales) not in (1, channels) or (
     len(weights.scales) > 1 and weights.axis != axis
@@ -181,7 +180,7 @@ def _weighted(
   bias: Tensor | None,
   input_zero: int,
 ) -> Arrays:
-  """Returns the arrays of weights (outputs, inputs of each)."""
+  """Returns the arrays of a kernel whose weights are (outputs, inputs)."""
   channels = len(weights)
   added = np.zeros(channels, np.int32)
   if bias is not None:
@@ -198,7 +197,7 @@ def _weighted(
   if most.max() >= 2**31 or least.min() < -(2**31):
     raise ConfigError("its sums can exceed 32 bits")
   pairs = [common.normal_factor(factor) for factor in factors]
-  # What a factor makes nothing of is nothing from the start.
+  # A factor of 0 makes every output 0: so do weights and a bias of 0.
   dead = [fixed_point.quantize_factor(factor)[0] == 0 for factor in factors]
   return {
     "weights": np.where(np.c_[dead], 0, weights).astype(np.int8),
@@ -208,6 +207,6 @@ def _weighted(
   }
 
 
-def _less_zero(arrays: Arrays, input_zero: int) -> np.ndarray:
+def _fold_input_zero(arrays: Arrays, input_zero: int) -> np.ndarray:
   total = arrays["weights"].astype(np.int64).sum(axis=1)
   return fixed_point.wrap(arrays["bias"] - total * input_zero).astype(np.int32)

@@ -31,7 +31,7 @@ def test_the_compiler_takes_flags_and_script(name, tmp_path):
   if shutil.which("arm-none-eabi-gcc") is None:
     pytest.skip("arm-none-eabi-gcc is not installed")
   board = BOARDS[name]
-  files = get_target("c").board(board) | sources.read("kernels")
+  files = get_target("c").board(board) | sources.read_files("kernels")
   for path, data in files.items():
     (tmp_path / path).write_bytes(data)
   (tmp_path / "main.c").write_text(PROGRAM)

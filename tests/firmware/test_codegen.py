@@ -164,7 +164,7 @@ def test_labels_are_as_many_as_outputs(project):
 
 def _structure(header, name):
   """Returns the members of a structure, pointers marked by a star."""
-  text = (sources.folder() / "kernels" / f"{header}.h").read_text()
+  text = (sources.tflite_folder() / "kernels" / f"{header}.h").read_text()
   text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
   body = re.search(r"typedef struct \{([^}]*)\} " + name + ";", text)[1]
   for declaration in body.split(";")[:-1]:
@@ -182,6 +182,6 @@ def test_structures_are_those_of_the_headers(name):
 
 def test_kernels_take_no_memory_and_no_mathematics():
   words = re.compile(r"\b(malloc|calloc|free|alloca|float|double|math\.h)\b")
-  for file in sorted((sources.folder() / "kernels").iterdir()):
+  for file in sorted((sources.tflite_folder() / "kernels").iterdir()):
     code = re.sub(r"/\*.*?\*/", "", file.read_text(), flags=re.DOTALL)
     assert not words.search(code), file

@@ -529,7 +529,7 @@ def test_equal_on_emulated_cores(name, calls, tmp_path):
     if shutil.which(tool) is None:
       pytest.skip(f"{tool} is not installed")
   machine = c.BOARDS[name][1]
-  tflite = sources.folder()
+  tflite = sources.tflite_folder()
   (tmp_path / "calls.bin").write_bytes(calls[0])
   subprocess.run(
       [

@@ -134,7 +134,7 @@ def test_expanded_map_is_never_there_as_a_whole():
 
 def test_rows_wait_in_a_ring_for_the_skip():
   program = _bottleneck(skip=True)
-  played = schedule.play(program, frozenset({1, 2, 3}))
+  played = schedule.simulate(program, frozenset({1, 2, 3}))
   assert [played.rings[value] for value in (1, 2, 3)] == [3, 1, 1]
   # The output is written over the input, row by row: beside that there are
   # three rows of the expanded map, one of each other, and the scratch memory.

@@ -34,7 +34,7 @@ def _compile(folder, size, channels, crop):
   (folder / "codes.c").write_text(
     f'#include "model.h"\nconst int8_t elite_input_codes[256] = {{{codes}}};'
   )
-  place = sources.folder() / "preprocess"
+  place = sources.tflite_folder() / "preprocess"
   subprocess.run(
       [
           "gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2",

@@ -65,7 +65,7 @@ def model(network):
 def project(model):
   generated = tflm.generate(model, (), "Made of */ a test.")
   files = {name: text.encode() for name, text in generated.files.items()}
-  files["vectors.bin"] = vectors.vectors(model, None)
+  files["vectors.bin"] = vectors.vectors_file(model, None)
   return Project(
     model, files, (), generated.constant_bytes, generated.buffer_bytes
   )
@@ -191,7 +191,7 @@ def test_pictures_are_classified(model, project, library, tmp_path):
   random = np.random.default_rng(1)
   images = random.integers(0, 256, (6, 8, 8, 1), dtype=np.uint8)
   pictures = vectors.Pictures(images, np.zeros(6, int), False)
-  data = vectors.vectors(model, pictures, 6)
+  data = vectors.vectors_file(model, pictures, 6)
   expected = [
     int(np.frombuffer(data[8:], np.int8).reshape(12, 74)[i, 64:].argmax())
     for i in range(6)

@@ -1,4 +1,4 @@
-"""What a target is."""
+"""Targets of the firmware, their projects and their figures."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -13,16 +13,15 @@ STACK_BYTES = 16 * 1024  # As in the linker scripts.
 
 @dataclasses.dataclass(frozen=True)
 class Project:
-  """What a target's project is made of.
+  """A network and its sources, from which a target makes a folder.
 
   Attributes:
     model: The .tflite file.
-    files: What is the same for every target, by file name: the network's
-      sources and the vectors.
+    files: Contents by file name: the sources of the network and the vectors.
     layers: Names of the network's layers.
-    constant_bytes: Of the network, in flash.
-    buffer_bytes: Of the network, in RAM.
-    tflm_root: Where TensorFlow Lite Micro is, if the target needs it.
+    constant_bytes: Bytes of the network in flash.
+    buffer_bytes: Bytes of the network in RAM.
+    tflm_root: Folder of TensorFlow Lite Micro, for targets that use it.
   """
 
   model: bytes
@@ -35,21 +34,23 @@ class Project:
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-  """What a run measured; None where it cannot be known.
+  """Figures of a run; None if the target cannot measure a figure.
 
   Attributes:
-    vectors: Inputs compared.
-    equal: Those whose outputs are the same to the last byte.
-    images: Images classified.
-    images_equal: Those whose outputs are the same to the last byte.
-    images_right: Those classified rightly.
-    flash_bytes: Code and constants of the whole program.
-    code_bytes: Of them, what is not the network's constants.
-    static_ram_bytes: Of the whole program, without its stack.
-    buffer_bytes: Of them, the network's buffer.
-    stack_bytes: The most that was used.
-    instructions: Retired in one pass.
-    preprocess_instructions: Retired in making an input of an image.
+    vectors: Number of inputs compared.
+    equal: Number of inputs with outputs that are the same to the last byte.
+    images: Number of images classified.
+    images_equal: Number of images with outputs that are the same to the last
+      byte.
+    images_right: Number of images with the right answer.
+    flash_bytes: Bytes of code and constants of the whole program.
+    code_bytes: `flash_bytes` without the constants of the network.
+    static_ram_bytes: Bytes of variables of the whole program, without stack.
+    buffer_bytes: Bytes of the network's buffer, part of `static_ram_bytes`.
+    stack_bytes: Largest size of the stack during the run.
+    instructions: Instructions executed for one input.
+    preprocess_instructions: Instructions executed to turn one image into an
+      input.
     layers: Instructions by layer.
   """
 
@@ -70,23 +71,24 @@ class Figures:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-  """Something that firmware is made for.
+  """A platform that firmware is made for.
 
   Attributes:
-    name: As `--target` has it.
-    title: A line about it.
-    files: Project -> all files of the folder, by path.
-    check: Project -> nothing; raises ConfigError where it does not fit.
-    require: What `--tflm_root` has -> nothing; raises ConfigError where a tool
-      that a run needs is not there; None if the target cannot be run.
-    run: Folder, project and what to call with the number of each image done
-      -> what the run measured; None if the target cannot be run.
-    generate: As `elite_tf.firmware.generate.generate`, which None stands for:
-      makes what is the network's of the folder.
-    hint: How to go on with the folder.
-    code_bytes: About what a program takes of flash besides the constants.
-    board: A real board -> files that are added for it; None if the target is
-      made for a board already.
+    name: Name in `--target`.
+    title: Description in one line.
+    files: Called with a project; returns all files of its folder by path.
+    check: Called with a project; raises ConfigError if it does not fit.
+    require: Called with `--tflm_root`; raises ConfigError if a tool that a run
+      needs is missing. None if the target cannot be run.
+    run: Called with the folder, the project and a function that takes the
+      number of images done; returns the figures. None if the target cannot be
+      run.
+    generate: Generates the sources of a network; None means
+      `elite_tf.firmware.generate.generate`, which has the same signature.
+    hint: The next step of the user, for the message.
+    code_bytes: Estimated bytes of the program in flash without constants.
+    board: Called with a board; returns the files to add for it. None if the
+      target is made for a machine of its own.
   """
 
   name: str
@@ -108,17 +110,17 @@ def require_fit(
   flash_bytes: int,
   ram_bytes: int,
 ) -> None:
-  """Refuses a network that is larger than a board.
+  """Checks that a network fits a board.
 
   Args:
     what: The flag and its value, for the error.
     project: The network.
-    code_bytes: What the program takes of flash besides the constants.
-    flash_bytes: Of the board; 0 for no limit.
-    ram_bytes: Of the board; 0 for no limit.
+    code_bytes: Bytes of the program in flash without constants.
+    flash_bytes: Flash of the board; 0 for no limit.
+    ram_bytes: RAM of the board; 0 for no limit.
 
   Raises:
-    ConfigError: It is; says by how much.
+    ConfigError: The network is too large; the error says by how much.
   """
   needs = (
     ("flash", project.constant_bytes + code_bytes, flash_bytes),

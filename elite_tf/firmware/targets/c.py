@@ -1,4 +1,4 @@
-"""Plain C: for this computer, and for the boards that the emulator has."""
+"""Plain C for any compiler, this computer and the boards of the emulator."""
 
 import dataclasses
 import functools
@@ -17,12 +17,11 @@ from elite_tf.firmware.targets.base import Figures, Project, Target, require_fit
 from elite_tf.hardware.boards import Board
 from elite_tf.system.text import one_line
 
-# Seconds that a compilation may take.
+# Time limit of a compilation.
 BUILD_SECONDS = 300
 
-# What a small program takes besides the network's constants.
+# Estimated flash of a small program without the constants of the network.
 CODE_BYTES = 24 * 1024
-
 
 _LINK = (
   "LINK = --specs=nano.specs --specs=nosys.specs -nostartfiles -L. -T{}"
@@ -32,17 +31,17 @@ _LINK = (
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-  """Where a program is compiled for and run.
+  """A machine that programs are compiled for and run on.
 
   Attributes:
-    compiler: Its name.
-    package: What to install to have it.
-    flags: Of the compiler.
-    script: Linker script, in `tflite/boards`; empty: the system's.
-    emulator: Its machine; empty: the program runs here.
-    clock_hz: Of SysTick.
-    flash_bytes: Of the region for constants.
-    ram_bytes: Of the region for variables and stack.
+    compiler: Name of the compiler.
+    package: Debian packages that hold the compiler.
+    flags: Flags of the compiler.
+    script: Linker script in `tflite/boards`; empty for the system's own.
+    emulator: Machine of the emulator; empty if the program runs here.
+    clock_hz: Clock of SysTick in hertz.
+    flash_bytes: Size of the region for constants.
+    ram_bytes: Size of the region for variables and stack.
   """
 
   compiler: str
@@ -61,7 +60,7 @@ _ARM = functools.partial(
   Machine, "arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi"
 )
 
-# Name -> what it is, and how it is reached.
+# Name -> title, machine.
 BOARDS = {
   "mps2-an386": (
     "Cortex-M4, emulated",
@@ -104,25 +103,25 @@ def _files(machine: Machine, project: Project) -> dict[str, bytes]:
   platform = "cortex_m.c" if machine.script else "host.c"
   found = {
     **project.files,
-    **sources.read("preprocess", "check/main.c", "check/platform.h"),
-    "Makefile": sources.read("check/Makefile")["Makefile"],
+    **sources.read_files("preprocess", "check/main.c", "check/platform.h"),
+    "Makefile": sources.read_files("check/Makefile")["Makefile"],
     "target.mk": "".join(_settings(machine, platform)).encode(),
   }
-  for name, data in sources.read("kernels").items():
+  for name, data in sources.read_files("kernels").items():
     found[f"kernels/{name}"] = data
   if machine.script:
-    found |= sources.read(
+    found |= sources.read_files(
       "boards/cortex_m.c",
       "boards/sections.ld",
       f"boards/{machine.script}",
     )
   else:
-    found |= sources.read("check/host.c")
+    found |= sources.read_files("check/host.c")
   return found
 
 
 def _settings(machine: Machine, platform: str) -> Iterator[str]:
-  """Writes what differs from machine to machine, for make."""
+  """Yields the settings of make that depend on the machine."""
   yield f"CC = {machine.compiler}\nPLATFORM = {platform}\n"
   if not machine.script:
     yield "RUN = ./check.elf\n"
@@ -140,7 +139,7 @@ def _command(machine: Machine, name: str) -> list[str]:
 
 
 def emulation(machine: Machine, name: str) -> list[str]:
-  """Returns the command that has the emulator run a program."""
+  """Returns the command that runs a program in the emulator."""
   return [
       "qemu-system-arm", "-M", machine.emulator, "-nographic", "-monitor",
       "none", "-serial", "none", "-icount", "shift=0", "-semihosting-config",
@@ -149,7 +148,7 @@ def emulation(machine: Machine, name: str) -> list[str]:
 
 
 def _check(name: str, machine: Machine, project: Project) -> None:
-  """Refuses a network that is larger than the board."""
+  """Checks that a network fits the machine."""
   require_fit(
     f"--target={name}",
     project,
@@ -173,8 +172,8 @@ def _run(
   project: Project,
   on_image: Callable[[int], None],
 ) -> Figures:
-  """Compiles a project, runs it and reads what it says."""
-  # In a copy: the folder stays as it was written.
+  """Compiles a project, runs it and returns its figures."""
+  # A copy is compiled: the folder stays as it was written.
   with tempfile.TemporaryDirectory(prefix="elite_tf-deploy-") as place:
     build = Path(place) / "build"
     shutil.copytree(folder, build)
@@ -186,7 +185,7 @@ def _run(
       profile = program.execute(
         _command(machine, "profile.elf"), build, lambda _: None
       )
-      # Of all vectors: per pass, for every one takes the same instructions.
+      # The profile adds up all vectors, which take the same instructions each.
       layers = {
         name: profile[name] // profile["vectors"] for name in project.layers
       }
@@ -223,7 +222,7 @@ def _make(build: Path, programs: list[str]) -> None:
   over = re.search(r"region `(\w+)' overflowed by (\d+) bytes", done.stderr)
   if over:
     raise ConfigError(
-      f"the network is larger than the board: {over[1]} would need"
+      f"the network is too large for the board: {over[1]} needs"
       f" {int(over[2]):,} bytes more"
     )
   raise VerificationFailed(
@@ -259,8 +258,8 @@ def _sizes(build: Path) -> dict[str, int]:
 def board_files(board: Board) -> dict[str, bytes]:
   """Returns a linker script and the compiler's flags for a board's core.
 
-  Start-up code is the board's own kit's; the script is for a program without
-  one. A board whose core or addresses are not known gets none.
+  The script is for a program without the vendor's kit, which has its own start-up
+  code. A board whose core is not known gets no files.
   """
   if not board.core:
     return {}
@@ -272,7 +271,7 @@ def board_files(board: Board) -> dict[str, bytes]:
   script = f"""\
 /* {about}
  *
- * For a program without the board's own kit; without a bootloader. */
+ * For a program without the vendor's kit and without a bootloader. */
 MEMORY {{
   flash (rx) : ORIGIN = {board.flash_origin:#010x}, LENGTH = {board.flash_bytes}
   ram (rwx) : ORIGIN = {board.sram_origin:#010x}, LENGTH = {board.sram_bytes}
@@ -282,14 +281,14 @@ STACK_BYTES = 16K;
 INCLUDE sections.ld
 """
   settings = f"""\
-# The compiler for {board.title or board.name}: include this file after
-# target.mk. main.c and its platform are for computers and emulators.
+# The compiler for {board.title or board.name}. Include this file after
+# target.mk. main.c and its platform are for computers and emulators only.
 CC = arm-none-eabi-gcc
 MACHINE = {flags}
 {_LINK.format("board.ld")}
 """
   return {
-    **sources.read("boards/sections.ld"),
+    **sources.read_files("boards/sections.ld"),
     "board.ld": script.encode(),
     "board.mk": settings.encode(),
   }

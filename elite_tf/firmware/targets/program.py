@@ -1,4 +1,4 @@
-"""A check program that is run, and the figures that it prints."""
+"""Runs a check program and reads the figures that it prints."""
 
 import re
 import shutil
@@ -9,24 +9,24 @@ from pathlib import Path
 
 from elite_tf.errors import ConfigError, VerificationFailed
 
-# Seconds that a run without images may take.
+# Time limit of a run without images.
 RUN_SECONDS = 600
 
-# Seconds more for every image: the emulator computes some 10^8 instructions a
-# second, and the largest networks take 10^9 for an image.
+# Additional seconds per image: the emulator executes about 10^8 instructions per
+# second, and the largest networks need 10^9 per image.
 IMAGE_SECONDS = 30
 
 _LINE = re.compile(r"elite (\S+) (\d+)")
 
 
 def require_tools(tools: Mapping[str, str]) -> None:
-  """Checks that the programs which a run needs are installed.
+  """Checks that the programs that a run needs are installed.
 
   Args:
-    tools: Their names, and Debian's packages that hold them.
+    tools: Names of programs, each with the Debian package that holds it.
 
   Raises:
-    ConfigError: One is not.
+    ConfigError: A program is not installed.
   """
   for tool, package in tools.items():
     if shutil.which(tool) is None:
@@ -42,12 +42,12 @@ def execute(
   """Runs a check program and returns the figures that it prints.
 
   Args:
-    command: That starts it; its last word is the program.
-    folder: Where it is run, and finds vectors and images.
-    on_image: Called with the number of each image done.
+    command: Command that starts the program; its last word is the program.
+    folder: Working folder, which holds the vectors and the images.
+    on_image: Called after each image with the number of images done.
 
   Raises:
-    VerificationFailed: It ended without a result.
+    VerificationFailed: The program ended without a result.
   """
   process = subprocess.Popen(
     command,
@@ -85,7 +85,6 @@ def execute(
   if "vectors" not in said or process.returncode not in (0, 1):
     raise VerificationFailed(
       f"{Path(command[-1]).name} ended without a result, exit code"
-      f" {process.returncode}. The last it said:"
-      f" {' '.join(other[-2:]) or 'nothing'}"
+      f" {process.returncode}. Last output: {' '.join(other[-2:]) or 'none'}"
     )
   return said

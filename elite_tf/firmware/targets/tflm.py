@@ -1,8 +1,8 @@
-"""TensorFlow Lite Micro: for those who have its library.
+"""Projects for TensorFlow Lite Micro, for users who have its library.
 
-The sources are the same everywhere. What differs is where an ecosystem expects
-them, and what describes them to its tools: `tflite/tflm` has a folder of that
-for each, which is copied as it is.
+All ecosystems get the same sources. They differ in the place of the sources and
+in the files that describe the project to their tools: those are copied from one
+folder of `tflite/tflm` per ecosystem.
 """
 
 import functools
@@ -18,15 +18,15 @@ from elite_tf.firmware.targets import program
 from elite_tf.firmware.targets.base import Figures, Project, Target
 from elite_tf.hardware.memory import CODE_BYTES
 
-# Seconds that a configuration and a compilation may take.
+# Time limit of the configuration, and of the compilation.
 BUILD_SECONDS = 300
 
-# Bytes of vectors that a board keeps in its flash; one vector at least.
+# Limit of the vectors in a board's flash; at least one vector is stored.
 VECTOR_BYTES = 32 * 1024
 
 _TOOLS = {"cmake": "cmake", "c++": "g++", "make": "make"}
 
-# Arduino's builds leave no flag to a library.
+# Arduino does not let a library choose flags of the compiler.
 _NO_FUSED_PRODUCTS = b"""\
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("fp-contract=off")
@@ -38,30 +38,32 @@ def _files(layout: str, place: str, project: Project) -> dict[str, bytes]:
   """Returns all files of a project's folder.
 
   Args:
-    layout: Folder in `tflite/tflm`.
-    place: Where in the project the sources are expected.
+    layout: Name of a folder in `tflite/tflm`.
+    place: Path of the sources in the project.
     project: The network.
   """
   common = {
     **project.files,
-    **sources.read("preprocess", "tflm/common"),
+    **sources.read_files("preprocess", "tflm/common"),
     "vectors_data.c": "".join(_vectors(project.files["vectors.bin"])).encode(),
   }
-  found = sources.tree(f"tflm/{layout}")
-  # Boards have no files to read these from.
+  found = sources.read_tree(f"tflm/{layout}")
+  # Boards have no file system.
   for name in ("vectors.bin", "images.bin"):
     data = common.pop(name, None)
     if layout == "cmake" and data is not None:
       found[name] = data
   if layout == "cmake":
-    found |= sources.read("check/main.c", "check/host.c", "check/platform.h")
+    found |= sources.read_files(
+      "check/main.c", "check/host.c", "check/platform.h"
+    )
   if layout == "arduino":
     common["preprocess.c"] = _NO_FUSED_PRODUCTS + common["preprocess.c"]
   return found | {place + name: data for name, data in common.items()}
 
 
 def _vectors(data: bytes) -> Iterator[str]:
-  """Writes some of the vectors, evenly chosen, as C."""
+  """Yields a C file with some of the vectors, evenly spaced."""
   count = struct.unpack_from("<I", data, 4)[0]
   numbers = memoryview(data)[8:].cast("b")
   size = len(numbers) // count
@@ -71,14 +73,14 @@ def _vectors(data: bytes) -> Iterator[str]:
   yield f"const int8_t elite_vectors_data[{kept * size}] = {{\n"
   for index in range(kept):
     start = index * count // kept * size
-    row = numbers[start : start + size].tolist()
+    vector = numbers[start : start + size].tolist()
     for first in range(0, size, 20):
-      yield f"    {','.join(map(str, row[first : first + 20]))},\n"
+      yield f"    {','.join(map(str, vector[first : first + 20]))},\n"
   yield "};\n"
 
 
 def _generate(*arguments, **keywords):
-  # NumPy is loaded only now that sources are made.
+  # NumPy is loaded only when sources are generated.
   from elite_tf.firmware import tflm
 
   return tflm.generate(*arguments, **keywords)
@@ -98,7 +100,7 @@ def _require(tflm_root: str) -> None:
 def _run(
   folder: Path, project: Project, on_image: Callable[[int], None]
 ) -> Figures:
-  """Builds a project for this computer, runs it and reads what it says."""
+  """Builds a project for this computer, runs it and returns its figures."""
   with tempfile.TemporaryDirectory(prefix="elite_tf-deploy-") as build:
     root = Path(project.tflm_root).absolute()
     _build("-S", str(folder), "-B", build, f"-DTFLM_ROOT={root}")
@@ -148,7 +150,7 @@ def _target(
     generate=_generate,
     hint=hint,
     code_bytes=CODE_BYTES,
-    board=lambda board: {},  # Their kits know the boards.
+    board=lambda board: {},  # The vendors' kits have the files of a board.
   )
 
 
@@ -164,7 +166,7 @@ TARGETS = (
     "arduino",
     "as an Arduino library with a sketch",
     "src/",
-    "move it to the sketchbook's folder libraries",
+    "move the folder to the folder libraries of the sketchbook",
   ),
   _target(
     "esp-idf",

@@ -13,7 +13,7 @@ from typing import IO
 
 import numpy as np
 
-from elite_tf.conversion.interpreters.tensors import check_inputs, spans
+from elite_tf.conversion.interpreters.tensors import check_inputs, split_evenly
 from elite_tf.conversion.tflite.inspect import Inspection, Tensor, inspect
 from elite_tf.errors import VerificationFailed
 from elite_tf.system import processes
@@ -97,7 +97,7 @@ def run_micro(
         stack.enter_context(
           _child(model_path, inputs_path, span, inspection, arena_limit)
         )
-        for span in spans(len(inputs), processes)
+        for span in split_evenly(len(inputs), processes)
       ]
       _listen(children, timeout_seconds)
       figures = _arena(children[0])

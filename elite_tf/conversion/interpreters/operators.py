@@ -33,7 +33,7 @@ def require_operators(names: tuple[str, ...]) -> None:
   Raises:
     VerificationFailed: It lacks some; they are named.
   """
-  missing = sorted(set(names) - registered(tuple(sorted(names))))
+  missing = sorted(set(names) - registered_operators(tuple(sorted(names))))
   if missing:
     raise VerificationFailed(
       "TensorFlow Lite Micro must have every operator of the network."
@@ -42,7 +42,7 @@ def require_operators(names: tuple[str, ...]) -> None:
 
 
 @functools.cache
-def registered(names: tuple[str, ...]) -> frozenset[str]:
+def registered_operators(names: tuple[str, ...]) -> frozenset[str]:
   """Returns those of the operators that TensorFlow Lite Micro has.
 
   Args:

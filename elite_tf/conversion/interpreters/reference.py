@@ -6,7 +6,7 @@ from concurrent import futures
 
 import numpy as np
 
-from elite_tf.conversion.interpreters.tensors import check_inputs, spans
+from elite_tf.conversion.interpreters.tensors import check_inputs, split_evenly
 from elite_tf.conversion.tflite.inspect import inspect, require_softmax
 from elite_tf.errors import VerificationFailed
 
@@ -36,7 +36,7 @@ def run_reference(
   inspection = inspect(model)
   check_inputs(inspection.input, inputs)
   require_softmax(inspection)
-  parts = spans(len(inputs), threads)
+  parts = split_evenly(len(inputs), threads)
   interpreters = [_reference(model) for _ in parts]
   stop = threading.Event()
 

@@ -29,7 +29,7 @@ def check_inputs(tensor: Tensor, inputs: np.ndarray) -> None:
   ):
     raise ConfigError(
       f"Inputs must be {tensor.dtype} of shape {('n', *tensor.shape[1:])},"
-      f" at least one. Received: {form(inputs)}"
+      f" at least one. Received: {describe_array(inputs)}"
     )
 
 
@@ -45,14 +45,14 @@ def input_table(tensor: Tensor) -> np.ndarray:
   return quantize_input(scaled, tensor.scale, tensor.zero_point, tensor.dtype)
 
 
-def form(value: object) -> str:
+def describe_array(value: object) -> str:
   """Returns type and shape of what was received, for an error."""
   if not isinstance(value, np.ndarray):
     return type(value).__name__
   return f"{value.dtype} of shape {value.shape}"
 
 
-def spans(count: int, workers: int | None) -> list[range]:
+def split_evenly(count: int, workers: int | None) -> list[range]:
   """Cuts `count` rows into contiguous parts of nearly the same size.
 
   Args:

@@ -17,7 +17,7 @@ import numpy as np
 
 from elite_tf.conversion.interpreters.micro import TIMEOUT_SECONDS, run_micro
 from elite_tf.conversion.interpreters.reference import run_reference
-from elite_tf.conversion.interpreters.tensors import form, input_table
+from elite_tf.conversion.interpreters.tensors import describe_array, input_table
 from elite_tf.conversion.tflite.inspect import Tensor, inspect, require_softmax
 from elite_tf.conversion.verify import metrics
 from elite_tf.conversion.verify.predictions import Answers
@@ -181,7 +181,7 @@ def _check_images(
   ):
     raise ConfigError(
       f"Images must be uint8 of shape {('n', *tensor.shape[1:])}, at least"
-      f" one. Received: {form(images)}"
+      f" one. Received: {describe_array(images)}"
     )
   if np.shape(labels) != (len(images),):
     raise ConfigError(

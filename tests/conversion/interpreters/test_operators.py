@@ -13,14 +13,14 @@ RUN = (
 
 
 def test_what_runs_is_registered():
-  assert operators.registered(RUN) == set(RUN)
+  assert operators.registered_operators(RUN) == set(RUN)
   assert operators.require_operators(RUN) is None
 
 
 def test_what_it_lacks_is_named():
   # Those of the standard that its documentation does not list.
   lacking = ("CONV_3D", "RANDOM_UNIFORM", "UNIQUE")
-  assert operators.registered(("ADD", *lacking)) == {"ADD"}
+  assert operators.registered_operators(("ADD", *lacking)) == {"ADD"}
   with pytest.raises(VerificationFailed, match="CONV_3D, Mine"):
     operators.require_operators(("ADD", "Mine", "CONV_3D"))
 
@@ -28,7 +28,7 @@ def test_what_it_lacks_is_named():
 def test_a_dead_child_is_an_error(monkeypatch):
   monkeypatch.setattr(operators.processes, "start", _dying)
   with pytest.raises(VerificationFailed, match="ended with exit code 3"):
-    operators.registered(("SUB",))
+    operators.registered_operators(("SUB",))
 
 
 def _dying(*arguments, **options):

@@ -64,7 +64,7 @@ def run(project: Project, target) -> str:
   """Returns "equal", "different" or "refused_by_tflm"; raises on a fault."""
   refused = ""
   try:
-    checks = vectors.vectors_file(project.model, None, INPUTS)
+    checks = vectors.vectors(project.model, None, INPUTS)
   except VerificationFailed:
     refused, checks = "refused_by_tflm", b""
   project.files["vectors.bin"] = (

@@ -75,7 +75,7 @@ def measure(name: str, target_name: str) -> dict:
   image = np.zeros(inspect(model).input.shape, np.int8)
   made = generate(model, (), f"{name}, random weights")
   files = {file: text.encode() for file, text in made.files.items()}
-  files["vectors.bin"] = vectors.vectors_file(model, None)
+  files["vectors.bin"] = vectors.vectors(model, None)
   project = Project(
     model, files, made.layers, made.constant_bytes, made.buffer_bytes
   )

@@ -313,7 +313,7 @@ def test_a_group_that_fails_as_a_whole_ends_with_an_error(tmp_path):
     "import elite_tf.engine.runners.worker as w; w.main(sys.argv[1:])"
   )
   script = (
-    "import sys; from elite_tf import processes; start = processes.start;"
+    "import sys; from elite_tf.system import processes; start = processes.start;"
     f"processes.start = lambda *a, **o: start('-c', {code!r}, *a[2:], **o);"
     "import elite_tf.search as s; sys.exit(s.console())"
   )

@@ -1,8 +1,8 @@
-/* Runs the network and compares what it says with what is expected.
+/* Runs the network and compares its outputs with the expected ones.
  *
- * vectors.bin: inputs and the outputs that they must have, byte for byte.
- * images.bin, if it is there: pictures with their labels and outputs; they take
- * the way of a camera's pictures, through elite_preprocess.
+ * vectors.bin: inputs and their expected outputs, byte for byte.
+ * images.bin, optional: pictures with their labels and expected outputs. Like a
+ * camera's pictures, they go through elite_preprocess.
  *
  * Figures are printed as lines "elite NAME NUMBER". The exit code is 0 if all
  * outputs are as expected.
@@ -123,7 +123,7 @@ static int check_images(void) {
 }
 
 int main(void) {
-#ifdef ELITE_SET_UP /* In TensorFlow Lite Micro's interpreter. */
+#ifdef ELITE_SET_UP /* With TensorFlow Lite Micro's interpreter. */
   if (elite_setup() != 0) {
     platform_print("elite_setup: the library refuses the network\n");
     return 1;

@@ -1,25 +1,25 @@
-/* What the check asks of the machine that it runs on. */
+/* The functions of the machine that the check program runs on. */
 #ifndef ELITE_PLATFORM_H
 #define ELITE_PLATFORM_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Opens a file of the folder that the check is run in; 0 if there is none. */
+/* Opens a file of the working directory; 0 if there is none. */
 int platform_open(const char *name);
 
-/* Reads the next bytes of the open file; 0 if there are not so many. */
+/* Reads the next bytes of the open file; 0 if there are fewer. */
 int platform_read(void *to, size_t bytes);
 
 void platform_print(const char *text);
 
-/* Memory that the program does not use: for a camera's pictures. */
+/* Memory for pictures, which the program does not use. */
 void *platform_memory(size_t *bytes);
 
-/* Instructions executed so far, in all; 0 where they cannot be counted. */
+/* Instructions executed so far; 0 if they cannot be counted. */
 uint64_t platform_instructions(void);
 
-/* The most bytes of stack that were in use; 0 where it is not known. */
+/* The most bytes of stack in use so far; 0 if not known. */
 uint32_t platform_stack_bytes(void);
 
 #endif

@@ -6,8 +6,8 @@
 #include "fixed_point.h"
 #include "table.h"
 
-/* Adds to sum[] the products of 1 or 2 columns of numbers with the weights of
- * 2 channels, which follow each other: sum[2 * column + channel]. */
+/* Adds the products of 1 or 2 columns of numbers with the weights of 2
+ * consecutive channels to sum[2 * column + channel]. */
 static inline void dot_2x2(const int8_t *a, const int8_t *b, const int8_t *w,
                            int32_t depth, int32_t sum[4]);
 static inline void dot_1x2(const int8_t *a, const int8_t *w, int32_t depth,
@@ -15,8 +15,8 @@ static inline void dot_1x2(const int8_t *a, const int8_t *w, int32_t depth,
 
 #if ELITE_DSP
 
-/* Both factors are parted into even and odd numbers: their order does not
- * matter to the sum. */
+/* Both factors are split into even and odd numbers; the order of the products
+ * does not change the sum. */
 static inline void dot_2x2(const int8_t *a, const int8_t *b, const int8_t *w,
                            int32_t depth, int32_t sum[4]) {
   const int8_t *const end = a + (depth & ~3);
@@ -114,7 +114,7 @@ static inline int8_t finish(const elite_convolution *p, int32_t channel,
   return elite_saturate(elite_add(scaled, p->output_zero));
 }
 
-/* All channels of two pixels, whose inputs are the columns a and b. */
+/* Computes all channels of two pixels from the columns a and b. */
 static void two_pixels(const elite_convolution *p, int32_t depth,
                        const int8_t *a, const int8_t *b, int8_t *output) {
   const int32_t channels = p->out_channels;
@@ -141,7 +141,7 @@ static void two_pixels(const elite_convolution *p, int32_t depth,
   }
 }
 
-/* All channels of one pixel. */
+/* Computes all channels of one pixel from the column a. */
 static void one_pixel(const elite_convolution *p, int32_t depth,
                       const int8_t *a, int8_t *output) {
   const int32_t channels = p->out_channels;
@@ -160,7 +160,7 @@ static void one_pixel(const elite_convolution *p, int32_t depth,
   }
 }
 
-/* Copies what the kernel sees at a pixel, zeros of the padding included. */
+/* Copies the inputs of a pixel into a column, zeros of the padding included. */
 static const int8_t *gather(const elite_convolution *p, const int8_t *input,
                             int32_t y, int32_t x, int8_t *column) {
   const int32_t channels = p->in_channels;
@@ -198,7 +198,7 @@ void elite_convolution_row(const elite_convolution *p, const int8_t *input,
   const int32_t width = p->out_width, channels = p->out_channels;
   int8_t *to = output;
   int32_t x = 0;
-  if (columns == 0) { /* A kernel of one pixel reads the input as it is. */
+  if (columns == 0) { /* One pixel: a column is a pixel of the input. */
     const int32_t step = p->stride_x * p->in_channels;
     const int8_t *from = input + (y * p->stride_y % p->in_rows) * p->in_width *
                                      p->in_channels;

@@ -4,13 +4,13 @@
 #include "fixed_point.h"
 #include "table.h"
 
-/* What the kernel sees at one pixel of the output. */
+/* The part of the window inside the map, for one pixel of the output. */
 typedef struct {
-  const int8_t *row[ELITE_DEPTHWISE_ROWS]; /* at the first column seen */
+  const int8_t *row[ELITE_DEPTHWISE_ROWS]; /* at the first column */
   const int8_t *weights;                   /* at the first row and column */
   int32_t rows, columns;                   /* inside the map */
-  int32_t row_step, column_step;           /* from weight to weight */
-  int32_t input_step;                      /* from column to column */
+  int32_t row_step, column_step;           /* between weights */
+  int32_t input_step;                      /* between columns */
 } window;
 
 static inline int8_t finish(const elite_depthwise *p, int32_t channel,
@@ -22,7 +22,7 @@ static inline int8_t finish(const elite_depthwise *p, int32_t channel,
 
 #if ELITE_DSP
 
-/* Channels c to c + 3, where every input channel has one output channel. */
+/* Computes channels c to c + 3 where input and output channels are as many. */
 static inline void four_channels(const elite_depthwise *p, const window *w,
                                  int32_t c, int8_t *output) {
   const int32_t zero = -p->input_zero;

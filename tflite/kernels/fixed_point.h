@@ -1,11 +1,11 @@
-/* Integer arithmetic that stands for real numbers.
+/* Fixed-point arithmetic.
  *
  * A real factor is multiplier * 2^(shift - 31), where the multiplier has 31
- * significant bits. The product is rounded twice: once to 32 bits, halves up,
+ * significant bits. A product is rounded twice: once to 32 bits, halves up,
  * and once after the shift to the right, halves away from zero.
  *
- * Sums wrap around as two's complement does, through unsigned numbers, so that
- * nothing here is undefined.
+ * Sums wrap around in two's complement; they are computed in unsigned numbers,
+ * so that overflow is not undefined.
  */
 #ifndef ELITE_FIXED_POINT_H
 #define ELITE_FIXED_POINT_H
@@ -30,8 +30,8 @@ static inline int32_t elite_shift_right(int32_t x, int32_t exponent) {
   return (((x - (x < 0)) >> (exponent - 1)) + 1) >> 1;
 }
 
-/* The same, for a multiplier of 2^30 or more: one instruction, which adds the
- * high word of x * (2 * multiplier - 2^32) to x. */
+/* elite_high_product for a multiplier of 2^30 or more: one instruction, which
+ * adds the high word of x * (2 * multiplier - 2^32) to x. */
 static inline int32_t elite_high_product_31(int32_t x, int32_t multiplier) {
 #if ELITE_DSP
   int32_t product;
@@ -52,11 +52,11 @@ static inline int32_t elite_scale(int32_t x, int32_t multiplier,
     return elite_high_product_31((int32_t)((uint32_t)x << shift), multiplier);
   }
   x = elite_high_product_31(x, multiplier);
-  /* As elite_shift_right; halving last keeps the sum within 32 bits. */
+  /* elite_shift_right; halving last keeps the sum within 32 bits. */
   return (((x + (x >> 31)) >> ~shift) + 1) >> 1;
 }
 
-/* The same for any multiplier that is not negative. */
+/* elite_scale for any multiplier that is not negative. */
 static inline int32_t elite_scale_by_any(int32_t x, int32_t multiplier,
                                          int32_t shift) {
   if (shift >= 0) {

@@ -5,30 +5,30 @@
 #include <stdint.h>
 
 typedef struct {
-  const int8_t *table; /* of 256, for every number of the output; or 0 */
+  const int8_t *table; /* [256], applied to the output; or 0 */
   int32_t in_height, in_width, channels;
-  int32_t in_rows; /* rows kept of the input; row y is at y % in_rows */
+  int32_t in_rows; /* input rows in memory; row y is at y % in_rows */
   int32_t out_width;
   int32_t kernel_height, kernel_width;
   int32_t stride_y, stride_x;
   int32_t pad_top, pad_left;
-  int32_t low, high; /* limits of the output, without a table */
+  int32_t low, high; /* limits of the output if no table */
 } elite_average_pool;
 
 typedef struct {
-  const int8_t *table;       /* of 256, for every number of the output; or 0 */
+  const int8_t *table;       /* [256], applied to the output; or 0 */
   int32_t pixels, channels;
-  int32_t input_zero, output_zero; /* the numbers that mean 0 */
-  int32_t multiplier, shift;       /* see fixed_point.h; the division by the
-                                      number of pixels is in it */
+  int32_t input_zero, output_zero; /* zero points */
+  int32_t multiplier, shift;       /* see fixed_point.h; they include the
+                                      division by the number of pixels */
 } elite_mean;
 
-/* Computes row y of the output: means of what the window sees of the map,
- * halves away from zero. */
+/* Computes row y of the output: means over the part of the window inside the
+ * map, halves rounded away from zero. */
 void elite_average_pool_row(const elite_average_pool *p, const int8_t *input,
                             int32_t y, int8_t *output);
 
-/* The mean of every channel over all pixels. */
+/* Computes the mean of every channel over all pixels. */
 void elite_mean_map(const elite_mean *p, const int8_t *input, int8_t *output);
 
 #endif

@@ -6,8 +6,8 @@
 
 typedef struct {
   const int32_t *exponential; /* [256]: exp(-d * scale) * 2^31 for the distance
-                                 d to the largest number; -1 where it is 0 and
-                                 the output the smallest number of all */
+                                 d from the largest number; -1 for distances
+                                 whose output is -128 */
   int32_t count;
 } elite_softmax;
 

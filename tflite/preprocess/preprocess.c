@@ -3,20 +3,20 @@
 #include "model.h"
 
 #if ELITE_INPUT_HEIGHT != ELITE_INPUT_WIDTH
-#error "pictures are cut to squares: the network's input must be one"
+#error "pictures are cropped to squares: the network's input must be square"
 #endif
 
 #define SIZE ELITE_INPUT_HEIGHT
 #define CHANNELS ELITE_INPUT_CHANNELS
 
-/* Weights are whole numbers of 2^-22, so that sums of 8-bit pixels have room
- * for the weights' overshoot in 32 bits. */
+/* Weights are multiples of 2^-22: sums of 8-bit pixels fit into 32 bits, with
+ * the overshoot of the weights. */
 #define WEIGHT_BITS 22
 
-/* The kernel reaches two pixels to either side, of the larger of the grids. */
+/* The filter reaches two pixels to either side, pixels of the coarser grid. */
 #define REACH 2.0
 
-/* Which pixels of the picture make a pixel of the output: count from first. */
+/* The pixels of the picture for a pixel of the output: count, from first on. */
 typedef struct {
   int32_t first, count;
 } span;
@@ -33,14 +33,14 @@ static double support(int32_t side) {
   return side > SIZE ? REACH * ((double)side / SIZE) : REACH;
 }
 
-/* The most pixels that a pixel of the output is made of. */
+/* The most pixels for a pixel of the output. */
 static int32_t taps(int32_t side) {
   const double reach = support(side);
   const int32_t whole = (int32_t)reach;
   return 2 * (whole < reach ? whole + 1 : whole) + 1;
 }
 
-/* The pixels, of a row of side, that pixel x of the output is made of. */
+/* The pixels for pixel x of the output, of a row of side pixels. */
 static span pixels_of(int32_t side, int32_t x) {
   const double reach = support(side);
   const double centre = (x + 0.5) * ((double)side / SIZE);
@@ -51,7 +51,7 @@ static span pixels_of(int32_t side, int32_t x) {
   return s;
 }
 
-/* Their weights. Worked out twice, once for the sum, to do without memory for
+/* Their weights. Computed twice, first for the sum: this needs no memory for
  * numbers in double precision. */
 static span weights_of(int32_t side, int32_t x, int32_t *weights) {
   const span s = pixels_of(side, x);
@@ -71,8 +71,8 @@ static span weights_of(int32_t side, int32_t x, int32_t *weights) {
   return s;
 }
 
-/* The side of the central square that is taken of a picture: of all of its
- * shorter side, or of a part of that, to the nearest pixel. */
+/* The side of the central square of a picture that is used: its shorter side
+ * or the part that ELITE_CROP_MARGIN leaves of it, to the nearest pixel. */
 static int32_t side_of(int32_t height, int32_t width) {
   const int64_t whole = SIZE + ELITE_CROP_MARGIN;
   const int64_t side = height < width ? height : width;
@@ -80,7 +80,7 @@ static int32_t side_of(int32_t height, int32_t width) {
   return taken < 1 ? 1 : (int32_t)taken;
 }
 
-/* Whether a picture is taken as it is. */
+/* Whether a picture is used without resizing. */
 static int fits(int32_t height, int32_t width) {
   return height == SIZE && width == SIZE && ELITE_CROP_MARGIN == 0;
 }
@@ -119,7 +119,7 @@ static void resize(const uint8_t *from, int32_t step, int32_t side,
   int32_t *const across = memory;
   int32_t *const down = across + SIZE * most;
   span *const spans = (span *)(void *)(down + most);
-  uint8_t *const rows = (uint8_t *)(spans + SIZE); /* a ring of the latest */
+  uint8_t *const rows = (uint8_t *)(spans + SIZE); /* a ring: the latest */
   for (int32_t x = 0; x < SIZE; ++x) {
     spans[x] = weights_of(side, x, across + x * most);
   }

@@ -1,13 +1,12 @@
-/* The network in TensorFlow Lite Micro's interpreter: model.h's functions.
+/* The functions of model.h, with TensorFlow Lite Micro's interpreter.
  *
- * C++11 without exceptions and RTTI. Compile it with the definitions that the
- * library was built with, TF_LITE_STATIC_MEMORY above all: its structures
- * differ without.
+ * C++11 without exceptions and RTTI. Compile it with the same definitions as
+ * the library, above all TF_LITE_STATIC_MEMORY, which changes its structures.
  */
 #include "model.h"
 
 #ifdef ARDUINO
-#include "tflm_library.h" /* Whose folder the following files are in. */
+#include "tflm_library.h" /* Its folder has the following files. */
 #endif
 
 #include <string.h>
@@ -22,7 +21,7 @@ namespace {
 
 alignas(16) uint8_t arena[ELITE_ARENA_BYTES];
 
-/* Null until it is ready. */
+/* Null until elite_setup has succeeded. */
 tflite::MicroInterpreter *ready = nullptr;
 
 bool holds(const TfLiteTensor *tensor, size_t bytes) {
@@ -47,7 +46,7 @@ int set_up() {
 }  // namespace
 
 int elite_setup(void) {
-  /* Once: operators cannot be registered again. */
+  /* Only once: operators cannot be registered twice. */
   static int result = 1;
   if (result == 1) result = set_up();
   return result;

@@ -1,4 +1,4 @@
-/* Whether the network computes on this board what it did on the computer. */
+/* Checks that the network computes the same on this board as on the host. */
 #ifndef ELITE_SELF_TEST_H
 #define ELITE_SELF_TEST_H
 
@@ -8,12 +8,12 @@
 extern "C" {
 #endif
 
-/* Inputs in vectors_data.c, each followed by the output that it must have. */
+/* Inputs in vectors_data.c, each followed by its expected output. */
 extern const int32_t elite_vectors;
 extern const int8_t elite_vectors_data[];
 
-/* Sets the network up and runs the vectors. Returns how many outputs differ,
- * or elite_setup's error, which is negative. */
+/* Prepares the network and runs the vectors. Returns the number of outputs that
+ * differ, or elite_setup's error, which is negative. */
 int32_t elite_self_test(void);
 
 #ifdef __cplusplus

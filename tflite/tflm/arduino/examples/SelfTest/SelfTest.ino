@@ -1,4 +1,4 @@
-/* Says on the serial port whether the board computes what the computer did. */
+/* Prints on the serial port whether the board computes the same as the host. */
 #include <EliteModel.h>
 
 void setup() {
@@ -19,6 +19,6 @@ void setup() {
   Serial.println((unsigned long)elite_arena_used());
 }
 
-/* With a camera: elite_labels[elite_classify(pixels, height, width, memory)],
- * where it is 0 or more. */
+/* With a camera: elite_labels[elite_classify(pixels, height, width, memory)]
+ * if the class is 0 or more. */
 void loop() {}

@@ -1,8 +1,8 @@
-/* Start-up code and platform of Arm's MPS boards, as the emulator has them.
+/* Start-up code and platform of Arm's MPS boards in the emulator.
  *
- * Files and messages go through semihosting: the emulator does what the
- * breakpoint instruction 0xab asks for. Instructions are counted by SysTick: in
- * the emulator's mode -icount shift=0 every instruction takes a nanosecond.
+ * Files and messages go through semihosting: the breakpoint instruction 0xab is
+ * a request to the emulator. SysTick counts the instructions: in the emulator's
+ * mode -icount shift=0 every instruction takes one nanosecond.
  */
 #include <string.h>
 
@@ -65,7 +65,7 @@ int platform_read(void *to, size_t bytes) {
     void *to;
     uint32_t bytes;
   } argument = {file, to, (uint32_t)bytes};
-  return ask(SYS_READ, &argument) == 0; /* How many bytes were not read. */
+  return ask(SYS_READ, &argument) == 0; /* The number of bytes not read. */
 }
 
 void platform_print(const char *text) { ask(SYS_WRITE0, text); }
@@ -115,7 +115,7 @@ void reset(void) {
   for (uint32_t *to = stack_begin; to < stack - 16;) *to++ = STACK_PAINT;
   SYSTICK[1] = ROUND - 1;
   SYSTICK[2] = 0;
-  SYSTICK[0] = 7; /* The processor's clock, an interrupt a round, on. */
+  SYSTICK[0] = 7; /* The processor's clock, one interrupt per round, on. */
   leave((uint32_t)main());
 }
 

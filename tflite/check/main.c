@@ -1,8 +1,8 @@
-/* Runs the network and compares what it says with what is expected.
+/* Runs the network and compares its outputs with expected outputs.
  *
- * vectors.bin: inputs and the outputs that they must have, byte for byte.
- * images.bin, if it is there: pictures with their labels and outputs; they take
- * the way of a camera's pictures, through elite_preprocess.
+ * vectors.bin: inputs and their expected outputs, byte for byte.
+ * images.bin, if it exists: pictures with their labels and outputs. Like the
+ * pictures of a camera, they go through elite_preprocess.
  *
  * Figures are printed as lines "elite NAME NUMBER". The exit code is 0 if all
  * outputs are as expected.

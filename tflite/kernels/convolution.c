@@ -6,8 +6,8 @@
 #include "fixed_point.h"
 #include "table.h"
 
-/* Adds to sum[] the products of 1 or 2 columns of numbers with the weights of
- * 2 channels, which follow each other: sum[2 * column + channel]. */
+/* Adds to sum[] the dot products of 1 or 2 columns of numbers with the weights
+ * of 2 consecutive channels: sum[2 * column + channel]. */
 static inline void dot_2x2(const int8_t *a, const int8_t *b, const int8_t *w,
                            int32_t depth, int32_t sum[4]);
 static inline void dot_1x2(const int8_t *a, const int8_t *w, int32_t depth,
@@ -15,8 +15,8 @@ static inline void dot_1x2(const int8_t *a, const int8_t *w, int32_t depth,
 
 #if ELITE_DSP
 
-/* Both factors are parted into even and odd numbers: their order does not
- * matter to the sum. */
+/* Both factors are split into even and odd numbers: the order does not change
+ * the sum. */
 static inline void dot_2x2(const int8_t *a, const int8_t *b, const int8_t *w,
                            int32_t depth, int32_t sum[4]) {
   const int8_t *const end = a + (depth & ~3);
@@ -160,7 +160,8 @@ static void one_pixel(const elite_convolution *p, int32_t depth,
   }
 }
 
-/* Copies what the kernel sees at a pixel, zeros of the padding included. */
+/* Copies the input pixels of the kernel at one output pixel, with the zeros of
+ * the padding. */
 static const int8_t *gather(const elite_convolution *p, const int8_t *input,
                             int32_t y, int32_t x, int8_t *column) {
   const int32_t channels = p->in_channels;
@@ -198,7 +199,7 @@ void elite_convolution_row(const elite_convolution *p, const int8_t *input,
   const int32_t width = p->out_width, channels = p->out_channels;
   int8_t *to = output;
   int32_t x = 0;
-  if (columns == 0) { /* A kernel of one pixel reads the input as it is. */
+  if (columns == 0) { /* A 1x1 kernel reads the input in place. */
     const int32_t step = p->stride_x * p->in_channels;
     const int8_t *from = input + (y * p->stride_y % p->in_rows) * p->in_width *
                                      p->in_channels;

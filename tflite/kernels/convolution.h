@@ -25,8 +25,8 @@ typedef struct {
 
 /* Computes row y of the output.
  *
- * columns: room for 2 * kernel_height * kernel_width * in_channels bytes, not
- *   used by a kernel of one pixel without padding.
+ * columns: 2 * kernel_height * kernel_width * in_channels bytes of scratch
+ *   memory; 0 for a 1x1 kernel without padding.
  */
 void elite_convolution_row(const elite_convolution *p, const int8_t *input,
                            int32_t y, int8_t *output, int8_t *columns);

@@ -9,7 +9,7 @@ typedef struct {
   int32_t in_rows; /* rows kept of the input; row y is at y % in_rows */
   int32_t out_width;
   int32_t pad_top, pad_left;
-  int32_t zero; /* what is put around the map */
+  int32_t zero; /* the number that pads the map */
 } elite_pad;
 
 typedef struct {
@@ -21,7 +21,7 @@ typedef struct {
 void elite_pad_row(const elite_pad *p, const int8_t *input, int32_t y,
                    int8_t *output);
 
-/* The channels of all inputs after each other, at every pixel of a row. */
+/* At each pixel of a row, the channels of all inputs in order. */
 void elite_concatenation_row(const elite_concatenation *p,
                              const int8_t *const *inputs, int8_t *output);
 

@@ -4,9 +4,9 @@
 #include "fixed_point.h"
 #include "table.h"
 
-/* What the kernel sees at one pixel of the output. */
+/* The input pixels and the weights of one pixel of the output. */
 typedef struct {
-  const int8_t *row[ELITE_DEPTHWISE_ROWS]; /* at the first column seen */
+  const int8_t *row[ELITE_DEPTHWISE_ROWS]; /* at the first column */
   const int8_t *weights;                   /* at the first row and column */
   int32_t rows, columns;                   /* inside the map */
   int32_t row_step, column_step;           /* from weight to weight */
@@ -22,7 +22,7 @@ static inline int8_t finish(const elite_depthwise *p, int32_t channel,
 
 #if ELITE_DSP
 
-/* Channels c to c + 3, where every input channel has one output channel. */
+/* Channels c to c + 3, if every input channel has one output channel. */
 static inline void four_channels(const elite_depthwise *p, const window *w,
                                  int32_t c, int8_t *output) {
   const int32_t zero = -p->input_zero;

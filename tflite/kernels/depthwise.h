@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define ELITE_DEPTHWISE_ROWS 16 /* The highest kernel. */
+#define ELITE_DEPTHWISE_ROWS 16 /* Largest height of a kernel. */
 
 typedef struct {
   const int8_t *weights;     /* [kernel_height][kernel_width][out_channels] */

@@ -1,6 +1,6 @@
 /* Words of four int8 numbers, for cores with the DSP instructions of Armv7E-M:
- * Cortex-M4, M7, M33, M55. Elsewhere ELITE_DSP is 0 and the kernels are plain
- * C; the numbers that come out are the same. */
+ * Cortex-M4, M7, M33, M55. On other cores ELITE_DSP is 0 and the kernels are
+ * plain C; the results are the same. */
 #ifndef ELITE_DSP_H
 #define ELITE_DSP_H
 
@@ -13,7 +13,7 @@
 
 static inline int8x4_t elite_load(const int8_t *p) {
   int8x4_t word;
-  memcpy(&word, p, 4); /* One load: these cores read unaligned words. */
+  memcpy(&word, p, 4); /* One instruction: these cores read unaligned words. */
   return word;
 }
 
@@ -23,8 +23,7 @@ static inline int16x2_t elite_even_plus(int16x2_t offset, int8x4_t word) {
   return __sxtab16(offset, word);
 }
 
-/* Numbers 1 and 3. The rotation is part of the instruction, which the
- * intrinsic does not offer. */
+/* Numbers 1 and 3. The instruction can rotate, its intrinsic cannot. */
 static inline int16x2_t elite_odd(int8x4_t word) {
   int16x2_t pair;
   __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(word));
@@ -38,8 +37,8 @@ static inline int16x2_t elite_odd_plus(int16x2_t offset, int8x4_t word) {
   return pair;
 }
 
-/* The larger, and the smaller, of each of the four numbers. The two
- * instructions belong together: the first leaves what the second selects by. */
+/* The larger, and the smaller, of each of the four numbers. The first
+ * instruction sets the flags by which the second one selects. */
 static inline int8x4_t elite_larger(int8x4_t a, int8x4_t b) {
   int8x4_t unused, result;
   __asm__("ssub8 %0, %2, %3\n\tsel %1, %2, %3"

@@ -3,13 +3,13 @@
 #include "fixed_point.h"
 #include "table.h"
 
-/* The inputs of a sum are given this many bits more before they are scaled. */
+/* The inputs of a sum are shifted left by so many bits before scaling. */
 #define ELITE_SUM_BITS 20
 
 static inline int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 
-/* Where the next numbers are, and how many there are before an input starts
- * again. */
+/* The place of the next numbers, and how many there are before one of the
+ * inputs starts again. */
 typedef struct {
   int32_t at, a, b, count;
 } run;
@@ -25,7 +25,7 @@ static inline int next(run *r, int32_t count, int32_t period_a,
 
 void elite_sum_row(const elite_sum *p, const int8_t *a, const int8_t *b,
                    int32_t count, int8_t *output) {
-  const elite_sum q = *p; /* The output could be where p points to. */
+  const elite_sum q = *p; /* The output could overlap *p. */
   for (run r = {0, 0, 0, 0}; next(&r, count, q.period_a, q.period_b);) {
     const int8_t *u = a + r.a, *v = b + r.b;
     int8_t *to = output + r.at;

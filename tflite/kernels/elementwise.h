@@ -26,8 +26,8 @@ typedef struct {
   int32_t low, high;          /* limits of the output, if there is no table */
 } elite_product;
 
-/* output[i] of a[i] and b[i]; the output may be the memory of a or of b if
- * their periods are not below count. */
+/* Computes output[i] from a[i] and b[i]. The output may be the memory of a or b
+ * if their periods are count or more. */
 void elite_sum_row(const elite_sum *p, const int8_t *a, const int8_t *b,
                    int32_t count, int8_t *output);
 void elite_product_row(const elite_product *p, const int8_t *a,

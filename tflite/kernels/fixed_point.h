@@ -1,11 +1,11 @@
-/* Integer arithmetic that stands for real numbers.
+/* Fixed-point arithmetic.
  *
  * A real factor is multiplier * 2^(shift - 31), where the multiplier has 31
  * significant bits. The product is rounded twice: once to 32 bits, halves up,
  * and once after the shift to the right, halves away from zero.
  *
- * Sums wrap around as two's complement does, through unsigned numbers, so that
- * nothing here is undefined.
+ * Sums wrap around in two's complement. They are computed with unsigned numbers,
+ * whose overflow is defined.
  */
 #ifndef ELITE_FIXED_POINT_H
 #define ELITE_FIXED_POINT_H
@@ -44,8 +44,8 @@ static inline int32_t elite_high_product_31(int32_t x, int32_t multiplier) {
 #endif
 }
 
-/* x * multiplier * 2^(shift - 31), shift from -31 to 30, multiplier from 2^30
- * on. */
+/* x * multiplier * 2^(shift - 31), shift from -31 to 30, multiplier 2^30 or
+ * more. */
 static inline int32_t elite_scale(int32_t x, int32_t multiplier,
                                   int32_t shift) {
   if (shift >= 0) {

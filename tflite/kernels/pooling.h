@@ -20,11 +20,11 @@ typedef struct {
   int32_t pixels, channels;
   int32_t input_zero, output_zero; /* the numbers that mean 0 */
   int32_t multiplier, shift;       /* see fixed_point.h; the division by the
-                                      number of pixels is in it */
+                                      number of pixels is part of it */
 } elite_mean;
 
-/* Computes row y of the output: means of what the window sees of the map,
- * halves away from zero. */
+/* Computes row y of the output: the means of the pixels in the window that lie
+ * inside the map, halves away from zero. */
 void elite_average_pool_row(const elite_average_pool *p, const int8_t *input,
                             int32_t y, int8_t *output);
 

@@ -5,9 +5,9 @@
 /* The sum of the exponentials has 12 bits before the point. */
 #define SUM_BITS 12
 
-/* 2^31 / (1 + x / 2^31), for x from 0: half of 1/d, where d = (1 + x / 2^31) / 2
- * and 1/d comes of Newton's iteration from 48/17 - 32/17 d. Numbers named _q2
- * have two bits before the point, the others none. */
+/* 2^31 / (1 + x / 2^31), for x >= 0: half of 1/d, where d = (1 + x / 2^31) / 2.
+ * 1/d is computed by Newton's iteration from 48/17 - 32/17 d. Numbers named _q2
+ * have two bits before the point, other numbers none. */
 static int32_t reciprocal(int32_t x) {
   const int32_t one_q2 = INT32_C(1) << 29;
   const int32_t divisor = (int32_t)(((int64_t)x + INT32_MAX + 1) / 2);
@@ -36,8 +36,8 @@ void elite_softmax_row(const elite_softmax *p, const int8_t *input,
   while (zeros < 31 && !(sum << zeros >> 31)) ++zeros;
   const int32_t scale =
       reciprocal((int32_t)((sum << zeros) - (UINT32_C(1) << 31)));
-  /* Above 31 where 512 numbers or more are alike: TensorFlow Lite Micro ends
-   * the program there. */
+  /* Above 31 if 512 numbers or more are almost equal. TensorFlow Lite Micro then
+   * ends the program. */
   int32_t exponent = SUM_BITS - zeros + 31 - 8;
   if (exponent > 31) exponent = 31;
   for (int32_t i = 0; i < p->count; ++i) {

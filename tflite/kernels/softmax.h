@@ -6,8 +6,8 @@
 
 typedef struct {
   const int32_t *exponential; /* [256]: exp(-d * scale) * 2^31 for the distance
-                                 d to the largest number; -1 where it is 0 and
-                                 the output the smallest number of all */
+                                 d to the largest number; -1 if it counts as 0:
+                                 the output is then -128 */
   int32_t count;
 } elite_softmax;
 

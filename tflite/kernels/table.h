@@ -15,7 +15,7 @@ void elite_lookup_row(const elite_lookup *p, const int8_t *a, int32_t count,
 void elite_table(const int8_t *table, const int8_t *input, int32_t count,
                  int8_t *output);
 
-/* What ends a row: a table if there is one, else limits if there are any. */
+/* The last step of a row: looks up a table, or applies limits without one. */
 void elite_finish_row(const int8_t *table, int32_t low, int32_t high,
                       int32_t count, int8_t *output);
 

@@ -9,14 +9,14 @@
 #define SIZE ELITE_INPUT_HEIGHT
 #define CHANNELS ELITE_INPUT_CHANNELS
 
-/* Weights are whole numbers of 2^-22, so that sums of 8-bit pixels have room
- * for the weights' overshoot in 32 bits. */
+/* Weights are multiples of 2^-22, so that sums of 8-bit pixels fit 32 bits even
+ * with the overshoot of the weights. */
 #define WEIGHT_BITS 22
 
-/* The kernel reaches two pixels to either side, of the larger of the grids. */
+/* The kernel reaches two pixels to either side, in pixels of the coarser grid. */
 #define REACH 2.0
 
-/* Which pixels of the picture make a pixel of the output: count from first. */
+/* The pixels of the picture that a pixel of the output is computed from. */
 typedef struct {
   int32_t first, count;
 } span;
@@ -33,14 +33,15 @@ static double support(int32_t side) {
   return side > SIZE ? REACH * ((double)side / SIZE) : REACH;
 }
 
-/* The most pixels that a pixel of the output is made of. */
+/* The largest number of pixels that a pixel of the output is computed from. */
 static int32_t taps(int32_t side) {
   const double reach = support(side);
   const int32_t whole = (int32_t)reach;
   return 2 * (whole < reach ? whole + 1 : whole) + 1;
 }
 
-/* The pixels, of a row of side, that pixel x of the output is made of. */
+/* The pixels, in a row of `side` pixels, that pixel x of the output is computed
+ * from. */
 static span pixels_of(int32_t side, int32_t x) {
   const double reach = support(side);
   const double centre = (x + 0.5) * ((double)side / SIZE);
@@ -51,8 +52,8 @@ static span pixels_of(int32_t side, int32_t x) {
   return s;
 }
 
-/* Their weights. Worked out twice, once for the sum, to do without memory for
- * numbers in double precision. */
+/* The weights of these pixels. They are computed twice, first for their sum, so
+ * that no memory for double precision is needed. */
 static span weights_of(int32_t side, int32_t x, int32_t *weights) {
   const span s = pixels_of(side, x);
   const double scale = (double)side / SIZE;
@@ -71,8 +72,8 @@ static span weights_of(int32_t side, int32_t x, int32_t *weights) {
   return s;
 }
 
-/* The side of the central square that is taken of a picture: of all of its
- * shorter side, or of a part of that, to the nearest pixel. */
+/* The side of the central square of a picture, to the nearest pixel: the shorter
+ * side, or a part of it. */
 static int32_t side_of(int32_t height, int32_t width) {
   const int64_t whole = SIZE + ELITE_CROP_MARGIN;
   const int64_t side = height < width ? height : width;
@@ -80,7 +81,7 @@ static int32_t side_of(int32_t height, int32_t width) {
   return taken < 1 ? 1 : (int32_t)taken;
 }
 
-/* Whether a picture is taken as it is. */
+/* Whether a picture needs no resizing. */
 static int fits(int32_t height, int32_t width) {
   return height == SIZE && width == SIZE && ELITE_CROP_MARGIN == 0;
 }
@@ -98,7 +99,7 @@ size_t elite_preprocess_bytes(int32_t height, int32_t width) {
   return weights * sizeof(int32_t) + SIZE * sizeof(span) + rows;
 }
 
-/* A row of the picture, resized to the width of the output. */
+/* Resizes a row of the picture to the width of the output. */
 static void resize_row(const uint8_t *from, int32_t most, const span *spans,
                        const int32_t *weights, uint8_t *to) {
   for (int32_t x = 0; x < SIZE; ++x, weights += most) {
@@ -119,7 +120,7 @@ static void resize(const uint8_t *from, int32_t step, int32_t side,
   int32_t *const across = memory;
   int32_t *const down = across + SIZE * most;
   span *const spans = (span *)(void *)(down + most);
-  uint8_t *const rows = (uint8_t *)(spans + SIZE); /* a ring of the latest */
+  uint8_t *const rows = (uint8_t *)(spans + SIZE); /* ring of the latest rows */
   for (int32_t x = 0; x < SIZE; ++x) {
     spans[x] = weights_of(side, x, across + x * most);
   }

@@ -1,9 +1,9 @@
-/* From a camera's picture to the network's input.
+/* Turns a camera's picture into an input of the network.
  *
- * The central square is cut out and resized as Pillow resizes (bicubic, with a
- * wider kernel where the picture becomes smaller, horizontally first, rounded
- * to whole pixels in between), to the last bit. Compile with -ffp-contract=off:
- * the kernel's weights are worked out in double precision.
+ * The central square is cropped and resized. The result equals Pillow's to the
+ * last bit: bicubic, with a wider kernel if the picture becomes smaller,
+ * horizontally first, rounded to whole pixels in between. Compile with
+ * -ffp-contract=off: the kernel's weights are computed in double precision.
  */
 #ifndef ELITE_PREPROCESS_H
 #define ELITE_PREPROCESS_H
@@ -19,7 +19,7 @@ extern "C" {
  * they need none. */
 size_t elite_preprocess_bytes(int32_t height, int32_t width);
 
-/* Makes an input of a picture.
+/* Turns a picture into an input.
  *
  * pixels: height rows of width pixels of ELITE_INPUT_CHANNELS bytes each.
  * memory: elite_preprocess_bytes(height, width) bytes, at a multiple of 4.

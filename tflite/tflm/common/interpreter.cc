@@ -1,13 +1,13 @@
-/* The network in TensorFlow Lite Micro's interpreter: model.h's functions.
+/* The functions of model.h, by TensorFlow Lite Micro's interpreter.
  *
- * C++11 without exceptions and RTTI. Compile it with the definitions that the
- * library was built with, TF_LITE_STATIC_MEMORY above all: its structures
- * differ without.
+ * C++11 without exceptions and RTTI. Compile it with the definitions of the
+ * library's build, in particular TF_LITE_STATIC_MEMORY, which changes the
+ * library's structures.
  */
 #include "model.h"
 
 #ifdef ARDUINO
-#include "tflm_library.h" /* Whose folder the following files are in. */
+#include "tflm_library.h" /* Its library holds the following headers. */
 #endif
 
 #include <string.h>
@@ -22,7 +22,7 @@ namespace {
 
 alignas(16) uint8_t arena[ELITE_ARENA_BYTES];
 
-/* Null until it is ready. */
+/* Null before the network is set up. */
 tflite::MicroInterpreter *ready = nullptr;
 
 bool holds(const TfLiteTensor *tensor, size_t bytes) {

@@ -1,4 +1,4 @@
-/* Whether the network computes on this board what it did on the computer. */
+/* Checks that the network computes the same on the board as on the computer. */
 #ifndef ELITE_SELF_TEST_H
 #define ELITE_SELF_TEST_H
 
@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-/* Inputs in vectors_data.c, each followed by the output that it must have. */
+/* Inputs in vectors_data.c, each followed by its expected output. */
 extern const int32_t elite_vectors;
 extern const int8_t elite_vectors_data[];
 

@@ -7,7 +7,7 @@
 int main(void) {
   stdio_init_all();
   const int32_t different = elite_self_test();
-  /* Again and again: whoever listens may come late. */
+  /* Printed repeatedly: the terminal may be opened late. */
   for (;; sleep_ms(2000)) {
     if (different < 0) {
       printf("elite error %d\n", (int)different);

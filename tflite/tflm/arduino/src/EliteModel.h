@@ -1,4 +1,4 @@
-/* All that a sketch needs. */
+/* Includes all headers that a sketch needs. */
 #ifndef ELITE_ARDUINO_H
 #define ELITE_ARDUINO_H
 

@@ -1,3 +1,3 @@
-/* The library that holds TensorFlow Lite Micro. Arduino finds a library by the
- * header at its top: this one is Arduino_TensorFlowLite's. */
+/* The library that holds TensorFlow Lite Micro. Arduino finds a library by its
+ * top header; this is the header of Arduino_TensorFlowLite. */
 #include <TensorFlowLite.h>

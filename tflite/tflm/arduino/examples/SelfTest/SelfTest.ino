@@ -1,4 +1,5 @@
-/* Says on the serial port whether the board computes what the computer did. */
+/* Prints to the serial port whether the board computes the same as the
+ * computer. */
 #include <EliteModel.h>
 
 void setup() {
@@ -19,6 +20,6 @@ void setup() {
   Serial.println((unsigned long)elite_arena_used());
 }
 
-/* With a camera: elite_labels[elite_classify(pixels, height, width, memory)],
- * where it is 0 or more. */
+/* With a camera: elite_labels[elite_classify(pixels, height, width, memory)] if
+ * the result of elite_classify is 0 or more. */
 void loop() {}

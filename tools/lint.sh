@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints the code and the scripts, and checks that the wheel holds what it needs.
+# Lints the code and the scripts, and checks that the wheel has all its files.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh
@@ -11,8 +11,8 @@ wheel=$(mktemp -d)
 trap 'rm -rf "$wheel"' EXIT
 .venv/bin/python -m build --wheel --outdir "$wheel" . >"$wheel/log" 2>&1 ||
   { cat "$wheel/log" >&2; exit 1; }
-# Every module and data file of the package is in the wheel, and so are the C
-# files of the firmware.
+# The wheel must have every module and data file of the package, and the C files
+# of the firmware.
 .venv/bin/python - "$wheel" <<'PYTHON'
 import pathlib, subprocess, sys, zipfile
 wheel, = pathlib.Path(sys.argv[1]).glob("*.whl")

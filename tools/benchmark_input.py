@@ -1,20 +1,19 @@
-"""What the search's loop and its augmentation cost: images a second.
+"""Measures the training loop and its augmentation in images per second.
 
     python tools/benchmark_input.py
     python tools/benchmark_input.py --resolutions=96 --stored=375x500
 
 Trains one network (elite w4 d4, three channels, batch 100, one thread on one
-core, which is what each of a search's workers has) in several ways in one
-process, a few steps each in turn and several times over, and prints one JSON
-object: of every way the median of its images a second, and the median of its
-ratios to another way of the same turn; by the clock and by the processor time
-used, which on one core says the same if nobody else uses it, and says it still
-if somebody does. A quarter of an hour.
+core like a worker of a search) in several ways in one process. The ways take
+turns of a few steps, several times. Prints one JSON object: for each way the
+median of its images per second, and the median of its ratio to another way in
+the same turn. Both are measured by the clock and by processor time, which other
+jobs on the machine do not change. Takes a quarter of an hour.
 
-    search      the search's own training, images in memory, no augmentation
-    step        a bare loop around the search's own step: what the loop costs
+    search      training as in a search, images in memory, no augmentation
+    step        a bare loop around the search's step, to see what the loop costs
     function    a bare loop around a plain tf.function with Keras's RMSprop
-    imagenet-S  the search's own training with the paper's augmentation, from
+    imagenet-S  training as in a search with the paper's augmentation, from
                 photographs stored with S pixels
 """
 
@@ -28,17 +27,17 @@ import time
 from benchmark_training import BATCH, function_step, search_step
 
 CLASSES = 10
-# So many different photographs; more of them would only fill memory.
+# Number of different photographs; more would only fill memory.
 PICTURES = 64
 
 
 def _now() -> tuple[float, float]:
-  """Returns the seconds by the clock and those of processor time."""
+  """Returns seconds by the clock, and seconds of processor time."""
   return time.perf_counter(), time.process_time()
 
 
 class _Search:
-  """The search's own training; a turn is an epoch."""
+  """Training as in a search; a turn is an epoch."""
 
   def __init__(self, candidate, train, val, augment):
     from elite_tf.data.batches import Batches, Inputs
@@ -56,7 +55,7 @@ class _Search:
     return result
 
   def turn(self):
-    """Trains an epoch; returns when its training steps began and ended."""
+    """Trains an epoch; returns the start and the end of its training steps."""
     start = _now()
     self._trainer.train(len(self._trainer.epochs) + 1)
     return start, self._ended
@@ -70,7 +69,7 @@ class _Bare:
     self._rewrites, self._configure = rewrites, configure
 
   def turn(self):
-    """Trains an epoch; returns when it began and ended."""
+    """Trains an epoch; returns its start and its end."""
     self._configure(self._rewrites)
     start = _now()
     for number in range(len(self._train.labels) // BATCH):
@@ -147,7 +146,7 @@ def measure(resolution: int, stored: list[str], steps: int, turns: int) -> dict:
   for turn in range(turns + 1):
     for name, way in ways.items():
       start, ended = way.turn()
-      if turn:  # The first one traces.
+      if turn:  # The first turn traces.
         rates[name].append([count / (b - a) for a, b in zip(start, ended)])
   return {
     name: _figures(
@@ -162,7 +161,7 @@ def _figures(rates: dict[str, list[float]]) -> dict:
     return statistics.median(a / b for a, b in zip(rates[above], rates[below]))
 
   return {
-    "images_a_second": {n: statistics.median(r) for n, r in rates.items()},
+    "images_per_second": {n: statistics.median(r) for n, r in rates.items()},
     "search_to_step": ratio("search", "step"),
     "search_to_function": ratio("search", "function"),
     "augmented_to_search": {
@@ -176,7 +175,9 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
   parser.add_argument("--resolutions", default="32,96,224")
   parser.add_argument("--stored", default="96x96,192x256,375x500")
-  parser.add_argument("--steps", type=int, default=0, help="of a turn")
+  parser.add_argument(
+    "--steps", type=int, default=0, help="steps per turn; 0: some seconds"
+  )
   parser.add_argument("--turns", type=int, default=7)
   parser.add_argument("--core", type=int, default=0, help="-1: all cores")
   flags = parser.parse_args()

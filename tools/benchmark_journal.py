@@ -1,15 +1,15 @@
-"""How long a long journal takes to be read, and how much memory.
+"""Measures the time and the memory that reading a long journal takes.
 
     tools/benchmark_journal.py [--candidates=10000] [--events=100]
 
-Writes a journal as a search of so many candidates in groups of eight leaves it
-(for each candidate `events` lines, all but the last of a round epochs), opens
-it, and plays the search again from it, to the point where something new would
-have to be trained. Each is done in a process of its own.
+Writes the journal of a search with so many candidates in groups of eight. Each
+candidate has `events` lines; all lines of a round are epochs except the last.
+Then opens the journal, and replays the search from it up to the first job that
+is not in it. Opening and replaying run in a process of their own.
 
-Prints one JSON object: "lines", "bytes", and for "open" and "replay" (opening
-included) "..._seconds", "..._cpu_seconds" and "..._mib" (what the process's
-memory grew by).
+Prints one JSON object: "lines", "bytes", and for "open" and "replay" (which
+includes opening) "..._seconds", "..._cpu_seconds" and "..._mib" (growth of the
+process's memory).
 """
 
 import argparse
@@ -31,7 +31,7 @@ GROUP = 8
 
 
 class Writer:
-  """A runner that trains nothing and journals all of it."""
+  """A runner that trains nothing and writes a journal of invented epochs."""
 
   def __init__(self, file):
     self._file = file
@@ -46,7 +46,7 @@ class Writer:
     """Nothing is kept."""
 
   def wait(self) -> Outcome:
-    """Returns an outcome that nobody trained."""
+    """Returns the invented outcome of a job."""
     job = self._jobs.pop()
     name = job.candidate.name
     epochs = tuple(
@@ -65,11 +65,11 @@ class Writer:
 
 
 class Stop(Exception):
-  """Something new would have to be trained."""
+  """The replay has come to a job that is not in the journal."""
 
 
 class Nothing:
-  """A runner that is not to be waited for."""
+  """A runner that ends the replay when it is asked for an outcome."""
 
   def submit(self, job):
     """Takes a job."""
@@ -85,8 +85,8 @@ class Nothing:
 def brackets(candidates: int, events: int) -> list[Bracket]:
   """Returns groups whose candidates have about as many events each."""
   rounds = rounds_needed(GROUP)
-  # A group has 8 + 4 + 2 candidates' rounds and the champion's way to the end:
-  # as many epochs in a round as make it `events` a candidate.
+  # A group trains 8 + 4 + 2 candidates for a round, and then the champion to the
+  # end. The epochs per round follow from `events` per candidate.
   played = sum(GROUP >> n for n in range(rounds))
   epochs = max(1, (GROUP * events - played - 1) // (played + 2))
   rules = Rules(epochs, (rounds + 2) * epochs)
@@ -104,14 +104,14 @@ def brackets(candidates: int, events: int) -> list[Bracket]:
 
 
 def _memory(field: str) -> float:
-  """Returns VmRSS (now) or VmHWM (the most so far) of this process, in MiB."""
+  """Returns VmRSS (now) or VmHWM (largest so far) of this process, in MiB."""
   lines = Path("/proc/self/status").read_text("utf-8").splitlines()
   values = dict(line.split(":", 1) for line in lines)
   return int(values[field].split()[0]) / 1024
 
 
 def measure(path: Path, candidates: int, events: int, replay: bool) -> dict:
-  """Opens the journal here, and plays it; returns seconds and MiB."""
+  """Opens the journal and may replay it; returns seconds and MiB."""
   groups = brackets(candidates, events)
   before, begun = _memory("VmRSS"), time.perf_counter()
   worked = time.process_time()

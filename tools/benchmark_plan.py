@@ -1,11 +1,11 @@
-"""What pricing a pool takes, by the plan and by building every network.
+"""Compares the time of planning a search with the time of building all networks.
 
     tools/benchmark_plan.py --out=plan.json
 
-The plan: `python -m elite_tf.search --dry_run` as a whole process, and
-`elite_tf.plan` in a process that runs already. Beside it every network of the
-same pool is built in Keras and asked for `count_params()`, in one process of
-its own; its multiply-accumulates it does not say. Both must say the same
+Planning is measured as `python -m elite_tf.search --dry_run`, a whole process,
+and as `elite_tf.plan` in a running process. For comparison, all networks of the
+same pool are built in Keras and counted by `count_params()`, in one process of
+their own. (Keras does not count multiply-accumulates.) Both must have the same
 parameters.
 """
 
@@ -29,7 +29,7 @@ from elite_tf.networks.pool import make_pool  # noqa: E402
 
 
 def whole_process(pool: str, base: int, repeat: int) -> dict:
-  """Returns the seconds of the command that prints the plan."""
+  """Returns the times of the command that prints the plan."""
   command = [
       sys.executable, "-m", "elite_tf.search", "--data=digits", "--dry_run",
       "--format=json", f"--pool={pool}", f"--base_resolution={base}",
@@ -47,7 +47,7 @@ def whole_process(pool: str, base: int, repeat: int) -> dict:
 
 
 def in_process(pool: str, base: int, repeat: int) -> tuple[dict, dict]:
-  """Returns the seconds of `elite_tf.plan`, and parameters by name."""
+  """Returns the times of `elite_tf.plan`, and parameters by name."""
   times, used = [], []
   for _ in range(repeat):
     began, before = time.perf_counter(), time.process_time()
@@ -66,7 +66,7 @@ def _times(times: Sequence[float], used: Sequence[float]) -> dict:
     "seconds_median": statistics.median(times),
     "seconds_first": times[0],
     "seconds_least": min(times),
-    # What other jobs on the machine change least.
+    # Other jobs on the machine hardly change processor time.
     "processor_seconds_median": statistics.median(used),
   }
 
@@ -76,7 +76,7 @@ def _children_seconds() -> float:
   return used.ru_utime + used.ru_stime
 
 
-def build(pool: str, base: int, most: int | None) -> dict:
+def build_networks(pool: str, base: int, most: int | None) -> dict:
   """Builds the networks in this process; returns seconds and parameters."""
   began = time.perf_counter()
   from elite_tf.system import backend
@@ -94,8 +94,8 @@ def build(pool: str, base: int, most: int | None) -> dict:
   return {"loading": loaded, "seconds": seconds, "params": params}
 
 
-def built(pool: str, base: int, most: int | None) -> tuple[dict, dict]:
-  """Returns the seconds of building in a fresh process, and parameters."""
+def time_building(pool: str, base: int, most: int | None) -> tuple[dict, dict]:
+  """Returns the times of building in a fresh process, and parameters."""
   command = [sys.executable, __file__, "--build", f"--pool={pool}",
              f"--base_resolution={base}"]  # fmt: skip
   if most:
@@ -112,15 +112,15 @@ def built(pool: str, base: int, most: int | None) -> tuple[dict, dict]:
     "whole_process_processor_seconds": used,
     "loading_seconds": found["loading"],
     "building_seconds": sum(each),
-    "seconds_a_network": statistics.mean(each),
+    "seconds_per_network": statistics.mean(each),
   }, found["params"]
 
 
 def compare(pool: str, base: int, repeat: int, most: int | None) -> dict:
-  """Returns both, and by how much they differ."""
+  """Returns the figures of both ways, and their ratio."""
   process = whole_process(pool, base, repeat)
   inside, planned = in_process(pool, base, repeat)
-  keras, counted = built(pool, base, most)
+  keras, counted = time_building(pool, base, most)
   wrong = [name for name, count in counted.items() if planned[name] != count]
   figures = {
     "plan_process": process,
@@ -129,7 +129,7 @@ def compare(pool: str, base: int, repeat: int, most: int | None) -> dict:
     "parameters_equal": len(counted) - len(wrong),
     "parameters_unequal": wrong,
   }
-  if len(counted) == len(planned):  # Of a sample nothing is extrapolated.
+  if len(counted) == len(planned):  # Nothing is extrapolated from a sample.
     figures["times_faster_whole_process"] = (
       keras["whole_process_seconds"] / process["seconds_median"]
     )
@@ -146,13 +146,14 @@ def main(arguments: Sequence[str]) -> int:
   parser.add_argument("--base_resolution", type=int, default=224)
   parser.add_argument("--repeat", type=int, default=10)
   parser.add_argument(
-    "--built", type=int, help="networks to build; default: all"
+    "--built", type=int, help="number of networks to build; default: all"
   )
   parser.add_argument("--build", action="store_true", help=argparse.SUPPRESS)
   parser.add_argument("--out", help="JSON file; default: stdout")
   flags = parser.parse_args(arguments)
   if flags.build:
-    print(json.dumps(build(flags.pool, flags.base_resolution, flags.built)))
+    figures = build_networks(flags.pool, flags.base_resolution, flags.built)
+    print(json.dumps(figures))
     return 0
   record(
     lambda: compare(

@@ -1,16 +1,17 @@
-"""Whether two workers are worth it, and what a search costs beside its steps.
+"""Measures the speedup of two workers, and the overhead of a search.
 
     tools/benchmark_search.py [--data=digits] [--repeat=1] [FLAGS...]
 
-Runs the same search, of eight candidates, with one worker and with two, in
-turn. Further flags are the search's. Prints one JSON object:
+Runs the same search of eight candidates with one worker and with two workers,
+in turn. Other flags are passed to the search. Prints one JSON object:
 
-"seconds": of the whole command, by workers; "speedup": the first by the second
-(the machine needs two cores that are free); "parts": what the sessions spent
-until the first epoch, until the end of training, and on conversion;
-"overhead": with one worker, wall clock from the first candidate's start to the
-end of training by the sum of step seconds, first steps included;
-"checkpoint_ms": one checkpoint of elite-w4-d4, written and durable.
+"seconds": wall clock of the whole command, by number of workers; "speedup": one
+worker's seconds divided by two workers' (the machine needs two free cores);
+"parts": seconds until the first epoch, until the end of training, and of the
+conversion; "overhead": with one worker, the wall clock from the start of the
+first candidate to the end of training, divided by the sum of step seconds, first
+steps included; "checkpoint_ms": milliseconds to write one checkpoint of
+elite-w4-d4 durably.
 """
 
 import argparse
@@ -33,7 +34,7 @@ SEARCH = ("--preset=quick", "--quantize=none")
 
 
 def run(run_dir: Path, flags: list[str]) -> tuple[float, dict]:
-  """Returns the seconds that a search takes, and its result."""
+  """Runs a search; returns its seconds and its result."""
   begun = time.perf_counter()
   done = subprocess.run(
       [sys.executable, "-m", "elite_tf.search", *SEARCH, *flags,
@@ -48,7 +49,7 @@ def run(run_dir: Path, flags: list[str]) -> tuple[float, dict]:
 
 
 def parts(run_dir: Path, seconds: float, result: Result) -> dict[str, float]:
-  """Returns where a search's wall clock went."""
+  """Returns the parts of the wall clock of a search, in seconds."""
   events = list(journals.read(run_dir / "journal.jsonl"))
   begun = events[0]["time"]
   first = next(event for event in events if event["event"] == "epoch")
@@ -65,7 +66,7 @@ def parts(run_dir: Path, seconds: float, result: Result) -> dict[str, float]:
 
 
 def checkpoint_ms(params: int = 692_000, count: int = 15) -> float:
-  """Returns the milliseconds that a checkpoint takes, the median."""
+  """Returns the median time of writing a checkpoint, in milliseconds."""
   names = ("weights", "square", "momentum", "average")
   arrays = {name: np.ones(params, np.float32) for name in names}
   epochs = (Epoch(1, 1.0, 1.0, 1.0, 1.0, 1.0),)

@@ -1,14 +1,14 @@
-"""Time to the first training step and images a second, side by side.
+"""Compares ways of training: time to the first step and images per second.
 
     python tools/benchmark_training.py
     python tools/benchmark_training.py --ways=search,fit --candidate=elite-w4-d4-r32
 
 Trains one candidate (w4 d4, 32 pixels, batch 100, one thread) on random pixels
-in several ways, each in a process of its own, in turn and several times over,
-and prints one JSON object: of every way the seconds
-from the start of building to the end of the first training step, and the images
-a second of the steps after it (median over the steps), each as the median over
-the repetitions and as a ratio to `search`. Two minutes a repetition.
+in several ways. Each way runs in a process of its own; the ways take turns,
+several times. Prints one JSON object: for each way the seconds from the start of
+building to the end of the first training step, and the images per second of
+later steps (median over the steps). Both are medians over the repetitions;
+images per second also as a ratio to `search`. Takes two minutes per repetition.
 
     search      the search's own training step
     no_onednn   the same without oneDNN's kernels
@@ -17,7 +17,7 @@ the repetitions and as a ratio to `search`. Two minutes a repetition.
     function    a plain tf.function with Keras's RMSprop
     fit         Keras's fit with Keras's RMSprop
     fit_bf16    Keras's fit in mixed bfloat16
-    jax         the search's own step by JAX (only if named in --ways)
+    jax         the search's own step on JAX (only if named in --ways)
 """
 
 import argparse
@@ -88,7 +88,7 @@ def measure(way: str, name: str, threads: int) -> dict:
   steps = [after - before for before, after in itertools.pairwise(times)]
   return {
     "first_step_seconds": times[1] - times[0],
-    "images_a_second": BATCH / statistics.median(steps),
+    "images_per_second": BATCH / statistics.median(steps),
   }
 
 
@@ -155,7 +155,7 @@ def search_step(tf, candidate, way):
       np.float32(0.00625), np.float32(0.9), np.uint32(number)
     )
     held[:] = train(*held, images, labels, settings)
-    float(held[1].loss)  # JAX may still be at it.
+    float(held[1].loss)  # Waits for JAX, which computes asynchronously.
 
   return step
 
@@ -175,7 +175,7 @@ def main() -> None:
   ways = flags.ways.split(",")
   runs = {way: [] for way in ways}
   for _ in range(flags.repeat):
-    for way in ways:  # In turn: a busy moment of the machine hits them all.
+    for way in ways:  # In turn: load of the machine affects all ways alike.
       command = [sys.executable, __file__, f"--measure={way}"]
       command.append(f"--candidate={flags.candidate}")
       command.append(f"--threads={flags.threads}")
@@ -187,7 +187,7 @@ def main() -> None:
   }
   for way in ways:
     figures[way]["images_ratio"] = (
-      figures[way]["images_a_second"] / figures[ways[0]]["images_a_second"]
+      figures[way]["images_per_second"] / figures[ways[0]]["images_per_second"]
     )
   print(json.dumps({"candidate": flags.candidate, "ways": figures}, indent=2))
 

@@ -1,19 +1,18 @@
-"""How often a ranking within a training is already the final one.
+"""Counts the rounds of a training whose ranking is already the final one.
 
     python tools/check_criterion.py runs/all --round_epochs=1
 
-The paper (Section 3.4) trains four candidates to the end and finds, after each
-of 35 rounds of ten epochs, that the ranking by the average accuracy from the
-first epoch is the final one in 33 rounds (94 %), that by the current epoch's
-accuracy in 22 (63 %). This measures both, and every other criterion, on the
-candidates of a run folder, taken as one group: `--group_size=1` makes a run in
-which all are trained to the end. The final ranking is that by the mean of the
-last 5 % of the epochs, whatever the criterion.
+The paper (Section 3.4) trains four candidates to the end, in 35 rounds of ten
+epochs. The ranking by the average accuracy since the first epoch is the final
+ranking in 33 rounds (94 %), the ranking by the accuracy of the current epoch in
+22 rounds (63 %). This tool counts such rounds for every criterion. All candidates
+of a run folder are one group; a search with `--group_size=1` trains all
+candidates to the end. The final ranking is by the mean accuracy of the last 5 %
+of the epochs, for every criterion.
 
-`with its own last` is the weaker reading, in which a criterion's ranking is
-compared with that of the same criterion after the last round: a running mean
-hardly moves at the end, so that it agrees with itself whether it is right or
-not. The last round agrees by construction.
+`with its own last` compares with the ranking of the same criterion after the
+last round, which says less: a running mean hardly changes at the end, so it
+agrees with itself whether it is right or not. The last round always agrees.
 """
 
 import argparse
@@ -34,7 +33,7 @@ from elite_tf.tournament.criteria import CRITERIA, get_criterion, rank
 def ranking(
   histories: dict[str, Sequence[float]], criterion: str, epochs: int
 ) -> list[str]:
-  """Returns the names from best to worst after so many epochs."""
+  """Returns the names from best to worst after `epochs` epochs."""
   so_far = {name: history[:epochs] for name, history in histories.items()}
   return rank(get_criterion(criterion)(so_far), list(histories))
 
@@ -43,11 +42,11 @@ def check(histories: dict[str, Sequence[float]], round_epochs: int) -> dict:
   """Returns in how many rounds each criterion's ranking is the final one.
 
   Args:
-    histories: Validation accuracies by name, equally many epochs.
-    round_epochs: Epochs a round.
+    histories: Validation accuracies by name, one per epoch.
+    round_epochs: Epochs per round.
 
   Raises:
-    ConfigError: Fewer than two candidates, or not one round.
+    ConfigError: There are fewer than two candidates, or no round.
   """
   epochs = min(map(len, histories.values()), default=0)
   if len(histories) < 2:
@@ -108,7 +107,7 @@ def main(arguments: Sequence[str]) -> int:
   parser.add_argument("run_dir", type=Path)
   parser.add_argument("--round_epochs", type=int, default=10)
   parser.add_argument(
-    "--include", default="*", help="shell pattern on candidates' names"
+    "--include", default="*", help="shell pattern for names of candidates"
   )
   parser.add_argument("--format", choices=("text", "json"), default="text")
   flags = parser.parse_args(arguments)

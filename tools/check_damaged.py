@@ -1,19 +1,19 @@
-"""What the firmware's generator makes of a network with a damaged byte.
+"""Checks the firmware generator on .tflite files with one damaged byte.
 
     tools/check_damaged.py network.tflite [--count=1000] [--run_every=20]
 
-Changes one byte at a time, half of the times anywhere in the file (nearly
-always a weight), half of the times outside of the weights. Each time sources
-are made, which is an error of one line or a program; of the programs every
-`run_every`th is compiled with the address and undefined-behaviour sanitizers
-and run on four random inputs, to be compared with TensorFlow Lite Micro to the
-last byte where that runs the damaged file. A damaged scale or shape is a
-network of its own, and not a crash.
+Changes one byte at a time: half of the bytes are anywhere in the file (nearly
+always in a weight), the other half outside the weights. Each damaged file must
+lead to an error of one line or to a program. Every `run_every`th program is
+compiled with the address and undefined-behaviour sanitizers and run on four
+random inputs. Its outputs are compared with TensorFlow Lite Micro's to the last
+byte, if that runs the damaged file. A file with a damaged scale or shape may be
+a valid network.
 
-Prints one JSON object: "errors" (refused in one line), "programs", "run",
-"equal" (of those run), "refused_by_tflm" (run without a fault, nothing to
-compare with), "different" and "faults" (places of bytes). Exit code 1 if there
-are any of the last two.
+Prints one JSON object: "errors" (refused in one line), "programs", "run", "equal"
+(number of runs), "refused_by_tflm" (runs without a fault and without outputs to
+compare), "different" and "faults" (positions of bytes). The exit code is 1 if
+one of the last two is not empty.
 """
 
 import argparse
@@ -35,7 +35,7 @@ INPUTS = 4
 
 
 def structure(model: bytes) -> np.ndarray:
-  """Returns the places of the bytes outside of the weights."""
+  """Returns the positions of the bytes outside the weights."""
   from tflite_micro.python.tflite_micro import runtime
 
   outside = np.ones(len(model), bool)
@@ -49,8 +49,8 @@ def structure(model: bytes) -> np.ndarray:
   return np.flatnonzero(outside)
 
 
-def made(model: bytes, target) -> Project:
-  """Makes a project; its outputs are unknown where TFLM refuses the file."""
+def damaged_project(model: bytes, target) -> Project:
+  """Returns the project of a damaged file, without vectors."""
   sources = generate(model, (), "A damaged file.")
   files = {name: text.encode() for name, text in sources.files.items()}
   project = Project(
@@ -81,7 +81,7 @@ def run(project: Project, target) -> str:
 
 
 def main() -> int:
-  """Damages the file so many times; returns the exit code."""
+  """Runs the command; returns the exit code."""
   parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
   parser.add_argument("model")
   parser.add_argument("--count", type=int, default=1000)
@@ -106,7 +106,7 @@ def main() -> int:
     damaged = bytearray(model)
     damaged[place] ^= int(random.integers(1, 256))
     try:
-      project = made(bytes(damaged), target)
+      project = damaged_project(bytes(damaged), target)
     except ConfigError:
       found["errors"] += 1
       continue

@@ -1,16 +1,16 @@
-"""Whether the firmware of trained champions computes what the host does.
+"""Checks that the firmware of champions computes the same as this computer.
 
     tools/check_firmware.py runs/mine runs/another [--images=40]
     tools/check_firmware.py network.tflite --data=digits --targets c-host
 
-Every argument is the folder of a finished search, whose champions are taken, or
-a .tflite file. Of each, firmware is made for every target that can be run here,
-built and run: 32 test images, 32 random inputs and so many pictures through the
-preprocessing in C, compared with TensorFlow Lite Micro on the host to the last
-byte. Some 15 seconds each.
+Each argument is the folder of a finished search, which stands for its champions,
+or a .tflite file. For each network and each target that runs here, the firmware
+is generated, compiled and run on 32 test images, 32 random inputs and `--images`
+images through the preprocessing in C. Its outputs are compared with TensorFlow
+Lite Micro's to the last byte. Takes about 15 seconds per network and target.
 
-Prints a line for each as it is done and one JSON list at the end; the exit code
-is 1 if a byte differs.
+Prints a line for each of them, and one JSON list at the end. The exit code is 1
+if a byte differs.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def networks(path: str, data: str) -> list[list[str]]:
 
 
 def deploy(source: list[str], target: str, images: int) -> dict:
-  """Returns what the firmware of a network did on a target."""
+  """Returns the figures of a network's firmware on a target."""
   with tempfile.TemporaryDirectory(prefix="elite_tf-check-") as folder:
     done = subprocess.run(
         [sys.executable, "-m", "elite_tf.deploy", *source, "--run",
@@ -59,7 +59,7 @@ def main() -> int:
   """Checks every network on every target; returns the exit code."""
   parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
   parser.add_argument("paths", nargs="+")
-  parser.add_argument("--data", default="", help="as for the search")
+  parser.add_argument("--data", default="", help="as in elite_tf.search")
   parser.add_argument("--images", type=int, default=40)
   parser.add_argument("--targets", nargs="+", default=TARGETS)
   options = parser.parse_args()

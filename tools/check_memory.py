@@ -1,12 +1,12 @@
-"""Measures what `elite_tf.hardware.memory` predicts from the plan alone.
+"""Compares the predictions of `elite_tf.hardware.memory` with measurements.
 
     python tools/check_memory.py             # all families: five minutes
-    python tools/check_memory.py --reduced   # a handful of small ones: 20 s
+    python tools/check_memory.py --reduced   # a few small networks: 20 s
     python tools/check_memory.py --format=json
 
-Candidates are built with weights drawn by seed, converted to int8 and run in
-TensorFlow Lite Micro on this computer. Prints what was predicted and measured;
-exit code 1 if a file's size is off by more than 3 % or an arena by more than 5.
+Candidates are built with random weights, converted to int8 and run in TensorFlow
+Lite Micro on this computer. Prints predicted and measured bytes. The exit code is
+1 if the size of a file is wrong by more than 3 %, or an arena by more than 5 %.
 """
 
 import argparse
@@ -23,8 +23,8 @@ from elite_tf.types import Candidate
 FILE_TOLERANCE = 0.03
 ARENA_TOLERANCE = 0.05
 
-# Family, w, d, pixels, channels, classes, activation. Sizes at which a map
-# comes down to one pixel are treated otherwise by the converter.
+# Family, w, d, pixels, channels, classes, activation, stem stride (default 2). The
+# converter treats sizes at which a map shrinks to one pixel differently.
 REDUCED = (
   ("elite", 4, 4, 32, 1, 10, ""),
   ("hf", 4, 4, 64, 3, 10, "hard_swish"),
@@ -67,15 +67,15 @@ FULL = (
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-  """One candidate, predicted and measured.
+  """The prediction for a candidate, and the measurement.
 
   Attributes:
-    name: The candidate's.
-    channels: Of its input.
-    classes: Their number.
+    name: Name of the candidate.
+    channels: Channels of its input.
+    classes: Number of classes.
     file: Bytes of the .tflite file, (predicted, measured).
-    head: Bytes of the arena's head.
-    arena: Bytes of the arena in all.
+    head: Bytes of the arena's head, (predicted, measured).
+    arena: Bytes of the arena, (predicted, measured).
   """
 
   name: str
@@ -87,7 +87,7 @@ class Check:
 
   @property
   def holds(self) -> bool:
-    """Whether nothing is further off than it may be."""
+    """Whether file and arena are within their tolerances."""
     return (
       abs(ratio(self.file) - 1) <= FILE_TOLERANCE
       and abs(ratio(self.arena) - 1) <= ARENA_TOLERANCE
@@ -102,7 +102,7 @@ def ratio(pair: tuple[int, int]) -> float:
 def find(
   family, w, d, pixels, channels, classes, activation, stem_stride=2
 ) -> Candidate:
-  """Returns the candidate of a row, at a size that need not be the pool's."""
+  """Returns a candidate at any size, even one that the pool does not have."""
   pool = make_pool(
     family,
     classes,
@@ -117,9 +117,9 @@ def find(
 def network(candidate: Candidate, seed: int = 0):
   """Returns the candidate's model with every weight drawn by `seed`.
 
-  As they are first drawn, all biases are zeros, and equal constants are stored
-  once: no trained network is as small. He's variance keeps the activations, and
-  so the logits, from fading: softmax needs a range.
+  An untrained network has biases of zeros. Equal constants are stored once, so its
+  file would be smaller than any trained network's. He's variance keeps the range
+  of the activations and the logits, which softmax needs.
   """
   import numpy as np
 
@@ -139,7 +139,7 @@ def network(candidate: Candidate, seed: int = 0):
       fan_in = math.prod(weight.shape) / (outputs * channels)
       values = generator.normal(0, (2 / fan_in) ** 0.5, weight.shape)
     else:
-      continue  # The seeds of dropping.
+      continue  # The seeds of dropout.
     weight.assign(values.astype(np.float32))
   return model
 
@@ -165,8 +165,7 @@ def measure(candidate: Candidate, file: bytes) -> Check:
   size, channels = candidate.resolution, candidate.channels
   image = np.zeros((1, size, size, channels), np.int8)
   run = run_micro(file, image, processes=1)
-  plan = get_family(candidate.family).layers(candidate)
-  predicted = memory.predict(plan)
+  predicted = memory.predict(get_family(candidate.family).layers(candidate))
   return Check(
     name=candidate.name,
     channels=channels,
@@ -178,7 +177,7 @@ def measure(candidate: Candidate, file: bytes) -> Check:
 
 
 def line(check: Check) -> str:
-  """Returns a check as a row of the table."""
+  """Returns a check as a line of the table."""
   name = f"{check.name} c{check.channels} n{check.classes}"
   cells = [
     f"{predicted:>11,} {measured:>11,} {predicted / measured:7.4f}"
@@ -192,7 +191,9 @@ def line(check: Check) -> str:
 def main(arguments: list[str]) -> int:
   """Checks the candidates; returns the exit code."""
   parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-  parser.add_argument("--reduced", action="store_true", help="a few small ones")
+  parser.add_argument(
+    "--reduced", action="store_true", help="a few small networks only"
+  )
   parser.add_argument("--format", choices=("text", "json"), default="text")
   flags = parser.parse_args(arguments)
   table = sys.stderr if flags.format == "json" else sys.stdout

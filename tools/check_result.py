@@ -3,8 +3,8 @@
     python -m elite_tf.search --preset=quick --format=json > result.json
     python tools/check_result.py result.json
 
-The best champion's int8 test accuracy must be at least 97 % and within one
-point of its float model. Prints both; exit code 1 if not.
+The int8 test accuracy of the best champion must be at least 97 %, and at most one
+point below its accuracy in float. Prints both; the exit code is 1 if not.
 """
 
 import sys

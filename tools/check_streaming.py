@@ -1,11 +1,11 @@
-"""Streams a folder of pictures through the cache and prints time and memory.
+"""Measures time and memory of streaming a folder of pictures through the cache.
 
     .venv/bin/python tools/check_streaming.py DIR --resolution=32
 
-Describes the folder, decodes it into a fresh cache, loads it again and reads
-every picture once in batches, shuffled as in training: each step in a process
-of its own, whose peak memory is printed. Prints one JSON object; exit code 1 if
-a step took more than --limit_mib.
+Four steps, each in a process of its own: describes the folder, decodes it into a
+new cache, loads it again, and reads every picture once in shuffled batches, as
+in training. Prints one JSON object with the seconds and the peak memory of each
+step. The exit code is 1 if a step needed more than --limit_mib.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def step(name: str, folder: str, cache: str, resolution: int, batch: int):
 
 
 def _read(data, resolution: int, size: int, cache: Path) -> int:
-  """Reads all parts in batches and returns how many pictures that were."""
+  """Reads all parts in batches; returns the number of pictures."""
   import numpy as np
 
   from elite_tf.data.augment import choose_augmentation
@@ -73,7 +73,7 @@ def _read(data, resolution: int, size: int, cache: Path) -> int:
 
 
 def _first(folder: Path, count: int, links: Path) -> Path:
-  """Returns a folder of links to as many pictures of every class."""
+  """Returns a folder of links to the first pictures of every class."""
   classes = sorted(path for path in folder.iterdir() if path.is_dir())
   if [path.name for path in classes] == ["train"]:
     classes = sorted(path for path in classes[0].iterdir() if path.is_dir())
@@ -88,7 +88,9 @@ def main() -> int:
   """Runs the steps and prints their figures."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("folder", type=Path)
-  parser.add_argument("--images", type=int, default=0, help="0: all")
+  parser.add_argument(
+    "--images", type=int, default=0, help="number of pictures; 0: all"
+  )
   parser.add_argument("--resolution", type=int, default=32)
   parser.add_argument("--batch", type=int, default=100)
   parser.add_argument("--limit_mib", type=float, default=1024)

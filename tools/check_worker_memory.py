@@ -1,10 +1,10 @@
-"""Holds the predicted memory of a worker against what is measured.
+"""Compares the predicted memory of a worker with measurements.
 
     tools/check_worker_memory.py
 
-Trains one epoch of several networks, each in a process of its own, on images
-drawn at random. Prints a JSON object a network: "mib" (the most that the
-process had), "predicted_mib" (`elite_tf.engine.runners.capacity`) and their "ratio".
+Trains several networks for one epoch on random images, each in a process of its
+own. Prints one JSON object per network: "mib" (peak memory of the process),
+"predicted_mib" (`elite_tf.engine.runners.capacity`) and their "ratio".
 """
 
 import argparse
@@ -20,13 +20,13 @@ from elite_tf.networks.families import get_family
 from elite_tf.networks.pool import make_pool
 from elite_tf.system import backend
 
-# Width and depth level, resolution, images a batch.
+# Width level, depth level, resolution, images per batch.
 CASES = ((4, 4, 19, 100), (4, 4, 32, 100), (4, 4, 96, 100), (1, 1, 32, 100),
          (1, 1, 96, 50))  # fmt: skip
 
 
 def measure(w: int, d: int, resolution: int, batch: int) -> dict:
-  """Trains an epoch of two steps here; returns the row."""
+  """Trains an epoch of two steps in this process; returns its figures."""
   backend.load_keras(1)
   import numpy as np
 
@@ -67,7 +67,7 @@ def measure(w: int, d: int, resolution: int, batch: int) -> dict:
 
 
 def main() -> None:
-  """Prints the rows."""
+  """Prints the figures of all networks."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--case", nargs=4, type=int)
   options = parser.parse_args()

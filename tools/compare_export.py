@@ -1,18 +1,18 @@
-"""The export beside a plain call of TensorFlow Lite's converter.
+"""Compares the conversion with a plain call of TensorFlow Lite's converter.
 
     tools/compare_export.py runs/mine model.keras --data=digits --out=export.json
 
-Every argument is the folder of a finished search, whose best champion is taken
-(or all with --all), or a .keras file of --data. The same network, the same
-calibration images and the same test images go to both:
+Each argument is the folder of a finished search, which stands for its best
+champion (with --all: all champions), or a .keras file trained on --data. Both
+conversions use the same network, calibration images and test images:
 
-    plain   `TFLiteConverter.from_keras_model`, full-integer int8, as
-            TensorFlow's documentation has it
+    plain   `TFLiteConverter.from_keras_model`, full-integer int8, as in
+            TensorFlow's documentation
     ours    `elite_tf.conversion.converted.convert`, `--quantize=int8`
 
-Both files are run by TensorFlow Lite's reference kernels and by TensorFlow Lite
-Micro, whose outputs are compared byte by byte. Where the latter cannot run a
-file its reason stands in its place, and the accuracy is the reference's.
+Both files run in TensorFlow Lite's reference kernels and in TensorFlow Lite
+Micro, and every byte of the outputs is compared. If TensorFlow Lite Micro cannot
+run a file, its error is recorded instead, with the accuracy of the reference.
 """
 
 import argparse
@@ -47,8 +47,8 @@ class Network:
   """A trained network and its data.
 
   Attributes:
-    path: The .keras file.
-    settings: Of its search: data, seed, where decoded pictures lie.
+    path: Path of the .keras file.
+    settings: Settings of its search: data, seed, place of decoded pictures.
   """
 
   path: Path
@@ -59,7 +59,8 @@ def networks(path: str, data: str, every: bool) -> list[Network]:
   """Returns the networks that an argument names.
 
   Raises:
-    ConfigError: It is no finished search and no file with --data.
+    ConfigError: The argument is not a finished search, and not a file with
+      --data.
   """
   if not Path(path).is_dir():
     if not data:
@@ -81,10 +82,10 @@ def networks(path: str, data: str, every: bool) -> list[Network]:
 
 
 def plain_int8(model, calibration_images) -> bytes:
-  """Returns what TensorFlow Lite's converter makes of a Keras model.
+  """Returns the file that TensorFlow Lite's converter makes of a Keras model.
 
-  As https://ai.google.dev/edge/litert/models/post_training_quantization has
-  "full integer quantization, integer only".
+  The options are those of "full integer quantization, integer only" in
+  https://ai.google.dev/edge/litert/models/post_training_quantization.
   """
   import tensorflow as tf
 
@@ -96,7 +97,7 @@ def plain_int8(model, calibration_images) -> bytes:
   converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
   converter.inference_input_type = tf.int8
   converter.inference_output_type = tf.int8
-  # It says hundreds of lines, to all that there is.
+  # The converter prints hundreds of lines to all streams.
   said = contextlib.redirect_stdout(io.StringIO())
   with quiet(), warnings.catch_warnings(), said:
     warnings.simplefilter("ignore")
@@ -104,7 +105,7 @@ def plain_int8(model, calibration_images) -> bytes:
 
 
 def contents(made: bytes) -> dict:
-  """Returns what a file holds."""
+  """Returns size, operators and float tensors of a file."""
   from elite_tf.conversion.tflite.inspect import inspect
 
   inspection = inspect(made)
@@ -116,7 +117,7 @@ def contents(made: bytes) -> dict:
 
 
 def answers(verified) -> dict:
-  """Returns what both runtimes made of a file: an `elite_tf.conversion.verify.compare` result."""
+  """Returns the figures of a result of `elite_tf.conversion.verify.compare`."""
   return {
     "runs_in_tflm": True,
     "arena_bytes": verified.arena_bytes,
@@ -127,7 +128,7 @@ def answers(verified) -> dict:
 
 
 def run(made: bytes, images, labels) -> dict:
-  """Returns what both runtimes make of a file, or why one cannot run it."""
+  """Returns the figures of a file, or why TensorFlow Lite Micro cannot run it."""
   import numpy as np
 
   from elite_tf.conversion.interpreters.reference import run_reference
@@ -148,7 +149,7 @@ def run(made: bytes, images, labels) -> dict:
 
 
 def compare(network: Network, images: int, count: int) -> dict:
-  """Returns both exports of a network, side by side."""
+  """Returns the figures of both conversions of a network."""
   from elite_tf.conversion import converted
   from elite_tf.data import preprocess
 
@@ -183,7 +184,7 @@ def compare(network: Network, images: int, count: int) -> dict:
     "ours": contents(made.model)
     | answers(made.verification)
     | {
-      # Choosing by validation accuracy and verifying are part of it.
+      # Includes the choice by validation accuracy and the verification.
       "conversion_seconds": seconds,
       "measures": measures(made.quantization),
     },
@@ -205,9 +206,11 @@ def main(arguments: Sequence[str]) -> int:
   """Runs the command; returns its exit code."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("paths", nargs="+")
-  parser.add_argument("--data", default="", help="as for the search")
+  parser.add_argument("--data", default="", help="as in elite_tf.search")
   parser.add_argument("--all", action="store_true", help="every champion")
-  parser.add_argument("--images", type=int, default=2000, help="of the test")
+  parser.add_argument(
+    "--images", type=int, default=2000, help="number of test images"
+  )
   parser.add_argument("--calibration_images", type=int, default=256)
   parser.add_argument("--out", help="JSON file; default: stdout")
   flags = parser.parse_args(arguments)

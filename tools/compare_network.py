@@ -1,17 +1,16 @@
-"""A network of the pool under a limit of bytes beside MLPerf Tiny's ResNet-8.
+"""Compares a network below a limit of bytes with MLPerf Tiny's ResNet-8.
 
     tools/compare_network.py --data=folder:DIR --out=network.json
 
-Both are trained by the search's own code (tools/trainings.py): same images,
-augmentation, recipe, schedule and epochs, one thread each. Both are exported by
-`elite_tf.conversion.converted.convert` and run by TensorFlow Lite Micro.
+Both are trained by the code of a search (tools/trainings.py): same images,
+augmentation, recipe, schedule and epochs, one thread each. Both are converted by
+`elite_tf.conversion.converted.convert` and run in TensorFlow Lite Micro.
 
-Which network of the pool stands there is decided by its cost, before anything
-is trained: of all candidates of elite and lite, with every activation, at the
-images' resolution, those whose predicted int8 file is below --limit bytes, and
-of these the one with the most multiply-accumulates, on a tie that of its
-family's own activation. Beside it, whatever its bytes, stands the candidate
-whose parameters are nearest to ResNet-8's. --also names more of them.
+The network is chosen by its cost, before any training: from all candidates of
+elite and lite, with every activation, at the resolution of the images, the one
+with the most multiply-accumulates among those whose predicted int8 file is below
+--limit bytes. On a tie the family's own activation wins. A second candidate, of
+any size, is the one whose parameters are nearest to ResNet-8's. --also adds more.
 """
 
 import argparse
@@ -49,14 +48,14 @@ FAMILIES = ("elite", "lite")
 
 @dataclasses.dataclass(frozen=True)
 class Priced:
-  """A candidate and what it costs by its plan.
+  """A candidate and its predicted cost.
 
   Attributes:
-    candidate: The network.
-    params: As Keras counts them.
-    macs: Multiply-accumulates.
-    tflite_bytes: Predicted int8 file.
-    levels: `--levels` of the pool that holds it.
+    candidate: The candidate.
+    params: Number of parameters, as Keras counts them.
+    macs: Number of multiply-accumulates.
+    tflite_bytes: Predicted bytes of the int8 file.
+    levels: `--levels` of the pool that holds the candidate.
   """
 
   candidate: Candidate
@@ -77,7 +76,7 @@ def largest_levels(family: str, base: int) -> int:
   return 1
 
 
-def priced(description, base: int) -> Iterator[Priced]:
+def priced_candidates(description, base: int) -> Iterator[Priced]:
   """Yields every candidate of full resolution; loads no TensorFlow."""
   for family in FAMILIES:
     levels = largest_levels(family, base)
@@ -95,11 +94,11 @@ def priced(description, base: int) -> Iterator[Priced]:
           yield Priced(candidate, cost.params, cost.macs, size, levels)
 
 
-def choose(found: Sequence[Priced], limit: int) -> Priced:
-  """Returns the one with the most multiply-accumulates below the limit.
+def largest_below(found: Sequence[Priced], limit: int) -> Priced:
+  """Returns the candidate with the most multiply-accumulates below a limit.
 
   Raises:
-    ConfigError: None is below it.
+    ConfigError: No candidate is below the limit.
   """
   below = [one for one in found if one.tflite_bytes < limit]
   if not below:
@@ -111,13 +110,13 @@ def choose(found: Sequence[Priced], limit: int) -> Priced:
   return max(below, key=lambda one: one.macs)  # The first of equals.
 
 
-def nearest(found: Sequence[Priced], params: int) -> Priced:
-  """Returns the one whose parameters are nearest; the first of equals."""
+def nearest_in_parameters(found: Sequence[Priced], params: int) -> Priced:
+  """Returns the candidate with the nearest parameters; the first of equals."""
   return min(found, key=lambda one: abs(one.params - params))
 
 
 def settings_of(one: Priced, base: Settings) -> Settings:
-  """Returns the settings of a search that has this candidate alone."""
+  """Returns the settings of a search whose only candidate is this one."""
   return dataclasses.replace(
     base,
     pool=one.candidate.family,
@@ -137,7 +136,7 @@ def measure(task: Task, verified: int) -> dict:
   ((name, candidate),) = task.candidates().items()
   data = sources.load(task.settings.data, task.settings.seed)
   model = load_trained(candidate, task.run_folder.checkpoint(name))
-  # The kernels that verify are slow: on a part of the test images.
+  # The kernels of the verification are slow: a part of the test images is enough.
   part = sources.Split(data.test.images[:verified], data.test.labels[:verified])
   began = time.monotonic()
   how = dataclasses.replace(task.settings, quantize="int8")
@@ -173,13 +172,13 @@ def compare(flags) -> dict:
   """Returns the whole comparison."""
   description = sources.describe(flags.data)
   base = flags.base_resolution or min(description.height, description.width)
-  found = list(priced(description, base))
+  found = list(priced_candidates(description, base))
   resnet = make_pool(
     resnet8.NAME, description.classes, description.channels, base, 1
   )
   params = network_cost(resnet8.layers(resnet[0])).params
-  of_as_many = nearest(found, params)
-  chosen = [choose(found, flags.limit), of_as_many]
+  of_as_many = nearest_in_parameters(found, params)
+  chosen = [largest_below(found, flags.limit), of_as_many]
   for name in flags.also:
     also = [one for one in found if one.candidate.name == name]
     if not also:
@@ -203,7 +202,7 @@ def compare(flags) -> dict:
     shutil.rmtree(place, ignore_errors=True)
     tasks.append(Task(settings, str(place), 1))
   with ThreadPoolExecutor(flags.workers) as pool:
-    # ResNet-8 takes longest and begins.
+    # ResNet-8 takes longest and is trained first.
     list(
       pool.map(
         lambda task: trainings.train_all(
@@ -233,9 +232,11 @@ def compare(flags) -> dict:
 def main(arguments: Sequence[str]) -> int:
   """Runs the command; returns its exit code."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--data", required=True, help="as for the search")
+  parser.add_argument("--data", required=True, help="as in elite_tf.search")
   parser.add_argument("--limit", type=int, default=100_000, help="bytes")
-  parser.add_argument("--also", nargs="*", default=[], help="candidates")
+  parser.add_argument(
+    "--also", nargs="*", default=[], help="names of further candidates"
+  )
   parser.add_argument("--base_resolution", type=int, default=0)
   parser.add_argument("--train_images", type=int, default=20_000)
   parser.add_argument("--test_images", type=int, default=10_000)
@@ -244,7 +245,9 @@ def main(arguments: Sequence[str]) -> int:
   parser.add_argument("--augment", default="light")
   parser.add_argument("--workers", type=int, default=2)
   parser.add_argument("--seed", type=int, default=0)
-  parser.add_argument("--work", help="folder that is kept; default: none is")
+  parser.add_argument(
+    "--work", help="folder for the trainings; default: a temporary one"
+  )
   parser.add_argument("--out", help="JSON file; default: stdout")
   flags = parser.parse_args(arguments)
   resnet8.register()

@@ -3,12 +3,13 @@
     .venv/bin/python tools/compare_quantization.py runs/mine model.keras \\
         --data=digits --out=comparison.json
 
-Every argument is the folder of a finished search, whose champions are taken, or
-a .keras file. Each network is converted in five ways and run over the test
-split by TensorFlow Lite Micro: in float, by the converter's plain int8, by the
-int8 that is chosen on validation images, by quantization-aware training and in
-int16x8. A table goes to stderr as it grows, the figures to --out or stdout. A
-network of 0.7 million parameters takes some minutes and 54,000 training images.
+Each argument is the folder of a finished search, which stands for its champions,
+or a .keras file. Each network is converted in five ways: to float, to the
+converter's plain int8, to the int8 chosen on validation images, to int8 with
+quantization-aware training, and to int16x8. TensorFlow Lite Micro runs each file
+on the test split. Prints a table to stderr, and writes the figures to --out or
+stdout. Takes some minutes for a network of 0.7 million parameters and 54,000
+training images.
 """
 
 import argparse
@@ -47,8 +48,8 @@ def networks(path: str, data: str) -> list[tuple[Path, str]]:
   return [(files / "model.keras", data or spec) for files, spec in found]
 
 
-def converted(way: str, model, material):
-  """Returns a network's bytes, what they came of and the seconds it took."""
+def convert_by(way: str, model, material):
+  """Converts a network; returns the file, the measures taken and the seconds."""
   from elite_tf.conversion.quantize import post_training
   from elite_tf.conversion.tflite import convert as tflite
 
@@ -64,7 +65,7 @@ def converted(way: str, model, material):
 
 
 def compare(path: Path, spec: str, arguments) -> list[dict]:
-  """Returns one row for each way of quantizing a network."""
+  """Returns the figures of each way of quantizing a network."""
   if not spec:
     raise ConfigError(f"--data must name the data set of {path}")
   data = sources.load(spec, arguments.seed)
@@ -75,7 +76,7 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
       data, model.input_shape[1], arguments.calibration_images,
       arguments.seed, options,
   )  # fmt: skip
-  # Spread over the split: pictures in folders come class by class.
+  # Images are spread over the split, because folders list them class by class.
   count = len(data.test.labels)
   some = slice(None, None, max(1, count // (arguments.images or count)))
   images = preprocess.resize(
@@ -85,7 +86,7 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
   )
   rows = []
   for way in arguments.ways:
-    made, detail, seconds = converted(way, model, material)
+    made, detail, seconds = convert_by(way, model, material)
     made, found = verified(made, images, data.test.labels[some])
     rows.append(
         {
@@ -96,12 +97,12 @@ def compare(path: Path, spec: str, arguments) -> list[dict]:
             "arena_bytes": found.arena_bytes, "seconds": seconds,
         }
     )  # fmt: skip
-    say(rows[-1])
+    print_line(rows[-1])
   return rows
 
 
-def say(row: dict) -> None:
-  """Prints a row of the table."""
+def print_line(row: dict) -> None:
+  """Prints a line of the table."""
   print(
     f"{row['network']:18} {row['way']:8} {100 * row['test_accuracy']:6.2f} %"
     f" {row['tflite_bytes']:10,} {row['arena_bytes']:9,}"
@@ -115,11 +116,11 @@ def main() -> int:
   """Runs the comparison."""
   parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
   parser.add_argument("paths", nargs="+")
-  parser.add_argument("--data", default="", help="as for the search")
+  parser.add_argument("--data", default="", help="as in elite_tf.search")
   parser.add_argument("--out", help="JSON file; default: stdout")
   parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
   parser.add_argument(
-    "--images", type=int, help="about so many test images; default: all"
+    "--images", type=int, help="approximate number of test images; default: all"
   )
   parser.add_argument("--qat_epochs", type=int, default=2)
   parser.add_argument("--calibration_images", type=int, default=256)

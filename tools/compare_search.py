@@ -1,20 +1,20 @@
-"""The search beside KerasTuner's Hyperband, Ray Tune's ASHA and random search.
+"""Compares the search with KerasTuner's Hyperband, Ray's ASHA and random search.
 
     tools/compare_search.py --out=comparison.json
 
-All of them choose among the same candidates on the same images and train them
-by the same code (tools/trainings.py): recipe, schedule, first weights, order of
-images and validation images of a seed are the same, so that an epoch of a
-candidate is the same epoch whoever asked for it; this is checked. What differs
-is what they come to train, and when. Each is really run, nothing is taken from
-another's run: as processes of its own, two trainings of one thread at a time.
+All methods choose among the same candidates on the same images and train them by
+the same code (tools/trainings.py). Recipe, schedule, first weights, order of
+images and validation images depend on the seed alone, so that an epoch of a
+candidate is the same in every method; this is checked. Methods differ in what
+they train, and when. Each method really runs, in processes of its own, with two
+trainings of one thread at a time; no method uses the results of another.
 
-Wall clock is from the start of a method's first process until its champion is
-trained to the last epoch. A champion that a method left before that is trained
-on, which counts. Afterwards, outside the clock, every candidate is trained to
-the end, so that it is known how far a champion is from the best there was, and
-what the search's other criteria would have chosen. The test part is used for
-nothing but the figures.
+The wall clock of a method runs from the start of its first process until its
+champion is trained to the last epoch. If a method stops before that, its champion
+is trained to the end, and this time counts. Afterwards all candidates are trained
+to the end, which does not count: this tells how far a champion is from the best
+candidate, and which champions the other criteria of the search would choose. The
+test split is used only for these figures.
 """
 
 import argparse
@@ -52,16 +52,16 @@ PEERS = {
 
 
 def write_subset(spec: str, count: int, test: int, path: Path) -> None:
-  """Writes so many images of a data set as .npz; drawn always alike.
+  """Writes a random part of a data set as .npz, always the same one.
 
   Args:
-    spec: As `--data` of the search; images of one size.
-    count: Images of training and validation together, all there are if fewer.
-    test: Images of the test part, likewise.
-    path: The file.
+    spec: Data set as in `--data`; all images must have the same size.
+    count: Number of images for training and validation; all if there are fewer.
+    test: Number of test images; all if there are fewer.
+    path: Path of the file.
 
   Raises:
-    ConfigError: The images are of different sizes.
+    ConfigError: The images have different sizes.
   """
   import numpy as np
 
@@ -82,16 +82,16 @@ def write_subset(spec: str, count: int, test: int, path: Path) -> None:
 
 
 def play_tournament(task: Task) -> tuple[str, float]:
-  """Runs the search; returns its champion and when it was trained out."""
+  """Runs the search; returns its champion and the end of its training."""
   flags = [
     f"--{field.name}={getattr(task.settings, field.name)}"
     for field in dataclasses.fields(Settings)
     if getattr(task.settings, field.name) != field.default
   ]
-  log = Path(f"{task.folder}.log")  # The folder of a search begins empty.
+  log = Path(f"{task.folder}.log")  # The folder of a new search must be empty.
   process = trainings.start(
     "-c",
-    # The last argument is the parent's number, which is no flag of it.
+    # The last argument is the number of the parent process, not a flag.
     "import sys; sys.argv.pop(); from elite_tf import search; search.console()",
     *flags,
     f"--run_dir={task.folder}",
@@ -104,13 +104,13 @@ def play_tournament(task: Task) -> tuple[str, float]:
   epochs = [event for event in events if event["event"] == "epoch"]
   task.record.write_text("".join(json.dumps(e) + "\n" for e in epochs))
   champion = task.run_folder.read_result().champions[0].name
-  # After it the champion is converted, which the others do not do.
+  # The conversion after it does not count: other methods do not convert.
   ended = max(e["time"] for e in events if e["event"] == "trained")
   return champion, ended
 
 
 def run(method: str, task: Task, budget: int) -> dict:
-  """Runs one method for one seed; returns what it found and what it took."""
+  """Runs one method for one seed; returns its champion and its effort."""
   Path(task.folder).mkdir(parents=True)
   began, ended = time.time(), None
   if method == "tournament":
@@ -142,7 +142,7 @@ def run(method: str, task: Task, budget: int) -> dict:
 
 
 def train_rest(tasks: Sequence[Task], task: Task, names: Sequence[str]) -> None:
-  """Trains every candidate to the end, from the furthest that it got."""
+  """Trains every candidate to the end, from its furthest checkpoint."""
   for name in names:
     target = task.run_folder.checkpoint(name)
     target.parent.mkdir(parents=True)
@@ -161,7 +161,7 @@ def train_rest(tasks: Sequence[Task], task: Task, names: Sequence[str]) -> None:
 def curves(
   tasks: Sequence[Task],
 ) -> tuple[dict[str, dict[int, dict]], int, int]:
-  """Returns epochs by name and number, how many were repeated and unequal."""
+  """Returns the epochs by name and number, how many repeat, how many differ."""
   found: dict[str, dict[int, dict]] = {}
   repeated = unequal = 0
   for task in tasks:
@@ -175,7 +175,7 @@ def curves(
 
 
 def replay(task: Task, accuracies: dict[str, list[float]], criterion: str):
-  """Returns the champion of a tournament by another criterion."""
+  """Returns the champion of a tournament that another criterion decides."""
   from elite_tf.types import Epoch
 
   settings = task.settings
@@ -196,8 +196,10 @@ def replay(task: Task, accuracies: dict[str, list[float]], criterion: str):
   return bracket.champion
 
 
-def judge(row: dict, final: dict[str, float], tests: dict[str, float]) -> None:
-  """Adds to a row how good its champion is among all."""
+def add_ranks(
+  row: dict, final: dict[str, float], tests: dict[str, float]
+) -> None:
+  """Adds to a line how good its champion is among all candidates."""
   name = row["champion"]
   row["val_accuracy"] = final[name]
   row["test_accuracy"] = tests[name]
@@ -206,9 +208,9 @@ def judge(row: dict, final: dict[str, float], tests: dict[str, float]) -> None:
 
 
 def one_seed(arguments, base: Settings, folder: Path, budget: int) -> dict:
-  """Runs every method for one seed, and then what is left."""
+  """Runs every method for one seed, then trains all candidates to the end."""
   seed, methods = base.seed, arguments.methods
-  # None of them is always the first: the machine's load changes.
+  # Methods take turns in being first, because the load of the machine changes.
   turn = seed % len(methods)
   done, rows = [], {}
   for method in methods[turn:] + methods[:turn]:
@@ -234,12 +236,12 @@ def one_seed(arguments, base: Settings, folder: Path, budget: int) -> dict:
   }
   for row in rows.values():
     if "champion" in row:
-      judge(row, final, tests)
+      add_ranks(row, final, tests)
   replayed = {}
   for criterion in sorted(CRITERIA):
     champion = replay(rest, accuracies, criterion)
     replayed[criterion] = {"seed": seed, "champion": champion}
-    judge(replayed[criterion], final, tests)
+    add_ranks(replayed[criterion], final, tests)
   return {
     "seed": seed,
     "methods": rows,
@@ -252,7 +254,7 @@ def one_seed(arguments, base: Settings, folder: Path, budget: int) -> dict:
 
 
 def summary(rows: Sequence[dict]) -> dict:
-  """Returns mean and sample standard deviation of every figure."""
+  """Returns the mean and the sample standard deviation of every figure."""
   rows = [row for row in rows if "champion" in row]
   figures = {}
   for name in (
@@ -324,7 +326,9 @@ def main(arguments: Sequence[str]) -> int:
   parser.add_argument(
     "--methods", nargs="+", default=list(PEERS), choices=list(PEERS)
   )
-  parser.add_argument("--work", help="folder that is kept; default: none is")
+  parser.add_argument(
+    "--work", help="empty folder for the trainings; default: a temporary one"
+  )
   parser.add_argument("--out", help="JSON file; default: stdout")
   flags = parser.parse_args(arguments)
   try:

@@ -1,8 +1,9 @@
-"""Learning curves, as the tools that judge criteria read them. Not a command.
+"""Reads learning curves for the tools that compare criteria. Not a command.
 
-A source is a run folder (`candidates/*/history.csv`) or an .npz with the array
-`curves` (configurations x epochs, NaN where a run ended early; higher is
-better) and, optionally, `size` (one number a configuration, for grouping).
+A source is a run folder (`candidates/*/history.csv`) or an .npz file. The file
+has the array `curves` (configurations x epochs, NaN after the end of a run that
+stopped early; higher is better) and may have `size` (one number per
+configuration, for grouping).
 """
 
 import dataclasses
@@ -15,27 +16,27 @@ from elite_tf.errors import ConfigError
 from elite_tf.runs.folder import RunFolder
 from elite_tf.system.text import one_line
 
-# A final accuracy is the mean of this share of a curve's epochs, its last: one
-# epoch is chance.
+# A final accuracy is the mean of this last share of a curve's epochs: a single
+# epoch depends on chance.
 FINAL_SHARE = 0.05
 
-# A network has collapsed that ended in the lowest part of the way from the
-# worst accuracy of all, which stands for chance, to the best final one.
+# A network has collapsed if its final accuracy is in this lowest part of the range
+# from the worst accuracy of all curves (chance level) to the best final accuracy.
 COLLAPSED = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
 class Curves:
-  """Curves of equal length of one source.
+  """Curves of equal length from one source.
 
   Attributes:
-    name: Of the source.
-    names: Of its configurations.
-    values: (configurations, epochs), float64, without NaN; higher is better.
-    sizes: (configurations,), None where unknown.
-    unfinished: Configurations left out because they were not trained to the
-      end, so that nobody knows what they would have reached.
-    collapsed: Configurations left out because they learnt nothing.
+    name: Name of the source.
+    names: Names of its configurations.
+    values: float64 (configurations, epochs), without NaN; higher is better.
+    sizes: (configurations,); None if unknown.
+    unfinished: Number of configurations left out because they were not trained
+      to the end: their final accuracy is unknown.
+    collapsed: Number of configurations left out because they learnt nothing.
   """
 
   name: str
@@ -62,10 +63,10 @@ def final_accuracies(values: np.ndarray) -> np.ndarray:
 
 
 def read(path: Path) -> Curves:
-  """Returns the curves of a source, those that cannot be judged left out.
+  """Returns the curves of a source without unfinished and collapsed ones.
 
   Raises:
-    ConfigError: It is no such source, or holds fewer than two curves.
+    ConfigError: The source cannot be read, or fewer than two curves are left.
   """
   return _judged(_read_npz(path) if path.suffix == ".npz" else _read_run(path))
 
@@ -135,10 +136,10 @@ def _kept(curves: Curves, which: np.ndarray) -> Curves:
 
 
 def find(paths: Sequence[str]) -> list[Path]:
-  """Returns the sources that are named; of a folder of .npz files each.
+  """Returns the sources that paths name; a folder may hold .npz files.
 
   Raises:
-    ConfigError: One is not there.
+    ConfigError: A path does not exist.
   """
   found = []
   for path in map(Path, paths):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formats the code; with --check it only says what would change.
+# Formats the code. With --check it only reports what would change.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh

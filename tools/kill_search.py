@@ -1,18 +1,20 @@
-"""Kills a search at random moments until it has ended; then looks for losses.
+"""Kills a search at random moments and checks that nothing is lost.
 
     tools/kill_search.py [--kills=40] [--seed=0] [--work=DIR] [FLAGS...]
 
-Further flags are the search's; --program=FILE runs another search than it.
+Other flags are passed to the search. --program=FILE runs another program instead
+of the search.
 
-Runs a small search undisturbed, then the same one again and again: every time
-the whole process group is killed (SIGKILL) at a random moment, half of the
-times while a checkpoint or the journal is being written, and started anew. When
-the search ends before all kills are done, another one is begun.
+Runs a small search without kills, then the same search with kills: its whole
+process group is killed (SIGKILL) at a random moment, half of the times while a
+checkpoint or the journal is being written, and the search is started again. If a
+search ends before all kills are done, another one begins.
 
-Prints one JSON object: "kills", "ends" (searches that came to their end),
-"moments" (how many kills fell on what), "equal" (champions, scores and
-histories as undisturbed, all ends), "differs" (what is not), "trained_twice" (finished epochs that were
-trained again), "seconds". Exit code 1 if anything differs or was trained twice.
+Prints one JSON object: "kills", "ends" (number of searches that ended), "moments"
+(number of kills by moment), "equal" (whether champions, scores and histories of
+all searches are those of the search without kills), "differs" (what is
+different), "trained_twice" (finished epochs that were trained again), "epochs",
+"seconds". The exit code is 1 if anything differs or was trained twice.
 """
 
 import argparse
@@ -41,7 +43,7 @@ SEARCH = (
   "--base_resolution=16",
   "--quantize=none",
 )
-PATIENCE = 300.0  # Seconds in which a search that is left alone has to end.
+PATIENCE = 300.0  # Time limit in seconds of a search without kills.
 
 
 def start(run_dir: Path, command: list[str], log) -> subprocess.Popen:
@@ -54,7 +56,7 @@ def start(run_dir: Path, command: list[str], log) -> subprocess.Popen:
 
 
 def descendants(pid: int) -> list[int]:
-  """Returns the numbers of a process's children, and of theirs."""
+  """Returns the process numbers of all descendants of a process."""
   parents = {}
   for stat in Path("/proc").glob("[0-9]*/stat"):
     try:
@@ -95,7 +97,7 @@ def wait_for_a_write(
     what: "checkpoint" or "journal".
 
   Returns:
-    Whether that was before the search ended.
+    Whether this happened before the search ended.
   """
   journal = run_dir / "journal.jsonl"
   size = journal.stat().st_size if journal.exists() else 0
@@ -136,7 +138,7 @@ def trained(run_dir: Path) -> list[tuple[str, int]]:
 
 
 def outcome(run_dir: Path) -> dict:
-  """Returns all that has to be the same in every run."""
+  """Returns everything that must be the same in all searches."""
   result = RunFolder(run_dir).read_result()
   histories = {}
   for path in sorted(run_dir.glob("candidates/*/history.csv")):
@@ -176,7 +178,7 @@ class Killer:
     return sum(self.moments.values())
 
   def undisturbed(self) -> dict:
-    """Returns what a search comes to that nobody kills."""
+    """Runs a search without kills; returns its outcome."""
     run_dir = self.work / "undisturbed"
     begun = time.monotonic()
     with open(self.work / "undisturbed.log", "w", encoding="utf-8") as log:
@@ -187,7 +189,7 @@ class Killer:
     return outcome(run_dir)
 
   def disturbed(self, number: int) -> dict:
-    """Returns what a search comes to that is killed as often as is left."""
+    """Runs a search with the kills that are left; returns its outcome."""
     run_dir = self.work / f"run{number}"
     with open(self.work / f"run{number}.log", "w", encoding="utf-8") as log:
       while not (run_dir / "result.json").exists():
@@ -233,8 +235,12 @@ def main() -> int:
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--kills", type=int, default=40)
   parser.add_argument("--seed", type=int, default=0)
-  parser.add_argument("--work", type=Path, help="kept; default: removed")
-  parser.add_argument("--program", default="", help="another search")
+  parser.add_argument(
+    "--work", type=Path, help="folder for the runs; default: a temporary one"
+  )
+  parser.add_argument(
+    "--program", default="", help="Python file to run instead of the search"
+  )
   options, flags = parser.parse_known_args()
   program = [options.program] if options.program else ["-m", "elite_tf.search"]
   begun = time.monotonic()

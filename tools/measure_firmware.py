@@ -5,12 +5,12 @@
     python tools/measure_firmware.py --format=json
     python tools/measure_firmware.py --networks=elite9     # 1 minute
 
-The smallest network of each family and MobileNet 0.25, all at 96 pixels with
-three channels and ten classes (`elite9`: eLite9 at 224 pixels with a thousand),
-with weights drawn by seed, in int8. Prints the
-arena that TensorFlow Lite Micro takes for each on this computer, and what the
-generated firmware takes on the board; 32 random inputs are compared to the last
-byte, and the exit code is 1 if one differs.
+Measures the smallest network of each family and MobileNet 0.25, at 96 pixels with
+three channels and ten classes (`elite9`: eLite9 at 224 pixels with 1,000 classes),
+with random weights, in int8. Prints the arena of TensorFlow Lite Micro on this
+computer, and the memory and the instructions of the firmware on the board. The
+outputs for 32 random inputs are compared to the last byte; the exit code is 1 if
+one differs.
 """
 
 import argparse
@@ -31,7 +31,7 @@ PIXELS, CHANNELS, CLASSES = 96, 3, 10
 
 NAMES = ("elite", "hf", "lite", "mobilenet")
 
-# Larger than a board's memory by far where an interpreter runs it.
+# In an interpreter this network needs far more memory than a board has.
 LARGE = {"elite9": find("elite", 4, 4, 224, CHANNELS, 1000, activation="")}
 
 COLUMNS = (
@@ -59,7 +59,7 @@ def make(name: str) -> bytes:
   )  # fmt: skip
   generator = np.random.default_rng(0)
   for weight in model.weights:
-    # Biases other than zero keep the quantized maps alive.
+    # With biases of zero the quantized maps would be almost zero.
     if len(weight.shape) < 2 and "seed" not in weight.path:
       values = generator.uniform(0.7, 1.4, weight.shape)
       weight.assign(values.astype(np.float32))
@@ -67,7 +67,7 @@ def make(name: str) -> bytes:
 
 
 def measure(name: str, target_name: str) -> dict:
-  """Returns what a network takes; every vector has to be equal."""
+  """Returns the figures of a network, and whether all vectors are equal."""
   import numpy as np
 
   model = make(name)

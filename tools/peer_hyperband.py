@@ -1,9 +1,8 @@
 """KerasTuner's Hyperband over the candidates of a task.
 
-As KerasTuner is meant to be used on several cores: a chief process that decides
-and worker processes that ask it (its "distributed tuning"). What is trained
-goes through `trainings.Trainings`; which candidate, how far and which is best
-is KerasTuner's to say.
+Uses KerasTuner's "distributed tuning" for several cores: a chief process decides,
+and worker processes ask it. `trainings.Trainings` trains. KerasTuner decides
+which candidate is trained, how far, and which one is best.
 
     python tools/peer_hyperband.py TASK.json
 """
@@ -55,7 +54,7 @@ def search(task: Task) -> str:
     for worker in workers:
       trainings.finish(worker, log)
   finally:
-    # It would look after them every 20 seconds.
+    # The chief would notice the end of the workers only every 20 seconds.
     processes.end(chief)
   return best(read_trials(Path(task.folder)))
 
@@ -91,9 +90,9 @@ def make_tuner(task: Task, trainings_of_task):
   """Returns KerasTuner's tuner; imports it, and with it Keras.
 
   Args:
-    task: What is trained.
-    trainings_of_task: A `Trainings`, or what stands for one; None where
-      nothing is trained, in the chief.
+    task: Task of the comparison.
+    trainings_of_task: A `Trainings` or a substitute; None in the chief, which
+      trains nothing.
   """
   import keras_tuner
 
@@ -123,7 +122,7 @@ def make_tuner(task: Task, trainings_of_task):
 
 
 def main(arguments: Sequence[str]) -> None:
-  """Is the chief or a worker, as KerasTuner's environment says."""
+  """Runs the chief or a worker, as KerasTuner's environment variables say."""
   processes.die_with(int(arguments[-1]))
   task = trainings.read_task(arguments[0])
   chief = os.environ["KERASTUNER_TUNER_ID"] == "chief"

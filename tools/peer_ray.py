@@ -1,7 +1,7 @@
-"""Ray Tune over the candidates of a task: ASHA, or none (random search).
+"""Ray Tune over the candidates of a task: ASHA or random search.
 
-What is trained goes through `trainings.Trainings`, an epoch at a time; Ray says
-whether a candidate goes on, and which is best.
+`trainings.Trainings` trains one epoch at a time. Ray decides whether a candidate
+goes on, and which one is best.
 
     python tools/peer_ray.py TASK.json METHOD EPOCHS
 """
@@ -48,7 +48,7 @@ def search(task: Task, method: str, epochs: int) -> str:
   return json.loads(Path(task.folder, ANSWER).read_text())["champion"]
 
 
-def drawn(task: Task, method: str, epochs: int) -> list[str]:
+def draw_names(task: Task, method: str, epochs: int) -> list[str]:
   """Returns the names to try, in an order that the seed decides."""
   names = list(task.candidates())
   random.Random(task.settings.seed).shuffle(names)
@@ -57,12 +57,12 @@ def drawn(task: Task, method: str, epochs: int) -> list[str]:
   return names
 
 
-# Of the process: TensorFlow and the data are loaded once for all its trials.
+# A process loads TensorFlow and the data once for all its trials.
 _loaded: dict[str, Trainings] = {}
 
 
 def trial(config: dict) -> None:
-  """Trains one candidate, telling Ray of every epoch.
+  """Trains one candidate and reports every epoch to Ray.
 
   Args:
     config: {"task": path, "candidate": name}.
@@ -126,7 +126,7 @@ def tune_all(path: str, method: str, epochs: int, trainable=trial) -> str:
     trainable,
     param_space={
       "task": path,
-      "candidate": tune.grid_search(drawn(task, method, epochs)),
+      "candidate": tune.grid_search(draw_names(task, method, epochs)),
     },
     tune_config=tune.TuneConfig(
       metric="val_accuracy",
@@ -155,7 +155,7 @@ def main(arguments: Sequence[str]) -> None:
   """Writes the answer into the task's folder."""
   processes.die_with(int(arguments[-1]))
   path, method, epochs = arguments[:3]
-  # By its name: what the workers of Ray are sent is found there, not copied.
+  # Imported by name, so that Ray's workers import the functions and get no copy.
   import peer_ray
 
   champion = peer_ray.tune_all(path, method, int(epochs))

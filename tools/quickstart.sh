@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh clone to the champions of a search on real images: makes the
-# virtual environment if there is none and runs the main job on `digits`.
-# Further flags of elite_tf.search are passed on.
+# virtual environment if there is none, and runs a quick search on `digits`.
+# Other flags are passed to elite_tf.search.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh

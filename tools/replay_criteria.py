@@ -3,19 +3,19 @@
     python tools/replay_criteria.py curves/            # a folder of .npz files
     python tools/replay_criteria.py runs/all --group_size=4 --format=json
 
-Draws groups by chance, plays each to its champion by the search's own rules,
+Draws random groups, plays each group to its champion by the rules of the search,
 and compares the champion's final accuracy (the mean of its last 5 % of epochs)
-with the best of its group; every champion is trained to the end, so that all
-criteria spend the same epochs. All criteria play the same draws. Left out are
-curves that were not recorded to the end and networks that learnt nothing.
+with the best final accuracy of its group. All criteria play the same groups.
+Every champion is trained to the end, so that all criteria spend the same epochs.
+Curves that were not recorded to the end and networks that learnt nothing are left
+out.
 
-Groups are drawn in two ways: `random`, members drawn from all configurations
-alike; `size` (where the source has sizes), eight groups' worth of
-configurations drawn so, sorted by size and cut into groups as a search does,
-one of which plays.
+Groups are drawn in two ways. `random`: members are drawn from all configurations.
+`size` (only if the source has sizes): configurations for eight groups are drawn,
+sorted by size and split into groups as in a search; one of these groups plays.
 
-Standard errors are those of the draws: what other draws from the same curves
-would give, not what other networks would.
+Standard errors describe the draws: other draws from the same curves, not other
+networks.
 """
 
 import argparse
@@ -39,25 +39,25 @@ from elite_tf.tournament.criteria import (
 )
 from elite_tf.tournament.noise_ratio import nu
 
-# Groups that a pool is cut into, by size: the paper's.
+# Groups that a pool is split into by size, as in the paper.
 POOL_GROUPS = 8
 
-# Groups that nu is measured in: a median needs no more.
+# Groups in which nu is measured: enough for a median.
 NU_GROUPS = 200
 
-# A difference counts where it is more than so many standard errors.
+# A difference is clear if it is larger than so many standard errors.
 CLEAR = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-  """How the tournaments of one comparison are played.
+  """The tournaments of one comparison.
 
   Attributes:
-    curves: What they are replayed over.
+    curves: Learning curves that are replayed.
     grouping: `random` or `size`.
-    group_size: Candidates a group.
-    round_epochs: Epochs a round.
+    group_size: Candidates per group.
+    round_epochs: Epochs per round.
   """
 
   curves: sources.Curves
@@ -71,8 +71,8 @@ def draw_groups(setting: Setting, repeats: int, seed: int) -> np.ndarray:
 
   Args:
     setting: Curves, group size and how groups are drawn.
-    repeats: Groups.
-    seed: Decides them.
+    repeats: Number of groups.
+    seed: Seed of the draws.
 
   Returns:
     Positions of configurations, int64 (repeats, group_size).
@@ -100,9 +100,9 @@ def champion(
 
   Args:
     histories: Accuracies of every configuration.
-    members: Positions of the group's, heaviest first.
-    criterion: Decides each round.
-    round_epochs: Epochs a round.
+    members: Positions of the group's configurations, heaviest first.
+    criterion: Criterion that decides each round.
+    round_epochs: Epochs per round.
 
   Returns:
     The champion's position.
@@ -163,9 +163,9 @@ def replay(
 
 
 def _nus(setting: Setting, histories, groups) -> list[float | None]:
-  """Returns the median over the groups of nu, after each round.
+  """Returns the median of nu over the groups, after each round.
 
-  All members count in every round, so that no criterion has a part in it.
+  Every round uses all members, so that nu does not depend on a criterion.
   """
   medians = []
   for played in range(1, rounds_needed(setting.group_size) + 1):
@@ -200,13 +200,14 @@ def settings_of(
 
   Args:
     curves: The source.
-    group_size: Candidates a group.
-    lengths: Epochs a round, comma separated; a number with a point is a share
+    group_size: Candidates per group.
+    lengths: Epochs per round, comma separated; a number with a point is a share
       of the curves' epochs, rounded, at least one epoch.
     grouping: `random`, `size` or `both`.
 
   Raises:
-    ConfigError: A group or its rounds are longer than the curves.
+    ConfigError: There are fewer curves than a group needs, or the rounds are
+      longer than the curves.
   """
   if not 2 <= group_size <= len(curves.names):
     raise ConfigError(
@@ -254,7 +255,7 @@ def to_text(results: Sequence[dict]) -> str:
       f"{result['data']}: {result['configurations']} curves"
       f" ({result['unfinished']} unfinished, {result['collapsed']} collapsed"
       f" left out), groups of {result['group_size']} by {result['grouping']},"
-      f" {result['round_epochs']} of {result['epochs']} epochs a round,"
+      f" {result['round_epochs']} of {result['epochs']} epochs per round,"
       f" {result['candidate_epochs']} epochs"
       f" ({result['share_of_epochs']:.0%}), nu after each round "
       + " ".join("?" if x is None else f"{x:.2f}" for x in result["nu"])
@@ -272,8 +273,8 @@ def to_text(results: Sequence[dict]) -> str:
         f" {regret['mean']:8.4f} ±{regret['se']:7.4f} {'':12}{against}"
       )
   lines.append(
-    f"Settings (of {len(results)}) in which the criterion of the line is"
-    f" better than that of the column by over {CLEAR} standard errors:"
+    f"Settings (of {len(results)}) in which the criterion of the line is better"
+    f" than the criterion of the column by more than {CLEAR} standard errors:"
   )
   names = list(results[0]["criteria"])
   lines.append("  " + " " * 12 + "".join(f"{name:>13}" for name in names))
@@ -291,17 +292,21 @@ def main(arguments: Sequence[str]) -> int:
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
-  parser.add_argument("sources", nargs="+", help=".npz, run folder, or folder")
+  parser.add_argument(
+    "sources", nargs="+", help="an .npz file, a folder of them, or a run folder"
+  )
   parser.add_argument("--criteria", default=",".join(sorted(CRITERIA)))
   parser.add_argument("--group_size", type=int, default=8)
   parser.add_argument(
       "--round_epochs", default="0.05,0.1,0.2",
-      help="comma separated; with a point: a share of the curves' epochs",
+      help="comma separated; with a decimal point: share of the curves' epochs",
   )  # fmt: skip
   parser.add_argument(
     "--grouping", choices=("both", "random", "size"), default="both"
   )
-  parser.add_argument("--repeats", type=int, default=2000, help="groups drawn")
+  parser.add_argument(
+    "--repeats", type=int, default=2000, help="number of groups to draw"
+  )
   parser.add_argument("--seed", type=int, default=0)
   parser.add_argument("--format", choices=("text", "json"), default="text")
   flags = parser.parse_args(arguments)

@@ -1,10 +1,11 @@
 """ResNet-8, the image classification network of MLPerf Tiny, as a family.
 
-From its description: a stem of 16 channels, three stacks of 16, 32 and 64
-channels of two 3x3 convolutions each, the second and third with stride 2 and a
-1x1 convolution beside them; convolutions with biases, batch norm after all but
-those beside; average pooling over the whole map, dense, softmax. 78,666
-parameters and 12.5 M multiply-accumulates at 32x32x3 with ten classes.
+From its description: a stem of 16 channels and three stacks of 16, 32 and 64
+channels with two 3x3 convolutions each. The second and the third stack have
+stride 2 and a 1x1 convolution in the shortcut. All convolutions have biases, and
+all except the shortcuts' have batch norm. At the end: average pooling over the
+whole map, dense, softmax. 78,666 parameters and 12.5 M multiply-accumulates at
+32x32x3 with ten classes.
 
 `register()` adds the family `resnet8`, which has one candidate.
 """
@@ -43,7 +44,7 @@ class _ResNet(Network):
 
 
 def layers(candidate: Candidate) -> tuple[Layer, ...]:
-  """Returns the layers of ResNet-8, whatever the candidate's coefficients."""
+  """Returns the layers of ResNet-8; coefficients of the candidate are ignored."""
   net = _ResNet(candidate, "relu")
   name = net.normalized("stem", "image", STEM_CHANNELS, 3, 1)
   name = net.relu("stem", name)
@@ -75,5 +76,5 @@ FAMILY = Family(
 
 
 def register() -> None:
-  """Makes the family known in this process."""
+  """Registers the family in this process."""
   FAMILIES[NAME] = FAMILY

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the virtual environment .venv with the tested set of packages.
-# Does nothing if that has been done since setup.cfg or the constraints changed.
+# Makes the virtual environment .venv with the tested versions of all packages.
+# Does nothing if setup.cfg and the constraints have not changed since then.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,7 @@ if [ -z "$python" ] || ! "$python" -c 'import sys; sys.exit(sys.version_info < (
   echo "error: Python 3.11 or newer is needed. Received: ${python:-none}" >&2
   exit 1
 fi
-echo "Installs into .venv (some minutes, 2 GB) ..." >&2
+echo "Installing into .venv (some minutes, 2 GB) ..." >&2
 "$python" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check \
   --constraint tools/constraints.txt --editable '.[dev]'

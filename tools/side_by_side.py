@@ -1,4 +1,4 @@
-"""What the comparisons share: how a figure is written down."""
+"""Shared by the comparisons: writes figures with the facts of their measurement."""
 
 import importlib.metadata
 import importlib.util
@@ -18,14 +18,14 @@ PACKAGES = ("tensorflow", "keras", "keras-tuner", "ray")
 
 
 class PeerMissing(Exception):
-  """What is compared with is not installed."""
+  """The packages of a peer are not installed."""
 
 
 def require(*modules: str) -> None:
-  """Checks that a peer's packages are there.
+  """Checks that the packages of a peer are installed.
 
   Raises:
-    PeerMissing: They are not; names the extra that has them.
+    PeerMissing: A package is missing; the error names the extra to install.
   """
   missing = [m for m in modules if importlib.util.find_spec(m) is None]
   if missing:
@@ -35,11 +35,11 @@ def require(*modules: str) -> None:
 
 
 def record(measure: Callable[[], dict], out: str | None) -> dict:
-  """Writes what was measured, with the command and the time that it took.
+  """Measures and writes figures, with the command, its time and the machine.
 
   Args:
     measure: Returns the figures.
-    out: The JSON file; None prints.
+    out: Path of the JSON file; None prints the figures.
   """
   load, began = os.getloadavg(), time.monotonic()
   figures = measure()
@@ -50,7 +50,7 @@ def record(measure: Callable[[], dict], out: str | None) -> dict:
       "cores": len(os.sched_getaffinity(0)),
       "processor": _processor(),
       "python": platform.python_version(),
-      # Others at work: what is measured by the clock suffers from it.
+      # Other jobs on the machine slow down everything measured by the clock.
       "load_before": load,
       "load_after": os.getloadavg(),
       "niceness": os.nice(0),
@@ -68,7 +68,7 @@ def record(measure: Callable[[], dict], out: str | None) -> dict:
 
 
 def measures(quantization: Quantization) -> str:
-  """Returns what the export did to a network, of its report, in words."""
+  """Returns the measures that quantization took, in words."""
   return quantization.tried[0].details["measures"]
 
 

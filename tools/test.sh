@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests, on all cores, after the set-up if it is needed.
-# Further arguments are pytest's.
+# Runs the tests on all cores, after the set-up if it is needed.
+# Other arguments are passed to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh

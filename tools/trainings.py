@@ -1,14 +1,13 @@
-"""Trainings of single candidates, for whoever decides what is trained.
+"""Trains single candidates for the comparisons.
 
-What a comparison trains goes through `elite_tf.engine.runners.worker.Worker`, which is
-what a search's own processes run: the same data, recipe, schedule, first
-weights and checkpoints, whoever asks. Every epoch is written down, by whichever
-process it was trained in.
+All methods of a comparison train by `elite_tf.engine.runners.worker.Worker`, as
+the workers of a search do: with the same data, recipe, schedule, first weights
+and checkpoints. Every process records the epochs that it trains.
 
     python tools/trainings.py TASK.json STOP TEST NAME... PARENT
 
-trains the named candidates, one after the other, until STOP epochs are done,
-and measures them on the test part if TEST is 1. It ends with process PARENT.
+trains the named candidates in sequence until STOP epochs are done, and measures
+them on the test split if TEST is 1. The process ends when process PARENT ends.
 """
 
 import dataclasses
@@ -37,12 +36,12 @@ from elite_tf.types import Candidate, Job  # noqa: E402
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-  """What is trained, and where.
+  """The candidates to train, and the folder of their trainings.
 
   Attributes:
-    settings: As of a search: data, pool, epochs, seed and so on.
-    folder: Where checkpoints and the record of epochs lie; absolute.
-    workers: Trainings at a time, each of one thread.
+    settings: Settings as of a search: data, pool, epochs, seed and so on.
+    folder: Absolute path of the checkpoints and the record of epochs.
+    workers: Trainings at a time, of one thread each.
   """
 
   settings: Settings
@@ -51,17 +50,17 @@ class Task:
 
   @property
   def run_folder(self) -> RunFolder:
-    """The folder, as the worker knows it."""
+    """The folder as a run folder."""
     return RunFolder(Path(self.folder))
 
   @property
   def record(self) -> Path:
-    """One JSON object a line: every epoch that was trained."""
+    """Path of the record of epochs, one JSON object per line."""
     return Path(self.folder, "epochs.jsonl")
 
   @property
   def tests(self) -> Path:
-    """One JSON object a line: test accuracy of a candidate."""
+    """Path of the test accuracies, one JSON object per candidate and line."""
     return Path(self.folder, "tests.jsonl")
 
   def candidates(self) -> dict[str, Candidate]:
@@ -70,7 +69,7 @@ class Task:
     return {c.name: c for group in plan.groups() for c in group}
 
   def write(self) -> Path:
-    """Writes the task where a process can read it; returns the file."""
+    """Writes the task to its folder for other processes; returns the path."""
     path = Path(self.folder, "task.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(dataclasses.asdict(self)))
@@ -87,11 +86,7 @@ class Trainings:
   """Trains candidates of a task in this process."""
 
   def __init__(self, task: Task):
-    """Loads TensorFlow and the data.
-
-    Args:
-      task: What is trained.
-    """
+    """Loads TensorFlow and the data."""
     self._task = task
     self._candidates = task.candidates()
     self._worker = Worker(
@@ -99,11 +94,12 @@ class Trainings:
     )
 
   def train(self, name: str, stop: int) -> list[float]:
-    """Trains on until `stop` epochs are done.
+    """Trains until `stop` epochs are done.
 
     Args:
-      name: The candidate; goes on from its checkpoint, if it has one.
-      stop: Epochs done afterwards.
+      name: Name of the candidate. Its training continues from its checkpoint, if
+        it has one.
+      stop: Number of epochs to reach.
 
     Returns:
       Validation accuracy of every epoch from the first, 0 to 1.
@@ -123,7 +119,7 @@ class Trainings:
     self._worker.release(name)
 
   def test(self, name: str) -> None:
-    """Writes down the test accuracy of a candidate as it is trained so far."""
+    """Records the test accuracy of a candidate at its latest checkpoint."""
     from elite_tf.data import preprocess, sources
     from elite_tf.training.trainer import load_trained
 
@@ -156,7 +152,7 @@ def float_accuracy(model, split, crop: bool = False) -> float:
 
 
 def read_record(path: Path) -> list[dict]:
-  """Returns the lines of a record, in the order in which they were written."""
+  """Returns the lines of a record in the order of writing."""
   if not path.exists():
     return []
   return [json.loads(line) for line in path.read_text().splitlines()]
@@ -166,9 +162,9 @@ def start(*arguments: str, log: Path, env: Mapping[str, str] = {}):
   """Starts a Python process that ends with this one; returns it.
 
   Args:
-    *arguments: What follows `python`.
-    log: Takes what it says.
-    env: Added to the environment.
+    *arguments: Arguments of Python.
+    log: File to which its output is appended.
+    env: Additional environment variables.
   """
   paths = [str(ROOT), str(ROOT / "tools")]
   with open(log, "ab") as file:
@@ -188,7 +184,7 @@ def finish(process, log: Path) -> None:
   """Waits for a process.
 
   Raises:
-    RuntimeError: It failed; the last that it said is told.
+    RuntimeError: The process failed; the error has the end of its output.
   """
   try:
     code = process.wait()
@@ -208,10 +204,10 @@ def train_all(
   """Trains candidates to the same epoch, `task.workers` at a time.
 
   Args:
-    task: What is trained.
-    names: Of the candidates; each goes on from its checkpoint.
-    stop: Epochs done afterwards.
-    test: Whether they are measured on the test part afterwards.
+    task: Task of the comparison.
+    names: Names of the candidates. Each continues from its checkpoint.
+    stop: Number of epochs to reach.
+    test: Whether to measure the candidates on the test split afterwards.
 
   Raises:
     RuntimeError: A training failed.

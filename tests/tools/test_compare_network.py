@@ -60,17 +60,17 @@ def test_most_multiply_accumulates_below_the_limit():
     _priced("lite-w3-d1-r32", 5, 98),
     _priced("lite-w4-d1-r32", 3, 10),
   ]
-  assert compare_network.choose(found, 100) is found[1]
-  assert compare_network.choose(found, 99) is found[2]
-  assert compare_network.choose(found, 11) is found[3]
+  assert compare_network.largest_below(found, 100) is found[1]
+  assert compare_network.largest_below(found, 99) is found[2]
+  assert compare_network.largest_below(found, 11) is found[3]
   with pytest.raises(ConfigError, match="above 10 bytes.*Received: 10$"):
-    compare_network.choose(found, 10)
+    compare_network.largest_below(found, 10)
 
 
 def test_settings_hold_the_chosen_candidate_alone(tmp_path):
   description = Description("d", 10, 3, 32, 32, ("x",) * 10, 100)
-  found = list(compare_network.priced(description, 32))
-  chosen = compare_network.choose(found, 100_000)
+  found = list(compare_network.priced_candidates(description, 32))
+  chosen = compare_network.largest_below(found, 100_000)
   assert chosen.tflite_bytes < 100_000
   assert chosen.candidate.resolution == 32
   file = tmp_path / "small.npz"

@@ -52,7 +52,7 @@ def test_judged_among_all(task):
   row = {"champion": "lite-w6-d6-r13"}
   final = {name: curve[-1] for name, curve in CURVES.items()}
   tests = dict(zip(NAMES, (0.95, 0.5, 0.75, 0.6)))
-  compare_search.judge(row, final, tests)
+  compare_search.add_ranks(row, final, tests)
   assert row["rank_in_validation"] == 2
   assert row["test_accuracy"] == 0.75
   assert row["test_below_best"] == pytest.approx(0.2)
@@ -88,9 +88,9 @@ def test_missing_peer_is_named():
 
 
 def test_budget_of_random_search(task):
-  assert len(peer_ray.drawn(task, "random", 7)) == 2
-  assert len(peer_ray.drawn(task, "random", 1)) == 1
-  order = peer_ray.drawn(task, "asha", 7)
+  assert len(peer_ray.draw_names(task, "random", 7)) == 2
+  assert len(peer_ray.draw_names(task, "random", 1)) == 1
+  order = peer_ray.draw_names(task, "asha", 7)
   assert sorted(order) == sorted(NAMES) and order != NAMES
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow Lite Micro, in child processes that it may bring down."""
+"""Runs TensorFlow Lite Micro in child processes, which it may crash."""
 
 import contextlib
 import dataclasses
@@ -18,23 +18,23 @@ from elite_tf.conversion.tflite.inspect import Inspection, Tensor, inspect
 from elite_tf.errors import VerificationFailed
 from elite_tf.system import processes
 
-# Arguments of Python that start the worker.
+# Arguments of Python that start a worker.
 WORKER = ("-m", "elite_tf.conversion.interpreters.micro_worker")
 
-# Bytes of the first arena tried. Memory that is never written to costs nothing,
-# and an arena far too small is a segmentation fault.
+# Bytes of the first arena tried. Memory that is never written costs nothing, and
+# an arena far too small causes a segmentation fault.
 ARENA_START = 1 << 20
 
-# Bytes of the largest arena tried: EfficientNet-B0 at 224 pixels in float32
-# takes 15 MB, and no microcontroller has as much as this.
+# Bytes of the largest arena tried, more than any microcontroller has:
+# EfficientNet-B0 at 224 pixels in float32 needs 15 MB.
 ARENA_LIMIT = 1 << 28
 
-# Seconds without an output after which a worker counts as hung. The slowest
-# network of the pools takes two for an image.
+# A worker hangs if it gives no output for this time. The slowest network of the
+# families needs two seconds per image.
 TIMEOUT_SECONDS = 60.0
 
-# Softmax on int8 ends the process, on a board too, at an image whose logits are
-# so alike that the sum of exp(logit - largest logit) reaches this.
+# Softmax in int8 ends the process, on a board too, if the logits of an image are
+# so similar that the sum of exp(logit - largest logit) reaches this limit.
 SOFTMAX_SUM_LIMIT = 512
 
 _ALLOCATION = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
@@ -42,16 +42,16 @@ _ALLOCATION = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MicroRun:
-  """What TensorFlow Lite Micro made of the inputs.
+  """Outputs of TensorFlow Lite Micro, and its arena.
 
-  The arena's figures are those of a computer with 64-bit pointers: on a board
-  the head is the same and the tail is smaller.
+  The arena is measured with 64-bit pointers: on a board the head is the same and
+  the tail is smaller.
 
   Attributes:
-    outputs: Raw output tensors, one a row.
-    arena_bytes: Arena in use.
-    arena_head_bytes: Of it, what is written anew for every image (activations).
-    arena_tail_bytes: Of it, what stays (structures, scales of the channels).
+    outputs: Raw output tensors (n, ...).
+    arena_bytes: Bytes of the arena in use.
+    arena_head_bytes: Bytes of activations, overwritten for each image.
+    arena_tail_bytes: Bytes that stay: structures, scales of the channels.
   """
 
   outputs: np.ndarray
@@ -71,18 +71,16 @@ def run_micro(
 
   Args:
     model: The .tflite file.
-    inputs: Raw input tensors, one a row.
-    timeout_seconds: How long a child may go without an output; its start and
-      the network's set-up count as the first.
-    processes: Children to run, None means one a core that this process may use.
+    inputs: Raw input tensors (n, ...).
+    timeout_seconds: Longest time of a child between two outputs, and from its
+      start to its first output.
+    processes: Number of children; None means one per core that this process may
+      use.
     arena_limit: Bytes of the largest arena to try.
 
-  Returns:
-    The outputs and the arena in use.
-
   Raises:
-    ConfigError: If an argument is not as described.
-    VerificationFailed: If a child died, hung or refused the network.
+    ConfigError: An argument is not as described.
+    VerificationFailed: A child died or hung, or refused the network.
   """
   inspection = inspect(model)
   check_inputs(inspection.input, inputs)
@@ -112,13 +110,13 @@ def run_micro(
 
 
 def arena_bytes(model: bytes) -> int:
-  """Returns the arena that a network takes on this machine.
+  """Returns the bytes of arena that a network needs on this machine.
 
   Args:
     model: The .tflite file.
 
   Raises:
-    VerificationFailed: A child died, hung or refused the network.
+    VerificationFailed: The child died or hung, or refused the network.
   """
   tensor = inspect(model).input
   image = np.zeros((1, *tensor.shape[1:]), tensor.dtype)
@@ -127,15 +125,15 @@ def arena_bytes(model: bytes) -> int:
 
 @dataclasses.dataclass(eq=False)
 class _Child:
-  """A worker at work.
+  """A running worker.
 
   Attributes:
-    process: The process, leader of a group of its own.
+    process: The process, leader of its own process group.
     log: Its stderr.
-    expected: Bytes of output that it owes.
-    suspicion: What it may die of, '' if nothing is known.
-    received: Bytes of output so far.
-    heard: When it was heard of last, by the monotonic clock.
+    expected: Number of bytes of output that it must send.
+    suspicion: Possible cause of a crash, for the error; may be empty.
+    received: Output so far.
+    heard: Time of the last output, by the monotonic clock.
   """
 
   process: subprocess.Popen
@@ -146,15 +144,15 @@ class _Child:
   heard: float
 
   def text(self) -> str:
-    """Returns all that it wrote to stderr."""
+    """Returns everything that the worker wrote to stderr."""
     self.log.seek(0)
     return self.log.read().decode(errors="replace")
 
   def last_words(self) -> str:
-    """Returns the last two lines that it wrote to stderr, as one.
+    """Returns the last two lines of stderr as one line.
 
-    Of a network that it refuses, the interpreter names the operator in the one,
-    and the worker gives up in the other.
+    For a refused network the first one names the operator and the second one is
+    the worker's error.
     """
     lines = [line.strip() for line in self.text().splitlines()]
     return "; ".join([line for line in lines if line][-2:]) or "nothing"
@@ -168,7 +166,7 @@ def _child(
   inspection: Inspection,
   arena_limit: int,
 ) -> Iterator[_Child]:
-  """Starts a worker, and leaves nothing of it behind whatever happens."""
+  """Starts a worker, and always ends it."""
   with tempfile.TemporaryFile() as log:
     process = processes.start(
       *WORKER,
@@ -180,14 +178,14 @@ def _child(
       str(arena_limit),
       stdout=subprocess.PIPE,
       stderr=log,
-      # One thread is all that it runs; starting a pool would take longer.
+      # The worker uses one thread; starting more would take longer.
       env={"OPENBLAS_NUM_THREADS": "1"},
     )
     try:
       yield _Child(
         process=process,
         log=log,
-        expected=len(span) * _row_bytes(inspection.output),
+        expected=len(span) * _image_bytes(inspection.output),
         suspicion=_suspicion(inspection),
         received=bytearray(),
         heard=time.monotonic(),
@@ -198,7 +196,7 @@ def _child(
 
 
 def _listen(children: list[_Child], timeout_seconds: float) -> None:
-  """Collects the outputs of all children until the last one has ended."""
+  """Collects the outputs of all children until all have ended."""
   with selectors.DefaultSelector() as selector:
     for child in children:
       selector.register(child.process.stdout, selectors.EVENT_READ, child)
@@ -210,7 +208,7 @@ def _listen(children: list[_Child], timeout_seconds: float) -> None:
       for child in waiting:
         if child not in spoke and now - child.heard >= timeout_seconds:
           raise VerificationFailed(
-            "TensorFlow Lite Micro hung: no output for"
+            "TensorFlow Lite Micro hung. Received: no output for"
             f" {timeout_seconds:g} seconds"
           )
       for key, _ in events:
@@ -223,18 +221,22 @@ def _listen(children: list[_Child], timeout_seconds: float) -> None:
 
 
 def _require_success(child: _Child, timeout_seconds: float) -> None:
-  """Waits for a child that has closed its stdout and says why it failed."""
+  """Waits for a child that has closed its stdout, and checks its result.
+
+  Raises:
+    VerificationFailed: The child hung, failed or sent too few or too many bytes.
+  """
   try:
     code = child.process.wait(timeout_seconds)
   except subprocess.TimeoutExpired:
     raise VerificationFailed(
-      "TensorFlow Lite Micro hung after its last output, for"
+      "TensorFlow Lite Micro hung after its last output. Received: no end after"
       f" {timeout_seconds:g} seconds"
     ) from None
   if code < 0:
     raise VerificationFailed(
-      f"TensorFlow Lite Micro {processes.how_it_ended(code)}."
-      f" The last it said: {child.last_words()}.{child.suspicion}"
+      f"TensorFlow Lite Micro {processes.how_it_ended(code)}.{child.suspicion}"
+      f" Last output: {child.last_words()}"
     )
   if code > 0:
     raise VerificationFailed(
@@ -242,7 +244,7 @@ def _require_success(child: _Child, timeout_seconds: float) -> None:
     )
   if len(child.received) != child.expected:
     raise VerificationFailed(
-      f"TensorFlow Lite Micro owed {child.expected} bytes of output."
+      f"TensorFlow Lite Micro must send {child.expected} bytes of output."
       f" Received: {len(child.received)}"
     )
 
@@ -252,21 +254,21 @@ def _suspicion(inspection: Inspection) -> str:
   if inspection.softmax_scale is None or classes < SOFTMAX_SUM_LIMIT:
     return ""
   return (
-    f" Its softmax over {classes} classes ends the process where"
-    f" {SOFTMAX_SUM_LIMIT} of them or more come out alike"
+    f" Its softmax over {classes} classes ends the process if"
+    f" {SOFTMAX_SUM_LIMIT} or more have almost the same logit."
   )
 
 
 def _arena(child: _Child) -> dict[str, int]:
-  """Returns the total, head and tail of the arena that a child reports."""
+  """Returns the total, the head and the tail of the arena of a child."""
   found = {what: int(size) for what, size in _ALLOCATION.findall(child.text())}
   if len(found) < 3:
     raise VerificationFailed(
-      "TensorFlow Lite Micro did not say how much of its arena it used."
-      f" The last it said: {child.last_words()}"
+      "TensorFlow Lite Micro did not print how much of its arena it used."
+      f" Last output: {child.last_words()}"
     )
   return found
 
 
-def _row_bytes(tensor: Tensor) -> int:
+def _image_bytes(tensor: Tensor) -> int:
   return int(np.prod(tensor.shape[1:])) * np.dtype(tensor.dtype).itemsize

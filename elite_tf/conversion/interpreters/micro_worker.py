@@ -1,15 +1,14 @@
-"""The child process that runs TensorFlow Lite Micro for `elite_tf.conversion.verify.compare`.
+r"""The child process that runs TensorFlow Lite Micro for `interpreters.micro`.
 
-    python -m elite_tf.conversion.interpreters.micro_worker MODEL INPUTS START STOP ARENA LIMIT PARENT
+    python -m elite_tf.conversion.interpreters.micro_worker \
+        MODEL INPUTS START STOP ARENA LIMIT PARENT
 
-Its interpreter ends the process on what it does not expect, by a segmentation
-fault or an abort, and no Python code can catch that: so nobody runs it in a
-process that is worth anything. It imports no TensorFlow and starts in a fifth
-of a second.
+The interpreter may end its process by a segmentation fault or an abort, which
+Python cannot catch: so it runs in a process of its own. This module imports no
+TensorFlow and starts in a fifth of a second.
 
-The bytes of every output go to stdout as soon as they are there: they are the
-sign of life, too. What the interpreter and Python have to say, the allocation
-figures among it, goes to stderr.
+The bytes of each output go to stdout at once, so that the parent can tell that
+the worker is alive. All messages, and the figures of the arena, go to stderr.
 """
 
 import os
@@ -24,12 +23,12 @@ def main(arguments: list[str]) -> int:
   """Runs images START to STOP through a network.
 
   Args:
-    arguments: MODEL, a .tflite file; INPUTS, a .npy file, one raw input a row;
-      START and STOP, rows of it; ARENA and LIMIT, bytes of the smallest and the
-      largest arena to try; PARENT, the process to die with.
+    arguments: MODEL, a .tflite file; INPUTS, a .npy file with raw inputs
+      (n, ...); START and STOP, positions of inputs; ARENA and LIMIT, bytes of
+      the smallest and the largest arena to try; PARENT, the process to die with.
 
   Returns:
-    The exit code: 0, or 1 with the reason as the last line on stderr.
+    The exit code: 0, or 1 with the reason in the last line of stderr.
   """
   model_path, inputs_path = arguments[:2]
   start, stop, arena, limit, parent = map(int, arguments[2:])
@@ -40,8 +39,8 @@ def main(arguments: list[str]) -> int:
   inputs = np.load(inputs_path, mmap_mode="r")
   try:
     interpreter = allocate(model, arena, limit)
-    for row in range(start, stop):
-      interpreter.set_input(np.ascontiguousarray(inputs[row : row + 1]), 0)
+    for image in range(start, stop):
+      interpreter.set_input(np.ascontiguousarray(inputs[image : image + 1]), 0)
       interpreter.invoke()
       send(sink, interpreter.get_output(0).tobytes())
   except (RuntimeError, ValueError, MemoryError) as error:
@@ -56,12 +55,13 @@ def allocate(model: bytes, arena: int, limit: int):
 
   Args:
     model: The .tflite file.
-    arena: Bytes to begin with. Far too few of them are a segmentation fault.
-    limit: Bytes not to exceed.
+    arena: Bytes of the first arena. One far too small causes a segmentation
+      fault.
+    limit: Bytes of the largest arena.
 
   Raises:
-    RuntimeError: If the largest arena tried is too small, or if the interpreter
-      refuses the network for any other reason: it gives none.
+    RuntimeError: The largest arena is too small, or the interpreter refuses the
+      network for another reason, which it does not give.
   """
   from tflite_micro.python.tflite_micro import runtime
 
@@ -75,7 +75,7 @@ def allocate(model: bytes, arena: int, limit: int):
 
 
 def claim_stdout() -> int:
-  """Returns a descriptor of stdout for outputs alone; prints go to stderr."""
+  """Returns a descriptor of stdout for outputs; prints then go to stderr."""
   sys.stdout.flush()
   sink = os.dup(1)
   os.dup2(2, 1)
@@ -83,7 +83,7 @@ def claim_stdout() -> int:
 
 
 def send(sink: int, data: bytes) -> None:
-  """Writes all of `data`: a pipe may take less at once."""
+  """Writes all of `data`, although a pipe may take less at once."""
   while data:
     data = data[os.write(sink, data) :]
 

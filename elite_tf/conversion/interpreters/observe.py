@@ -1,4 +1,4 @@
-"""Every activation of a network, as TensorFlow Lite computes it."""
+"""Activations of a network, as TensorFlow Lite computes them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from elite_tf.system.quiet import quiet
 def observe(
   model: bytes, inputs: np.ndarray, wanted: list[int] | None = None
 ) -> Iterator[dict[int, np.ndarray]]:
-  """Yields the activations of one input after the other.
+  """Yields the activations for each input.
 
   Args:
-    model: A .tflite file.
-    inputs: Raw input tensors, one a row.
+    model: The .tflite file.
+    inputs: Raw input tensors (n, ...).
     wanted: Indices of tensors; None means the input and the outputs of all
       operators.
 
@@ -30,8 +30,8 @@ def observe(
     wanted = activations(unpack(model))
   running = interpreter(model, preserve=True)
   (source,) = (detail["index"] for detail in running.get_input_details())
-  for row in range(len(inputs)):
-    running.set_tensor(source, inputs[row : row + 1])
+  for image in range(len(inputs)):
+    running.set_tensor(source, inputs[image : image + 1])
     running.invoke()
     yield {index: running.get_tensor(index) for index in wanted}
 
@@ -39,19 +39,19 @@ def observe(
 def interpreter(model: bytes, preserve: bool = False) -> Any:
   """Returns TensorFlow Lite's interpreter with its fast kernels, ready to run.
 
-  They round otherwise than a board at times: good for measuring, where
-  `elite_tf.conversion.interpreters.reference` is good for comparing.
+  Fast kernels sometimes round differently from a board. Use them to measure, and
+  `elite_tf.conversion.interpreters.reference` to compare.
 
   Args:
-    model: A .tflite file.
-    preserve: Whether every tensor keeps its values until it has been read; a
-      fifth as fast.
+    model: The .tflite file.
+    preserve: Whether all tensors keep their values, which takes five times as
+      long.
   """
   import tensorflow as tf
 
   resolvers = tf.lite.experimental.OpResolverType
   with quiet(), warnings.catch_warnings():  # XNNPACK announces itself.
-    # It says where it will move to. No release of that package is pinned here.
+    # A warning announces a new package; this project pins no release of it.
     warnings.filterwarnings("ignore", "[^a-z]*Warning: tf.lite.Interpreter is")
     running = tf.lite.Interpreter(
       model_content=model,

@@ -1,8 +1,9 @@
-"""Which operators TensorFlow Lite Micro has, asked of the one installed.
+"""The operators of the installed TensorFlow Lite Micro.
 
-It looks up all operators of a network before it prepares any. So it is given
-networks of two operators, the second of which nobody has: it complains of that
-one where the first is there, and of the first where it is not.
+TensorFlow Lite Micro looks up all operators of a network before it prepares any,
+and its error names the first one that is missing. So it gets networks of two
+operators, the second of which never exists: the error names the first operator
+only if that is missing.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ _MISSING = re.compile(r"Failed to get registration from op code (\w+)")
 
 
 def require_operators(names: tuple[str, ...]) -> None:
-  """Refuses operators that TensorFlow Lite Micro does not have.
+  """Checks that TensorFlow Lite Micro has all operators of a network.
 
   Args:
-    names: As `elite_tf.conversion.tflite.inspect.Inspection.operators` has them.
+    names: `Inspection.operators` of `elite_tf.conversion.tflite.inspect`.
 
   Raises:
-    VerificationFailed: It lacks some; they are named.
+    VerificationFailed: Operators are missing; the error names them.
   """
   missing = sorted(set(names) - registered_operators(tuple(sorted(names))))
   if missing:
@@ -43,13 +44,13 @@ def require_operators(names: tuple[str, ...]) -> None:
 
 @functools.cache
 def registered_operators(names: tuple[str, ...]) -> frozenset[str]:
-  """Returns those of the operators that TensorFlow Lite Micro has.
+  """Returns the given operators that TensorFlow Lite Micro has.
 
   Args:
-    names: As `BuiltinOperator` spells them; others are nobody's.
+    names: Names in the schema's `BuiltinOperator`; other names are missing.
 
   Raises:
-    VerificationFailed: The child that asks has died or hung.
+    VerificationFailed: The child process died or hung.
   """
   spelled = names_of("BuiltinOperator").values()
   known = tuple(name for name in names if name in spelled)
@@ -75,7 +76,7 @@ def registered_operators(names: tuple[str, ...]) -> frozenset[str]:
 
 
 def _network(name: str) -> bytes:
-  """Returns a network of one operator, and one that nobody has."""
+  """Returns a network of one operator and one that does not exist."""
   classes = schema()
   codes = classes.BuiltinOperator
   root, graph, tensor = classes.ModelT(), classes.SubGraphT(), classes.TensorT()
@@ -99,13 +100,13 @@ def _network(name: str) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
-  """Has TensorFlow Lite Micro complain of networks, on stderr.
+  """Makes TensorFlow Lite Micro print its errors for networks, on stderr.
 
   Args:
     arguments: Names of operators, and the process to die with.
 
   Returns:
-    0, whatever it complained of.
+    The exit code, always 0.
   """
   from tflite_micro.python.tflite_micro import runtime
 
@@ -115,7 +116,7 @@ def main(arguments: list[str]) -> int:
     try:
       runtime.Interpreter.from_bytes(_network(name), arena_size=1 << 16)
     except (RuntimeError, AttributeError):
-      pass  # The second: it reads the options of some operators first.
+      pass  # AttributeError: options of some operators are read first.
   return 0
 
 

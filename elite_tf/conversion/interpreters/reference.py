@@ -1,4 +1,4 @@
-"""TensorFlow Lite's reference kernels: what an operator means."""
+"""Runs TensorFlow Lite's reference kernels, which define each operator."""
 
 import threading
 import warnings
@@ -16,22 +16,22 @@ def run_reference(
 ) -> np.ndarray:
   """Runs inputs through TensorFlow Lite's reference kernels, one at a time.
 
-  The interpreter lets go of Python's lock while it computes, so threads do for
-  it what takes processes with TensorFlow Lite Micro, and TensorFlow is imported
-  once. What the kernels cannot compute may end this process: call `run_micro`
-  first, where the same ends a child and is an error.
+  The interpreter releases Python's lock while it computes, so threads are enough
+  and TensorFlow is imported once. A network that the kernels cannot compute may
+  end this process: call `run_micro` first, which reports it as an error.
 
   Args:
     model: The .tflite file.
-    inputs: Raw input tensors, one a row.
-    threads: Threads to run, None means one a core that this process may use.
+    inputs: Raw input tensors (n, ...).
+    threads: Number of threads; None means one per core that this process may
+      use.
 
   Returns:
-    Raw output tensors, one a row.
+    Raw output tensors (n, ...).
 
   Raises:
-    ConfigError: If an argument is not as described.
-    VerificationFailed: If the interpreter refuses the network.
+    ConfigError: An argument is not as described.
+    VerificationFailed: The interpreter refuses the network.
   """
   inspection = inspect(model)
   check_inputs(inspection.input, inputs)
@@ -44,10 +44,10 @@ def run_reference(
     source = interpreter.get_input_details()[0]["index"]
     target = interpreter.get_output_details()[0]["index"]
     outputs = []
-    for row in span:
+    for image in span:
       if stop.is_set():
         break
-      interpreter.set_tensor(source, inputs[row : row + 1])
+      interpreter.set_tensor(source, inputs[image : image + 1])
       interpreter.invoke()
       outputs.append(interpreter.get_tensor(target))
     return outputs
@@ -56,17 +56,17 @@ def run_reference(
     try:
       outputs = list(pool.map(run, interpreters, parts))
     finally:
-      stop.set()  # An interrupt does not wait for the other images.
+      stop.set()  # After an interrupt no further image is computed.
   return np.concatenate([output for part in outputs for output in part])
 
 
 def _reference(model: bytes):
   """Returns an interpreter with the reference kernels, ready to run."""
-  # Importing TensorFlow takes seconds, and `run_micro` does without.
+  # Importing TensorFlow takes seconds, and `run_micro` does not need it.
   import tensorflow as tf
 
   with warnings.catch_warnings():
-    # It says where it will move to. No release of that package is pinned here.
+    # A warning announces a new package; this project pins no release of it.
     warnings.filterwarnings("ignore", "[^a-z]*Warning: tf.lite.Interpreter is")
     try:
       interpreter = tf.lite.Interpreter(

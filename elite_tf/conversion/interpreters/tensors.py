@@ -1,4 +1,4 @@
-"""The raw tensors that interpreters are given: checked, and shared out."""
+"""Raw input tensors of interpreters: their check, their codes, their split."""
 
 import itertools
 import os
@@ -11,14 +11,14 @@ from elite_tf.errors import ConfigError
 
 
 def check_inputs(tensor: Tensor, inputs: np.ndarray) -> None:
-  """Refuses inputs that a network does not take.
+  """Checks that a network takes these inputs.
 
   Args:
     tensor: The network's input.
-    inputs: Raw input tensors, one a row.
+    inputs: Raw input tensors (n, ...).
 
   Raises:
-    ConfigError: If they are of another form, or if there are none.
+    ConfigError: Type or shape are different, or there are no inputs.
   """
   if (
     not isinstance(inputs, np.ndarray)
@@ -34,11 +34,7 @@ def check_inputs(tensor: Tensor, inputs: np.ndarray) -> None:
 
 
 def input_table(tensor: Tensor) -> np.ndarray:
-  """Returns what each of the 256 values of a pixel becomes as an input.
-
-  Args:
-    tensor: The network's input.
-  """
+  """Returns the input of each of the 256 values of a pixel, (256,)."""
   scaled = scale(np.arange(256, dtype=np.uint8).reshape(256, 1, 1, 1)).ravel()
   if np.dtype(tensor.dtype).kind == "f":
     return scaled
@@ -46,21 +42,22 @@ def input_table(tensor: Tensor) -> np.ndarray:
 
 
 def describe_array(value: object) -> str:
-  """Returns type and shape of what was received, for an error."""
+  """Returns the type and the shape of a value, for an error."""
   if not isinstance(value, np.ndarray):
     return type(value).__name__
   return f"{value.dtype} of shape {value.shape}"
 
 
 def split_evenly(count: int, workers: int | None) -> list[range]:
-  """Cuts `count` rows into contiguous parts of nearly the same size.
+  """Splits `count` images into contiguous parts of nearly the same size.
 
   Args:
-    count: Number of rows, at least one.
-    workers: Parts wanted, None means one a core that this process may use.
+    count: Number of images, at least one.
+    workers: Largest number of parts; None means one per core that this process
+      may use.
 
   Raises:
-    ConfigError: If `workers` is below one.
+    ConfigError: `workers` is below one.
   """
   if workers is None:
     workers = len(os.sched_getaffinity(0))

@@ -1,20 +1,20 @@
-"""A .tflite file without the bytes that no interpreter reads."""
+"""Removes the bytes of a .tflite file that no interpreter reads."""
 
 from elite_tf.conversion.tflite.flatbuffer import operator_name, pack, unpack
 
 
 def compact(model: bytes) -> bytes:
-  """Returns the same network in fewer bytes; what it computes stays.
+  """Returns a smaller .tflite file of a network that computes the same.
 
-  The converter names every tensor after all the layers that became one, and
-  writes eight bytes of zero point for every channel, all of them zeros, again
-  for every layer. Here a tensor's name is its number, and equal vectors stand
-  in the file once. Names that are told to a person stay: those of input, output
-  and dense layers. So do all scales, those of biases too, which follow from
-  others: TensorFlow Lite's quantization specification asks for them.
+  The converter gives every tensor a long name made of the names of its layers.
+  For every layer it also writes eight bytes of zero point per channel, all
+  zeros. Here the name of a tensor is its number, and equal vectors are written
+  once. The names of input, output and dense layers stay, because messages show
+  them. All scales stay, even those of biases, which follow from other scales:
+  TensorFlow Lite's quantization specification demands them.
 
   Args:
-    model: A .tflite file.
+    model: The .tflite file.
   """
   root = unpack(model)
   for graph in root.subgraphs:

@@ -1,4 +1,4 @@
-"""A Keras model -> .tflite bytes: the one way out, whatever the numbers are."""
+"""Converts Keras models to .tflite files, for all types of numbers."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 def float32(model: keras.Model) -> bytes:
-  """Converts a network as it is, in float32.
+  """Converts a network to a float32 .tflite file.
 
   Args:
-    model: One image in, float32 (batch, height, width, channels).
+    model: Model with one input, float32 (batch, height, width, channels).
 
   Returns:
     The .tflite file.
 
   Raises:
-    ConfigError: If the model cannot be converted.
+    ConfigError: The model cannot be converted.
   """
   return convert(model)
 
@@ -38,26 +38,27 @@ def convert(
   """Converts a network for one image at a time.
 
   Args:
-    model: One image in, float32 (batch, height, width, channels).
-    configure: Called with the `tf.lite.TFLiteConverter`, to set how it
-      quantizes.
+    model: Model with one input, float32 (batch, height, width, channels).
+    configure: Called with the `tf.lite.TFLiteConverter` to set its options of
+      quantization.
 
   Returns:
-    The .tflite file.
+    The .tflite file, for a batch of one image.
 
   Raises:
-    ConfigError: If the model has no input as described, if a weight is not a
-      number, or if an operation of it does not exist in TensorFlow Lite.
+    ConfigError: The input is not as described, a weight is not finite, or an
+      operation does not exist in TensorFlow Lite.
   """
   shape = image_shape(model)
   _check_weights(model)
-  # The registry of methods names this file: loading it loads no TensorFlow.
+  # The registry of quantization methods imports this module, and must not load
+  # TensorFlow.
   import tensorflow as tf
   from tensorflow.lite.python.convert_phase import ConverterError
 
-  # Batch 1 is written into the trace. With the batch left open, as
-  # `from_keras_model` has it, Keras 3 computes every shape at run time (SHAPE,
-  # STRIDED_SLICE, PACK), which no microcontroller needs.
+  # The trace has a batch of 1. With an open batch, as in `from_keras_model`,
+  # Keras 3 computes every shape at run time (SHAPE, STRIDED_SLICE, PACK), which
+  # no microcontroller needs.
   image = tf.TensorSpec((1, *shape), tf.float32, name="image")
   with dense_as_convolution(model):
     trace = tf.function(
@@ -65,19 +66,19 @@ def convert(
       input_signature=[image],
       autograph=False,
     ).get_concrete_function()
-  # Handing the trace over as the "trackable object" too chooses the path that
-  # freezes it in memory; the other one saves and loads a SavedModel on disk,
-  # four times slower, and leaves the weights as variables.
+  # With the trace as "trackable object" too, the converter freezes the trace in
+  # memory. Otherwise it saves and loads a SavedModel on disk, which takes four
+  # times as long and keeps the weights as variables.
   converter = tf.lite.TFLiteConverter.from_concrete_functions([trace], trace)
   if configure is not None:
     configure(converter)
   with quiet(), warnings.catch_warnings():
-    # Statistics of the inputs are what quantization-aware training of
-    # TensorFlow 1 wanted; calibration measures them.
+    # Only quantization-aware training of TensorFlow 1 needs statistics of the
+    # inputs; here calibration measures ranges.
     warnings.filterwarnings("ignore", "Statistics for quantized inputs")
     try:
       return converter.convert()
-    except ConverterError as error:  # Its pages are cut to the reason.
+    except ConverterError as error:  # Its message has pages.
       failure = error
   raise ConfigError(
     f"{model.name} cannot be converted to TensorFlow Lite:"
@@ -87,17 +88,17 @@ def convert(
 
 @contextlib.contextmanager
 def dense_as_convolution(model: keras.Model) -> Iterator[None]:
-  """Has the dense layers of a model compute as convolutions of one pixel.
+  """Makes dense layers compute as 1x1 convolutions inside a `with` block.
 
-  The numbers are the same; what changes is the operator that the converter
-  makes of them. Since TensorFlow 2.20 the reference kernel of FULLY_CONNECTED
-  rounds in floating point, that of TensorFlow Lite Micro in integers as before:
-  up to one image in a hundred comes out differently. CONV_2D rounds the same
-  way in both. It also has a scale for every channel in releases of TensorFlow
-  Lite Micro that misread those of FULLY_CONNECTED.
+  The numbers are the same, but the converter writes CONV_2D instead of
+  FULLY_CONNECTED. Since TensorFlow 2.20 the reference kernel of FULLY_CONNECTED
+  rounds in floating point, and TensorFlow Lite Micro's in integers: up to one
+  image in a hundred has different outputs. CONV_2D rounds the same way in both.
+  It also supports a scale per channel in releases of TensorFlow Lite Micro that
+  misread the scales of FULLY_CONNECTED.
 
   Args:
-    model: The network; as it was again when the body has run.
+    model: The network. It is unchanged after the block.
   """
   import keras
 
@@ -109,23 +110,23 @@ def dense_as_convolution(model: keras.Model) -> Iterator[None]:
     yield
   finally:
     for layer in layers:
-      del layer.call  # The class's method comes to light again.
+      del layer.call  # Restores the method of the class.
 
 
 def image_shape(model: keras.Model) -> tuple[int, int, int]:
   """Returns the (height, width, channels) of a model's one input.
 
   Args:
-    model: Any model.
+    model: The model.
 
   Raises:
-    ConfigError: If its input is anything but one image of a fixed size.
+    ConfigError: The input is not one image of a fixed size.
   """
   shapes = [tuple(tensor.shape) for tensor in model.inputs]
   if len(shapes) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:]:
     raise ConfigError(
       f"{model.name} must have one input of shape (batch, height, width,"
-      f" channels), all but the batch fixed. Received: {shapes}"
+      f" channels), fixed except for the batch. Received: {shapes}"
     )
   return shapes[0][1:]
 
@@ -140,7 +141,7 @@ def _flatten(model: keras.Model) -> Iterator[keras.layers.Layer]:
 def _call_as_convolution(
   layer: keras.layers.Dense, inputs: Any, training: bool | None = None
 ) -> Any:
-  """Computes what `layer.call` computes, by a convolution of one pixel."""
+  """Computes the same as `layer.call`, by a 1x1 convolution."""
   from keras import ops
 
   if len(inputs.shape) != 2:
@@ -161,13 +162,13 @@ def _check_weights(model: keras.Model) -> None:
   for weight in model.weights:
     if not np.isfinite(weight.numpy()).all():
       raise ConfigError(
-        f"{model.name} holds weights that are not finite numbers:"
-        f" {weight.path}. Its training has diverged."
+        f"{model.name} has weights that are not finite numbers: its training has"
+        f" diverged. Received: {weight.path}"
       )
 
 
 def _reason(message: str) -> str:
-  """Returns the one line of the converter's pages that says what is wrong."""
+  """Returns the line of the converter's message that names the error."""
   for line in message.splitlines():
     _, found, text = line.partition("error: ")
     if found:

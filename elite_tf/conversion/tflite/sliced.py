@@ -1,4 +1,4 @@
-"""A trained network in the form that takes the smallest arena."""
+"""Rebuilds a trained network in slices, so that it needs a smaller arena."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ def slice_model(
   layers: tuple[Layer, ...],
   slices: dict[str, int] | None = None,
 ) -> keras.Model:
-  """Returns a network that computes the same, some blocks by slices.
+  """Returns a network that computes the same, with some blocks in slices.
 
-  What it answers in float32 is the same. In int8 each slice has a range of its
-  own, so that answers may differ by some codes, as often for the better.
+  In float32 its outputs are the same. In int8 each slice has its own range, so
+  that outputs may differ by some codes: some become better, as many worse.
 
   Args:
-    model: A network built of `layers`, trained.
-    layers: Rows of its plan.
-    slices: Numbers of slices, as `elite_tf.hardware.memory.slicing.choose_slices` gives them;
-      None means those that make the arena smallest.
+    model: A trained network built from `layers`.
+    layers: Layers of the network.
+    slices: Number of slices by block, see
+      `elite_tf.hardware.memory.slicing.choose_slices`; None means those that make
+      the arena smallest.
   """
   import keras
 
@@ -35,15 +36,15 @@ def slice_model(
 
   if slices is None:
     slices = choose_slices(layers)
-  plan = slice_layers(layers, slices)
+  parts = slice_layers(layers, slices)
   image = keras.Input(layers[0].shape, name=layers[0].name)
-  answers = build_layers(plan.layers, image)
-  sliced = keras.Model(image, answers, name=model.name)
+  outputs = build_layers(parts.layers, image)
+  sliced = keras.Model(image, outputs, name=model.name)
   for layer in sliced.layers:
-    name, start, stop = plan.origins.get(layer.name, (layer.name, 0, None))
+    name, start, stop = parts.origins.get(layer.name, (layer.name, 0, None))
     source = model.get_layer(name)
     for weight, whole in zip(layer.weights, source.weights):
-      if "seed" not in weight.path:  # Of dropping, which inference does not.
+      if "seed" not in weight.path:  # Dropout has a seed; inference has none.
         weight.assign(_cut(np.asarray(whole), weight.shape, start, stop))
   return sliced
 
@@ -51,10 +52,10 @@ def slice_model(
 def _cut(
   whole: np.ndarray, shape: tuple[int, ...], start: int, stop: int | None
 ) -> np.ndarray:
-  """Returns the channels of a weight that a slice has.
+  """Returns the channels of a weight that belong to a slice.
 
-  A weight's last axis is the output's channels, but for the kernel of a
-  depthwise convolution (height, width, channels, 1).
+  The last axis of a weight is the output channel, except in the kernel of a
+  depthwise convolution: (height, width, channels, 1).
   """
   axis = whole.ndim - 1
   if whole.shape == tuple(shape):

@@ -1,10 +1,10 @@
-"""LOGISTIC in int8: scales at which all kernels round alike.
+"""LOGISTIC in int8: finds scales at which all kernels round the same way.
 
 TensorFlow Lite's reference kernel and TensorFlow Lite Micro's compute the
-sigmoid with different precision. Where a result lies next to the middle of two
-codes, they can round to different ones. It depends on the input's scale and
-zero point alone, so all 256 codes can be tried, and a scale changed by some
-parts in ten thousand moves the results away from the middle.
+sigmoid with different precision. A result close to the middle between two codes
+may be rounded differently. The results depend only on the scale and the zero
+point of the input, so all 256 codes can be tried. A scale changed by some parts
+in ten thousand moves the results away from the middle.
 """
 
 import numpy as np
@@ -14,8 +14,8 @@ from elite_tf.conversion.interpreters.reference import run_reference
 from elite_tf.conversion.tflite import flatbuffer
 from elite_tf.errors import VerificationFailed
 
-# A scale is widened by so much at a time: far below what calibration decides,
-# and far above what separates the two kernels.
+# Relative change of the scale per step: far below the precision of calibration,
+# and far above the difference of the two kernels.
 STEP = 1e-4
 STEPS = 20
 
@@ -23,13 +23,13 @@ CODES = np.arange(-128, 128, dtype=np.int8).reshape(1, 256)
 
 
 def align(model: bytes) -> bytes:
-  """Returns the network with LOGISTIC's scales at which kernels agree.
+  """Returns the network with input scales of LOGISTIC at which kernels agree.
 
   Args:
-    model: A .tflite file.
+    model: The .tflite file.
 
   Raises:
-    VerificationFailed: No scale nearby was found.
+    VerificationFailed: The kernels differ at all `STEPS` scales tried.
   """
   root = flatbuffer.unpack(model)
   graph = root.subgraphs[0]
@@ -42,8 +42,8 @@ def align(model: bytes) -> bytes:
     zero_point = int(tensor.quantization.zeroPoint[0])
     if (scale, zero_point) not in agreed:
       agreed[scale, zero_point] = _nearest_scale(model, operator, scale)
-    # The tensor's producer and readers take its scale from here: the network
-    # stays consistent, and its range is wider by as much.
+    # All operators read the scale of the tensor here: the network stays
+    # consistent, with a slightly wider range.
     tensor.quantization.scale = [agreed[scale, zero_point]]
   return flatbuffer.pack(root)
 

@@ -1,11 +1,11 @@
-"""MUL in int8: scales at which all kernels multiply by the same number.
+"""MUL in int8: finds scales at which all kernels use the same factor.
 
 A product of codes is multiplied by scale * scale / output scale. TensorFlow
-Lite computes that number in float32, TensorFlow Lite Micro in float64, and both
-then take its first 31 bits: the seven that float32 does not have can make a
-result that lies next to the middle of two codes another one, once in some
-100,000. At one output scale in about a hundred the two agree, so that a step of
-some parts in 100,000 is enough.
+Lite computes this factor in float32, TensorFlow Lite Micro in float64, and both
+then take its first 31 bits. The seven bits that float32 lacks change about one
+result in 100,000, one that is close to the middle between two codes. The two
+factors agree at about one output scale in a hundred, so a change of some parts
+in 100,000 is enough.
 """
 
 import math
@@ -15,19 +15,21 @@ import numpy as np
 from elite_tf.conversion.tflite import flatbuffer
 from elite_tf.errors import VerificationFailed
 
-# Neighbours of a scale in float32 that are tried: less than a part in 1,000.
+# Float32 numbers to try from a scale on: a change of less than 1 in 1,000.
 STEPS = 10_000
 
 
 def align(model: bytes) -> bytes:
-  """Returns the network with MUL's output scales at which kernels agree.
+  """Returns the network with output scales of MUL at which kernels agree.
+
+  The output of a MUL that is an input of CONCATENATION keeps its scale, because
+  all inputs of CONCATENATION must have the same scale.
 
   Args:
-    model: A .tflite file. Products that are concatenated are left alone: all
-      that is concatenated has one scale.
+    model: The .tflite file.
 
   Raises:
-    VerificationFailed: No scale nearby was found.
+    VerificationFailed: The factors differ at all `STEPS` scales tried.
   """
   root = flatbuffer.unpack(model)
   graph = root.subgraphs[0]
@@ -54,20 +56,20 @@ def align(model: bytes) -> bytes:
 
 
 def nearest_scale(left: float, right: float, output: float) -> float:
-  """Returns the next output scale at which both kernels agree.
+  """Returns the next larger output scale at which both kernels agree.
 
   Args:
     left: Scale of one factor.
-    right: Scale of the other.
+    right: Scale of the other factor.
     output: Scale of the product.
 
   Raises:
-    VerificationFailed: There is none within `STEPS` of float32's numbers.
+    VerificationFailed: The factors differ at all `STEPS` scales tried.
   """
   left, right = np.float32(left), np.float32(right)
   scale = np.float32(output)
   for _ in range(STEPS):
-    # In the order, and to the precision, of either kernel.
+    # In the order and with the precision of each kernel.
     lite = float(left * right / scale)
     micro = float(left) * float(right) / float(scale)
     if multiplier(lite) == multiplier(micro):
@@ -80,7 +82,7 @@ def nearest_scale(left: float, right: float, output: float) -> float:
 
 
 def multiplier(number: float) -> tuple[int, int]:
-  """Returns a positive number as kernels have it: (31 bits, exponent)."""
+  """Returns a positive number in the form of kernels: (31 bits, exponent)."""
   fraction, exponent = math.frexp(number)
   bits = math.floor(fraction * (1 << 31) + 0.5)
   return (bits >> 1, exponent + 1) if bits == 1 << 31 else (bits, exponent)

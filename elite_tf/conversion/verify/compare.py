@@ -1,12 +1,12 @@
-"""Does a network compute on a microcontroller what it does on a computer?
+"""Checks that a network computes the same on a microcontroller as on a computer.
 
-The same .tflite file runs through TensorFlow Lite's reference kernels and
-through TensorFlow Lite Micro, whose kernels are those on the boards, and every
-byte of every output is compared. Both are slow, plain C++; TensorFlow Lite's
-usual, optimized kernels round otherwise and prove nothing about a board.
+The same .tflite file runs in TensorFlow Lite's reference kernels and in
+TensorFlow Lite Micro, which has the kernels of the boards, and every byte of
+every output is compared. Both are slow, plain C++. TensorFlow Lite's default,
+optimized kernels round differently and prove nothing about a board.
 
-Every operator of the package's own networks agrees to the last byte. In other
-people's files FULLY_CONNECTED may not: see `tflite.dense_as_convolution`.
+All operators of the package's own networks agree to the last byte. In files from
+elsewhere FULLY_CONNECTED may differ: see `tflite.convert.dense_as_convolution`.
 """
 
 import dataclasses
@@ -24,28 +24,28 @@ from elite_tf.conversion.verify.predictions import Answers
 from elite_tf.data.preprocess import Resized
 from elite_tf.errors import ConfigError, VerificationFailed
 
-# Bytes of input tensors made at a time: `compare` takes any number of images.
+# Bytes of input tensors per chunk: `compare` takes any number of images.
 CHUNK_BYTES = 1 << 28
 
 
 @dataclasses.dataclass(frozen=True)
 class Verification:
-  """How TensorFlow Lite Micro compares to the reference kernels.
+  """The comparison of TensorFlow Lite Micro with the reference kernels.
 
   Attributes:
     images: Number of images compared.
     equal: Whether every byte of every output is the same.
-    different: Number of images that differ.
-    first_difference: Index of the first image that differs, None if none does.
-    accuracy: Top-1 accuracy on the images, 0 to 1, by TensorFlow Lite Micro.
-    confusion: Its answers: rows by truth, columns by answer.
+    different: Number of images with different outputs.
+    first_difference: Index of the first such image; None if there is none.
+    accuracy: Top-1 accuracy of TensorFlow Lite Micro on the images, 0 to 1.
+    confusion: Its confusion matrix: rows are true classes, columns are answers.
     arena_bytes: As in `MicroRun`.
     arena_head_bytes: As in `MicroRun`.
     arena_tail_bytes: As in `MicroRun`.
-    codes: Number of different values among all outputs; of int8's 256, a
-      comparison that reaches seven has compared little.
+    codes: Number of different values among all outputs. A comparison that
+      reaches seven of int8's 256 values says little.
     seconds: Wall clock of the comparison.
-    answers: Of TensorFlow Lite Micro to each image.
+    answers: Answers of TensorFlow Lite Micro to the images.
   """
 
   images: int
@@ -74,16 +74,16 @@ def compare(
   Args:
     model: The .tflite file.
     images: uint8 (n, height, width, channels), of the network's size.
-    labels: Whole numbers (n,), the classes.
-    processes: As `run_micro` has it.
-    timeout_seconds: As `run_micro` has it.
+    labels: Integers (n,), the classes.
+    processes: As in `run_micro`.
+    timeout_seconds: As in `run_micro`.
 
   Returns:
-    The comparison. Outputs that differ are no error here: see `require_equal`.
+    The comparison. Different outputs are no error here: see `require_equal`.
 
   Raises:
-    ConfigError: If an argument is not as described.
-    VerificationFailed: If either interpreter cannot run the network.
+    ConfigError: An argument is not as described.
+    VerificationFailed: One of the interpreters cannot run the network.
   """
   began = time.monotonic()
   inspection = inspect(model)
@@ -93,11 +93,11 @@ def compare(
   different, first, values = 0, None, set()
   answers, tops = [], []
   table = input_table(tensor)
-  bytes_ = math.prod(images.shape[1:]) * table.itemsize
-  rows = max(1, CHUNK_BYTES // bytes_)
-  for start in range(0, len(images), rows):
-    inputs = table[images[start : start + rows]]
-    # Micro goes first: what would end a process ends a child of it.
+  image_bytes = math.prod(images.shape[1:]) * table.itemsize
+  chunk = max(1, CHUNK_BYTES // image_bytes)
+  for start in range(0, len(images), chunk):
+    inputs = table[images[start : start + chunk]]
+    # TensorFlow Lite Micro runs first: a crash ends only a child process.
     micro = run_micro(model, inputs, timeout_seconds, processes)
     reference = run_reference(model, inputs, processes)
     differs = _differs(micro.outputs, reference)
@@ -108,7 +108,7 @@ def compare(
     answers += outputs.argmax(axis=1).tolist()
     tops.append(outputs.max(axis=1))
     values.update(np.unique(micro.outputs).tolist())
-  # A label may lie beyond what the network knows: it is never right there.
+  # A label may be a class that the network does not have: always a mistake.
   classes = max(outputs.shape[1], int(np.max(labels)) + 1)
   confusion = metrics.confusion_matrix(labels, answers, classes)
   return Verification(
@@ -130,24 +130,24 @@ def compare(
 
 
 def require_equal(verification: Verification) -> None:
-  """Refuses a network that computes something else on a microcontroller.
+  """Checks that all outputs are equal.
 
   Args:
     verification: Result of `compare`.
 
   Raises:
-    VerificationFailed: If any output differs.
+    VerificationFailed: An output differs.
   """
   if not verification.equal:
     raise VerificationFailed(
       "TensorFlow Lite Micro and the reference kernels differ on"
-      f" {verification.different} of {verification.images} images, the first"
-      f" of them image {verification.first_difference}"
+      f" {verification.different} of {verification.images} images; the first of"
+      f" them is image {verification.first_difference}"
     )
 
 
 def _real(stored: np.ndarray, tensor: Tensor) -> np.ndarray:
-  """Returns the real numbers that a tensor's stored ones mean, as float32."""
+  """Returns the real numbers of stored ones, as float32."""
   if not tensor.scale:
     return stored.astype(np.float32)
   real = (stored.astype(np.float64) - tensor.zero_point) * tensor.scale
@@ -155,17 +155,18 @@ def _real(stored: np.ndarray, tensor: Tensor) -> np.ndarray:
 
 
 def _differs(micro: np.ndarray, reference: np.ndarray) -> np.ndarray:
-  """Returns of each row whether any byte of it differs."""
+  """Returns for each image whether any byte of its outputs differs."""
   if micro.shape != reference.shape or micro.dtype != reference.dtype:
     raise VerificationFailed(
-      "TensorFlow Lite Micro's outputs are not of the reference's form."
+      "TensorFlow Lite Micro's outputs must have the type and shape of the"
+      " reference kernels' outputs."
       f" Received: {micro.dtype} {micro.shape},"
       f" {reference.dtype} {reference.shape}"
     )
-  rows = len(micro)
-  # As bytes: to numbers, NaN differs from itself and -0.0 is 0.0.
-  left = np.ascontiguousarray(micro).reshape(rows, -1).view(np.uint8)
-  right = np.ascontiguousarray(reference).reshape(rows, -1).view(np.uint8)
+  count = len(micro)
+  # Bytes are compared: as numbers, NaN differs from itself and -0.0 equals 0.0.
+  left = np.ascontiguousarray(micro).reshape(count, -1).view(np.uint8)
+  right = np.ascontiguousarray(reference).reshape(count, -1).view(np.uint8)
   return (left != right).any(axis=1)
 
 

@@ -283,7 +283,7 @@ def test_a_changed_weight_is_found(quantized, images, monkeypatch):
   assert not found.equal
   assert found.different > 0
   line = _complaint(VerificationFailed, compare.require_equal, found)
-  assert f"first of them image {found.first_difference}" in line
+  assert f"first of them is image {found.first_difference}" in line
 
 
 @pytest.mark.parametrize("rows", [[0], [23], [39, 18, 35]])
@@ -415,7 +415,7 @@ def test_a_child_that_goes_on_speaking_is_not_hung(
   [
     ("raise SystemExit('the reason')", "the reason"),
     ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
-    ("print('short')", "owed 240 bytes"),
+    ("print('short')", "must send 240 bytes"),
     ("import sys; sys.stdout.write('x' * 240)", "how much of its arena"),
     ("import sys; sys.stdout.write('x' * 999)", "Received: 999"),
   ],

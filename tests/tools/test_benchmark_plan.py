@@ -31,7 +31,7 @@ def test_difference_in_parameters_is_told(monkeypatch):
   name = "lite-w1-d1-r32"
   figures = {"whole_process_seconds": 1.0, "building_seconds": 1.0}
   monkeypatch.setattr(
-    benchmark_plan, "built", lambda *arguments: (figures, {name: 1})
+    benchmark_plan, "time_building", lambda *arguments: (figures, {name: 1})
   )
   found = benchmark_plan.compare("lite", 32, 1, 1)
   assert found["parameters_equal"] == 0

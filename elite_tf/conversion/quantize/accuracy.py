@@ -1,4 +1,4 @@
-"""How accurate a converted network is, measured fast."""
+"""Accuracy of a converted network, measured fast."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ PART = 100  # Images that are in memory at a time.
 def accuracy(model: bytes, examples: Split) -> float:
   """Returns the top-1 accuracy of a .tflite file, 0 to 1.
 
-  By TensorFlow Lite's fast kernels: thirty times as fast as the reference, and
-  as often right, if not on the very same images. What a network is taken for
-  is measured so; what is reported of it in the end is not.
+  Measured with TensorFlow Lite's fast kernels: thirty times as fast as the
+  reference kernels, and as accurate, though not right on exactly the same
+  images. Used only to choose between networks; reported accuracy comes from
+  TensorFlow Lite Micro.
 
   Args:
     model: A .tflite file.
@@ -28,8 +29,8 @@ def accuracy(model: bytes, examples: Split) -> float:
   right = 0
   for start in range(0, len(examples.labels), PART):
     inputs = table[examples.images[start : start + PART]]
-    for row, label in enumerate(examples.labels[start : start + PART]):
-      running.set_tensor(source, inputs[row : row + 1])
+    for index, label in enumerate(examples.labels[start : start + PART]):
+      running.set_tensor(source, inputs[index : index + 1])
       running.invoke()
       right += int(running.get_tensor(target).argmax() == label)
   return right / len(examples.labels)

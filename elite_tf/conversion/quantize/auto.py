@@ -1,4 +1,4 @@
-"""The simplest way of quantizing that keeps the accuracy."""
+"""The simplest method of quantization that keeps the accuracy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from elite_tf.errors import ConfigError
 if TYPE_CHECKING:
   import keras
 
-# The cheapest first, for a person and for the board.
+# The cheapest first, in time and on the board.
 LADDER = (
   ("int8", search.int8),
   ("qat", qat.qat),
@@ -25,15 +25,16 @@ def auto(model: keras.Model, material: Material) -> Quantized:
 
   Args:
     model: The trained network, of one of the families.
-    material: Its options say how much accuracy may be lost.
+    material: Images that calibrate, train and decide; its options limit the
+      loss of accuracy.
 
   Returns:
-    The first that loses no more; where all of them do, the most accurate. A
-    method that cannot quantize the network is skipped, the first excepted.
+    The first one within the limit; if none is, the most accurate. A method
+    that cannot quantize the network is skipped, except the first.
 
   Raises:
-    ConfigError: As the methods have it.
-    VerificationFailed: Likewise.
+    ConfigError: The first method cannot quantize the network.
+    VerificationFailed: Its logits are almost zero.
   """
   found: list[Quantized] = []
   skipped: dict[str, str] = {}
@@ -54,6 +55,6 @@ def auto(model: keras.Model, material: Material) -> Quantized:
     best,
     tried=tuple(quantized.taken for quantized in found),
     skipped=skipped,
-    # Where plain integers lost it.
+    # The layers where int8 loses accuracy.
     noise=found[0].noise,
   )

@@ -1,9 +1,10 @@
-"""Bias correction: the mean of every channel put back to where it was.
+"""Bias correction: restores the mean of every channel.
 
 Rounding of weights and clipping of activations shift the mean of a layer's
-outputs. What it is shifted by is measured on the calibration images, layer
-after layer, and taken out of the layer's bias (Nagel et al., 2019, Section
-4.2, measured instead of derived).
+outputs. The shift is measured on the calibration images, layer after layer, and
+subtracted from the layer's bias (Nagel et al., "Data-Free Quantization Through
+Weight Equalization and Bias Correction", 2019, Section 4.2, but measured
+instead of derived).
 """
 
 from __future__ import annotations
@@ -15,24 +16,23 @@ from elite_tf.conversion.tflite.flatbuffer import operator_name, pack, unpack
 from elite_tf.conversion.tflite.inspect import inspect
 from elite_tf.data.preprocess import quantize_input
 
-# Operators that have a bias in int32 for every output channel.
+# Operators with an int32 bias per output channel.
 BIASED = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
-# The mean of a channel is known well enough from these; every layer is run
-# over them once.
+# Number of images for the means; every layer runs over them once.
 IMAGES = 32
 
 
 def correct_bias(
   converted: bytes, model: bytes, images: np.ndarray, count: int = IMAGES
 ) -> bytes:
-  """Returns an integer network with the means of a float one.
+  """Returns an integer network with the channel means of a float network.
 
   Args:
-    converted: The float network in int8, of the same operators.
+    converted: The float network in int8, with the same operators.
     model: The float .tflite file.
-    images: float32 (n, height, width, channels), the calibration's.
-    count: Images to use, at most.
+    images: float32 (n, height, width, channels), calibration images.
+    count: Most images to use.
   """
   images = images[:count]
   tensor = inspect(converted).input
@@ -42,7 +42,7 @@ def correct_bias(
   for layer, (target, _) in enumerate(layers):
     root = unpack(converted)
     graph = root.subgraphs[0]
-    # Names and order are those of the float network, indices are not.
+    # The order is the same as in the float network, indices are not.
     here, bias = _biased(root)[layer]
     found = graph.tensors[here].quantization
     mean = _means(converted, inputs, [here])[here]
@@ -52,7 +52,7 @@ def correct_bias(
     old = np.frombuffer(bytes(buffer.data), np.int32).astype(np.int64)
     limits = np.iinfo(np.int32)
     new = np.clip(old + np.rint(shift / scale), limits.min, limits.max)
-    # Biases of the same numbers may share a buffer: this one gets its own.
+    # Equal biases may share a buffer: this one gets its own.
     places = [tensor.buffer for tensor in graph.tensors]
     if places.count(places[bias]) > 1:
       buffer = type(buffer)()
@@ -64,7 +64,7 @@ def correct_bias(
 
 
 def _biased(root) -> list[tuple[int, int]]:
-  """Returns the (output, bias) tensors of the layers that have a bias."""
+  """Returns the (output, bias) tensors of the layers with a bias."""
   return [
     (operator.outputs[0], operator.inputs[2])
     for operator in root.subgraphs[0].operators

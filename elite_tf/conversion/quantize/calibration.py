@@ -1,9 +1,9 @@
-"""Calibration: what each activation reaches.
+"""Calibration: the range of every activation.
 
-TensorFlow Lite's own calibrator reads an activation after the operator that
-follows may have written over it: of a sum computed in place it records the
-sum's range for the addend too, a third too wide in EfficientNets. Here every
-tensor is kept until it has been read.
+TensorFlow Lite's own calibrator may read an activation after the next operator
+has overwritten it: for a sum computed in place it records the sum's range for
+the addend too, a third too wide in EfficientNets. Here every tensor keeps its
+values until it has been read.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from elite_tf.conversion.tflite.flatbuffer import (
 from elite_tf.data.preprocess import PIXEL_SCALE, PIXEL_ZERO
 from elite_tf.errors import ConfigError
 
-# Share of the values that is kept at either end: what can be clipped at most.
+# Share of the values that are stored at either end: the most that can be
+# clipped.
 TAIL = 1e-3
 
-# Lowest and highest value of an input, as `elite_tf.data.preprocess` makes them.
+# Lowest and highest input of `elite_tf.data.preprocess`.
 INPUT = (-PIXEL_ZERO * PIXEL_SCALE, (255 - PIXEL_ZERO) * PIXEL_SCALE)
 
 Ranges = Mapping[int, tuple[float, float]]  # Tensor -> lowest, highest value.
@@ -38,9 +39,9 @@ class Tails:
   """The extreme values of one tensor over all images.
 
   Attributes:
-    low: The lowest values, ascending, a share of `TAIL` or more.
+    low: The lowest values, ascending, at least a share of `TAIL`.
     high: The highest values, ascending, as many.
-    count: Number of values that were seen.
+    count: Number of all values.
     lows: The lowest value of every image, ascending.
     highs: The highest value of every image, ascending.
   """
@@ -54,15 +55,15 @@ class Tails:
   def between(
     self, percentile: float = 100.0, images: float = 100.0
   ) -> tuple[float, float]:
-    """Returns the values below and above which the rest lies.
+    """Returns a range (low, high) with most of the values.
 
     Args:
-      percentile: Percent of the values that lie below the upper one (and as
-        many above the lower one), 100 * (1 - TAIL) to 100.
-      images: Percent of the images none of whose values lies above the upper
-        one (and of those none lies below the lower one). An image out of the
-        ordinary is so in all of the small maps at a network's end, where no
-        percentile of values leaves it out.
+      percentile: Percent of the values up to `high`, and percent from `low` on;
+        100 * (1 - TAIL) to 100.
+      images: Percent of the images with all values up to `high`, and percent
+        with all values from `low` on. An unusual image has extreme values all
+        over the small maps at a network's end, more than a percentile of the
+        values can clip.
     """
     outside = _outside(percentile, self.count, len(self.high))
     odd = _outside(images, len(self.highs), len(self.highs))
@@ -73,7 +74,7 @@ class Tails:
 
 
 def _outside(percent: float, count: int, most: int) -> int:
-  """Returns how many of `count` lie beyond a percentile, below `most`."""
+  """Returns how many of `count` are beyond a percentile, less than `most`."""
   return min(int(round((1 - percent / 100) * count, 6)), most - 1)
 
 
@@ -114,7 +115,7 @@ _NOTHING = Tails(_EMPTY, _EMPTY, 0, _EMPTY, _EMPTY)
 
 
 def _highest(values: np.ndarray, known: np.ndarray, keep: int) -> np.ndarray:
-  """Returns the `keep` highest of all values, in no order."""
+  """Returns the `keep` highest of all values, unsorted."""
   if len(known) < keep:
     both = np.concatenate([known, values])
   else:
@@ -131,15 +132,15 @@ def clip(
   percentile: float = 100.0,
   images: float = 100.0,
 ) -> Ranges:
-  """Returns the range of every activation, some of its values clipped.
+  """Returns the range of every activation, with extreme values clipped.
 
-  An input holds no more than a pixel can be, whatever was seen.
+  The input's range is never wider than that of a pixel.
 
   Args:
     model: The float .tflite file that the tails were measured with.
-    tails: Of every activation.
-    percentile: As `Tails.between` has it.
-    images: As `Tails.between` has it.
+    tails: Of every activation, by tensor.
+    percentile: As for `Tails.between`.
+    images: As for `Tails.between`.
   """
   (source,) = unpack(model).subgraphs[0].inputs
   ranges = {
@@ -155,22 +156,24 @@ def mark(
   ranges: Ranges,
   form: Callable[[int, float, float], tuple[float, float]],
 ) -> bytes:
-  """Returns the network with ranges written into it, as a calibrator does.
+  """Returns the network with ranges written into it, as by a calibrator.
 
   Args:
     model: A float .tflite file.
     ranges: Of every activation.
-    form: Function of (tensor, lowest, highest value) to the range to write.
+    form: Function of (tensor, lowest, highest value) -> the range to write.
 
   Raises:
-    ConfigError: An activation has no range.
+    ConfigError: An activation has no range; names it.
   """
   root = unpack(model)
   graph = root.subgraphs[0]
   for index in activations(root):
     if index not in ranges:
       name = graph.tensors[index].name.decode()
-      raise ConfigError(f"no range was measured. Received: tensor {name}")
+      raise ConfigError(
+        f"every activation needs a range. Received: no range of tensor {name}"
+      )
     tensor = graph.tensors[index]
     tensor.quantization = (
       tensor.quantization or schema().QuantizationParametersT()

@@ -1,4 +1,4 @@
-"""A float network and its ranges -> a network of integers."""
+"""A float network and the ranges of its activations -> an integer network."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from elite_tf.conversion.tflite.inspect import (
 from elite_tf.errors import ConfigError
 from elite_tf.system.quiet import quiet
 
-# Narrower ranges would make scales that are no normal numbers.
+# Narrower ranges would have scales that are not normal numbers.
 NARROWEST = 1e-6
 
-# What every softmax in int8 answers in: 0 to 255/256.
+# Scale and zero point of the output of softmax in int8: 0 to 255/256.
 PROBABILITY = (1 / 256, -128)
 
 
@@ -36,11 +36,11 @@ def int8(model: bytes, ranges: Ranges) -> bytes:
 
   Args:
     model: A float .tflite file.
-    ranges: Of every activation; 0 is always within.
+    ranges: Of every activation; each is extended to include 0.
 
   Raises:
     ConfigError: The network cannot be quantized.
-    VerificationFailed: Its logits are all but zero.
+    VerificationFailed: Its logits are almost zero.
   """
   import tensorflow as tf
   from tensorflow.lite.python.convert import mlir_quantize
@@ -56,9 +56,9 @@ def int8(model: bytes, ranges: Ranges) -> bytes:
 def int16x8(model: bytes, ranges: Ranges) -> bytes:
   """Returns a float network with activations in int16 and weights in int8.
 
-  The input is int16 too, the output int8: of softmax in int16 the tables of
-  TensorFlow Lite and of TensorFlow Lite Micro differ in their last bit, so the
-  logits, and they alone, are taken to int8 before it.
+  The input is int16 too, the output int8: only the logits are requantized to
+  int8, before softmax, because the int16 tables of softmax in TensorFlow Lite
+  and in TensorFlow Lite Micro differ in their last bit.
 
   Args:
     model: A float .tflite file.
@@ -66,18 +66,18 @@ def int16x8(model: bytes, ranges: Ranges) -> bytes:
 
   Raises:
     ConfigError: The network cannot be quantized.
-    VerificationFailed: Its logits are all but zero.
+    VerificationFailed: Its logits are almost zero.
   """
   from tensorflow.lite.python.optimize.calibrator import Calibrator
 
   (source,) = unpack(model).subgraphs[0].inputs
-  # Of scale 2^-15: a pixel less 128, times 256.
+  # The range of scale 2^-15: codes are (pixel - 128) * 256.
   highest = (2**15 - 1) / 2**15
   exact = {**ranges, source: (-highest, highest)}
 
   def quantize(marked: bytes) -> bytes:
-    # As `tf.lite.TFLiteConverter` calls it, but for the images: it finds the
-    # ranges in the file. The newer quantizer does not know these types.
+    # As `tf.lite.TFLiteConverter` calls it, but without images: the ranges are
+    # in the file. The newer quantizer does not know these types.
     activation, bias = np.dtype(np.int16).num, np.dtype(np.int64).num
     return Calibrator(marked)._calibrator.QuantizeModel(
       activation, activation, False, activation, bias, False, False
@@ -99,11 +99,10 @@ def _with_zero(index: int, low: float, high: float) -> tuple[float, float]:
 def _coarse(low: float, high: float) -> tuple[float, float]:
   """Returns a range around 0 whose scale in int16 is 1.25 times a power of 2.
 
-  MUL's factor is the product of its scales; TensorFlow Lite computes it in
-  float32, TensorFlow Lite Micro in float64, and one result in 50,000 comes out
-  differently. With scales of one mantissa (and sigmoid's, a power of two) both
-  are exact. Powers of two alone would do for MUL, but for sums of them
-  TensorFlow Lite has arithmetic of its own.
+  TensorFlow Lite computes the factor of MUL, a product of scales, in float32,
+  TensorFlow Lite Micro in float64: one result in 50,000 differs. If all scales
+  have one mantissa (sigmoid's is a power of two), both are exact. Powers of two
+  would not do: TensorFlow Lite has other arithmetic for sums of them.
   """
   reached = max(-low, high, NARROWEST)
   limit = (2**15 - 1) / 2**15
@@ -113,7 +112,7 @@ def _coarse(low: float, high: float) -> tuple[float, float]:
 
 
 def _narrow_softmax(wide: bytes, model: bytes, ranges: Ranges) -> bytes:
-  """Returns the network with its last operator, a softmax, in int8.
+  """Returns the network with its last operator in int8 if it is a softmax.
 
   Args:
     wide: The network in int16.
@@ -124,7 +123,7 @@ def _narrow_softmax(wide: bytes, model: bytes, ranges: Ranges) -> bytes:
   graph = root.subgraphs[0]
   last = graph.operators[-1]
   if operator_name(root, last) != "SOFTMAX":
-    return wide  # Logits as they are.
+    return wide  # The output is logits.
   logits = unpack(model).subgraphs[0].operators[-1].inputs[0]
   low, high = _with_zero(logits, *ranges[logits])
   scale = (high - low) / 255
@@ -134,7 +133,7 @@ def _narrow_softmax(wide: bytes, model: bytes, ranges: Ranges) -> bytes:
   narrow.name = b"logits_int8"
   narrow.shape = graph.tensors[last.inputs[0]].shape
   narrow.type = classes.TensorType.INT8
-  narrow.buffer = 0  # None: it is computed.
+  narrow.buffer = 0  # The empty buffer: it is computed.
   narrow.quantization = _quantization(scale, zero_point)
   graph.tensors.append(narrow)
 
@@ -167,12 +166,12 @@ def _quantization(scale: float, zero_point: int):
 
 
 def _quantized(marked: bytes, quantize: Callable[[bytes], bytes]) -> bytes:
-  """Returns what a quantizer makes of a network with ranges.
+  """Returns a network with ranges after a quantizer.
 
   Raises:
-    ConfigError: It refuses.
-    VerificationFailed: What it made computes in floating point, or has logits
-      that are all but zero.
+    ConfigError: The quantizer refuses the network.
+    VerificationFailed: The result computes in floating point, or has logits
+      that are almost zero.
   """
   from tensorflow.lite.python.convert_phase import ConverterError
 
@@ -180,7 +179,7 @@ def _quantized(marked: bytes, quantize: Callable[[bytes], bytes]) -> bytes:
     try:
       converted = bytes(quantize(marked))
     except (ConverterError, RuntimeError, ValueError) as error:
-      failure = error  # Outside of `quiet`, so that it prints nothing.
+      failure = error  # Raised after `quiet`, which hides all output.
     else:
       failure = None
   if failure is not None:

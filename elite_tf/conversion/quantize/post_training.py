@@ -26,8 +26,8 @@ def int8(model: keras.Model, calibration: np.ndarray) -> bytes:
   Args:
     model: The trained network.
     calibration: float32 (n, height, width, channels), images of the training
-      split as `elite_tf.data.preprocess` gives them; the range of every activation
-      is the widest that they reach.
+      split, of `elite_tf.data.preprocess`. The range of every activation is
+      from its lowest to its highest value on them.
 
   Returns:
     The .tflite file.
@@ -35,8 +35,8 @@ def int8(model: keras.Model, calibration: np.ndarray) -> bytes:
   Raises:
     ConfigError: If the calibration images are not as described, a weight is not
       a number or the model cannot be converted.
-    VerificationFailed: If a tensor stayed in floating point, or if the logits
-      are so near zero that the network cannot run.
+    VerificationFailed: If a tensor is still floating point, or if the logits
+      are so close to zero that the network cannot run.
   """
   check_calibration(model, calibration)
 
@@ -44,13 +44,12 @@ def int8(model: keras.Model, calibration: np.ndarray) -> bytes:
     import tensorflow as tf
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    # No other set of operators: what has no int8 kernel is an error here, and
-    # not a float kernel in the firmware.
+    # No other set of operators: an operation without an int8 kernel is an
+    # error, not a float kernel in the firmware.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
-    # One at a time: a batch would not pass the RESHAPE operators, whose shape
-    # is written into the trace.
+    # One at a time: the trace has RESHAPE operators for a batch of 1.
     converter.representative_dataset = lambda: (
       [calibration[i : i + 1]] for i in range(len(calibration))
     )
@@ -62,15 +61,15 @@ def int8(model: keras.Model, calibration: np.ndarray) -> bytes:
 
 
 def check_calibration(model: keras.Model, calibration: np.ndarray) -> None:
-  """Refuses calibration images that do not suit a model.
+  """Checks that calibration images suit a model.
 
   Args:
     model: The network to calibrate.
-    calibration: What should be float32 (n, height, width, channels).
+    calibration: Should be float32 (n, height, width, channels).
 
   Raises:
-    ConfigError: If they are not as described, if there are none or if one holds
-      NaN or infinity.
+    ConfigError: If it is not, if there are no images or if one has NaN or
+      infinity.
   """
   shape = image_shape(model)
   if (

@@ -43,7 +43,7 @@ def qat(model: keras.Model, material: Material) -> Quantized:
   Raises:
     ConfigError: The network is of another architecture, has weights that are
       not finite or cannot be quantized.
-    VerificationFailed: Its logits are all but zero.
+    VerificationFailed: Its logits are almost zero.
   """
   from elite_tf.conversion.quantize import calibration, fake_quant, integers
   from elite_tf.conversion.quantize.accuracy import accuracy

@@ -1,4 +1,4 @@
-"""What a method hands over: its network as a board gets it, and its figures."""
+"""The result of a method: its network as written to a file, and its figures."""
 
 import time
 from typing import Any
@@ -15,16 +15,16 @@ def outcome(
   began: float,
   details: dict[str, Any],
 ) -> Quantized:
-  """Returns a quantized network, written compactly, with what it takes.
+  """Returns a quantized network, made compact, with its size and arena.
 
   Args:
     method: Its name in `elite_tf.conversion.quantize.METHODS`.
-    kind: "int8" or "int16x8": what the network's numbers are.
+    kind: Type of the network's numbers, "int8" or "int16x8".
     converted: The .tflite file, as the quantizer wrote it.
     exact: Validation accuracy of the float network, 0 to 1.
-    val_accuracy: Of the quantized one, likewise.
+    val_accuracy: Of the quantized network, 0 to 1.
     began: `time.monotonic()` when the method began.
-    details: What the method has to tell of itself.
+    details: Further figures of the method, for metrics.json.
   """
   from elite_tf.conversion.interpreters.micro import arena_bytes
   from elite_tf.conversion.tflite.compact import compact

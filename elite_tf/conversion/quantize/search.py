@@ -1,4 +1,4 @@
-"""Post-training quantization, by whichever measures serve a network best."""
+"""Post-training quantization with the measures that suit a network best."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from elite_tf.errors import ConfigError
 if TYPE_CHECKING:
   import keras
 
-# What an activation's range may hold, percent of the values and of the images.
+# Ranges of activations to try: percent of the values and of the images within.
 RANGES = ((100.0, 100.0), (99.99, 100.0), (99.9, 100.0), (100.0, 99.0))
 
 
 @dataclasses.dataclass(frozen=True)
 class Measures:
-  """What is done about a network before and after it is quantized.
+  """Measures against loss of accuracy, before and after a quantization.
 
   Attributes:
-    percentile: Percent of an activation's values that its range holds at
-      either end; None means the converter's own calibration.
-    images: Percent of the images all of whose values it holds.
-    equalized: Whether channels are made alike first.
+    percentile: Percent of an activation's values within its range, at either
+      end; None: the converter's own calibration.
+    images: Percent of the images with all values within the range.
+    equalized: Whether channels are equalized before.
     corrected: Whether biases are corrected afterwards.
   """
 
@@ -51,7 +51,7 @@ class Measures:
     return ", ".join(filter(None, named)) or "plain"
 
 
-# From the simplest on: of equally good ones the first is taken.
+# The simplest first: of equally good ones, the first is chosen.
 CANDIDATES = (
   Measures(),
   *(Measures(*held) for held in RANGES),
@@ -62,31 +62,31 @@ CANDIDATES = (
 def int8(model: keras.Model, material: Material) -> Quantized:
   """Returns a network in int8, chosen by validation accuracy.
 
-  The converter's plain quantization is taken if it loses nothing. Otherwise
-  ranges and equalization are tried alone and together, then the biases of the
-  best are corrected, and the most accurate network is taken; of equals the
+  If the converter's plain quantization loses nothing, it is chosen. Otherwise
+  ranges and equalization are tried alone and together, and bias correction with
+  the best of them. The most accurate network is chosen; of equals, the
   simplest.
 
   Args:
     model: The trained network.
-    material: Calibrates and decides.
+    material: Images that calibrate and decide.
 
   Raises:
-    ConfigError: As `elite_tf.conversion.quantize.post_training.int8` has it.
-    VerificationFailed: Likewise.
+    ConfigError: As in `elite_tf.conversion.quantize.post_training.int8`.
+    VerificationFailed: As there.
   """
   from elite_tf.conversion.quantize.accuracy import accuracy
   from elite_tf.conversion.quantize.sqnr import layer_noise
   from elite_tf.conversion.tflite import convert as tflite
 
   began = time.monotonic()
-  bench = _Bench(model, material)
+  converter = _Converter(model, material)
   exact = accuracy(tflite.float32(model), material.val)
-  tried = {CANDIDATES[0]: bench.convert(CANDIDATES[0])}
+  tried = {CANDIDATES[0]: converter.convert(CANDIDATES[0])}
   scores = {CANDIDATES[0]: accuracy(tried[CANDIDATES[0]], material.val)}
 
   def attempt(measures: Measures) -> None:
-    converted = bench.convert(measures)
+    converted = converter.convert(measures)
     if converted is not None:
       tried[measures] = converted
       scores[measures] = accuracy(converted, material.val)
@@ -94,7 +94,7 @@ def int8(model: keras.Model, material: Material) -> Quantized:
   if scores[CANDIDATES[0]] < exact:
     for measures in CANDIDATES[1:]:
       attempt(measures)
-    # max() takes the first of equals, and the first is the simplest.
+    # Of equals, max() returns the first, which is the simplest.
     attempt(dataclasses.replace(max(scores, key=scores.get), corrected=True))
   best = max(scores, key=scores.get)
   quantized = outcome(
@@ -110,7 +110,7 @@ def int8(model: keras.Model, material: Material) -> Quantized:
   if quantized.drop <= material.options.max_drop:
     return quantized
   noise = layer_noise(
-    tried[best], bench.network(best.equalized), material.calibration
+    tried[best], converter.network(best.equalized), material.calibration
   )
   return dataclasses.replace(quantized, noise=noise)
 
@@ -120,11 +120,11 @@ def int16x8(model: keras.Model, material: Material) -> Quantized:
 
   Args:
     model: The trained network.
-    material: Calibrates and measures.
+    material: Images that calibrate and measure.
 
   Raises:
-    ConfigError: The network cannot be quantized so.
-    VerificationFailed: Its logits are all but zero.
+    ConfigError: The network cannot be quantized in this way.
+    VerificationFailed: Its logits are almost zero.
   """
   from elite_tf.conversion.quantize import calibration as ranges
   from elite_tf.conversion.quantize import integers
@@ -132,10 +132,10 @@ def int16x8(model: keras.Model, material: Material) -> Quantized:
   from elite_tf.conversion.quantize.sqnr import layer_noise
 
   began = time.monotonic()
-  bench = _Bench(model, material)
-  network = bench.network(False)
+  converter = _Converter(model, material)
+  network = converter.network(False)
   converted = integers.int16x8(
-    network, ranges.clip(network, bench.tails(False))
+    network, ranges.clip(network, converter.tails(False))
   )
   exact = accuracy(network, material.val)
   score = accuracy(converted, material.val)
@@ -146,8 +146,8 @@ def int16x8(model: keras.Model, material: Material) -> Quantized:
   return dataclasses.replace(quantized, noise=noise)
 
 
-class _Bench:
-  """Converts a network by measures; what two of them need is made once."""
+class _Converter:
+  """Converts a network with measures; computes shared parts only once."""
 
   def __init__(self, model: keras.Model, material: Material):
     from elite_tf.conversion.quantize.post_training import check_calibration
@@ -157,17 +157,19 @@ class _Bench:
     self._images = material.calibration
     self.network = functools.cache(self._network)
     self.tails = functools.cache(self._tails)
-    self._unmended = functools.cache(self._quantized)
+    self._uncorrected = functools.cache(self._quantized)
 
   def convert(self, measures: Measures) -> bytes | None:
-    """Returns the network in int8; None where a measure does not apply."""
+    """Returns the network in int8; None if a measure is not possible."""
     from elite_tf.conversion.quantize.bias import correct_bias
 
     try:
-      converted = self._unmended(dataclasses.replace(measures, corrected=False))
+      converted = self._uncorrected(
+        dataclasses.replace(measures, corrected=False)
+      )
     except ConfigError:
       if measures.equalized:
-        return None  # No network of the families.
+        return None  # Only networks of the families can be equalized.
       raise
     if measures.corrected:
       network = self.network(measures.equalized)

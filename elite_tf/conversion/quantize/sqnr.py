@@ -1,4 +1,4 @@
-"""Where a quantized network loses: the noise of every layer."""
+"""Signal-to-quantization-noise ratio of every layer: where accuracy is lost."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from elite_tf.conversion.tflite.flatbuffer import operator_name, unpack
 from elite_tf.conversion.tflite.inspect import inspect
 from elite_tf.data.preprocess import quantize_input
 
-# Images over which signal and noise are summed.
+# Number of images over which signal and noise are summed.
 IMAGES = 32
 
-# A layer without any noise, in dB: more than float32 can tell apart.
+# dB of a layer without noise; more than float32 can resolve.
 NOISELESS = 200.0
 
 
@@ -28,11 +28,12 @@ def layer_noise(
     converted: An integer network.
     model: The float network that it was made from.
     images: float32 (n, height, width, channels).
-    count: Images to use, at most.
+    count: Most images to use.
 
   Returns:
-    Rows {"layer", "operator", "sqnr_db"}, the worst first: 10 log10 of the sum
-    of the squares of what float computes over that of the differences.
+    {"layer", "operator", "sqnr_db"} of every layer, the worst first. The ratio
+    is 10 log10 of the sum of squared float activations over the sum of squared
+    differences.
   """
   images = images[:count]
   tensor = inspect(converted).input
@@ -58,7 +59,7 @@ def layer_noise(
       stored = codes[index].astype(np.float64) - found.zeroPoint[0]
       signal[name] += float((wanted**2).sum())
       noise[name] += float(((stored * found.scale[0] - wanted) ** 2).sum())
-  rows = [
+  ratios = [
     {
       "layer": layer_name(name),
       "operator": targets[name][1],
@@ -66,15 +67,15 @@ def layer_noise(
     }
     for name in pairs
   ]
-  return tuple(sorted(rows, key=lambda row: row["sqnr_db"]))
+  return tuple(sorted(ratios, key=lambda layer: layer["sqnr_db"]))
 
 
 def layer_name(tensor: str) -> str:
   """Returns the Keras layer that a tensor of the converter is named after.
 
   Args:
-    tensor: "net_1/stem_relu6_1/Relu6;net_1/stem_bn_1/batchnorm/add_1;...": the
-      first part is the last operation of those that became one.
+    tensor: As "net_1/stem_relu6_1/Relu6;net_1/stem_bn_1/batchnorm/add_1;...":
+      the first part is the last of the fused operations.
   """
   parts = tensor.partition(";")[0].split("/")
   name = parts[1] if len(parts) > 1 else parts[0]

@@ -1,4 +1,4 @@
-"""What a .tflite file holds, read from its bytes. No TensorFlow."""
+"""Inspects a .tflite file without TensorFlow: operators, input, output."""
 
 import dataclasses
 import math
@@ -12,8 +12,8 @@ from elite_tf.conversion.tflite.flatbuffer import (
 )
 from elite_tf.errors import ConfigError, VerificationFailed
 
-# Softmax on int8 multiplies by scale * 2^26, and its set-up ends the process
-# (not the call) where that is not above 1.
+# Softmax in int8 multiplies by scale * 2^26. If that is not above 1, its set-up
+# ends the process.
 SOFTMAX_SCALE_LIMIT = 2.0**-26
 
 
@@ -22,11 +22,11 @@ class Tensor:
   """An input or output of a network.
 
   Attributes:
-    name: As the file has it.
+    name: As in the file.
     dtype: Name of the NumPy type.
     shape: With the batch axis, which is 1.
-    scale: real = (stored - zero_point) * scale; 0.0 where not quantized.
-    zero_point: The stored number that means 0; 0 where not quantized.
+    scale: real = (stored - zero_point) * scale; 0.0 if not quantized.
+    zero_point: The stored number for 0; 0 if not quantized.
   """
 
   name: str
@@ -38,18 +38,18 @@ class Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class Inspection:
-  """What a .tflite file holds.
+  """The contents of a .tflite file.
 
   Attributes:
-    operators: Names of the operators in use, as `BuiltinOperator` of TensorFlow
-      Lite's schema spells them, sorted. A custom operator has its own name.
-    float_tensors: Names of the tensors that hold floating-point numbers.
+    operators: Names of the operators, as `BuiltinOperator` of TensorFlow Lite's
+      schema spells them, each once, sorted. A custom operator has its own name.
+    float_tensors: Names of the floating-point tensors.
     input: The network's input.
     output: The network's output.
-    softmax_scale: Smallest scale of a quantized softmax's input, None if there
-      is none.
+    softmax_scale: Smallest scale of the inputs of quantized softmaxes; None if
+      there are none.
     per_channel_dense: Names of the dense layers (FULLY_CONNECTED) whose weights
-      have a scale for every output, as TensorFlow's converter makes them.
+      have a scale per output, as TensorFlow's converter makes them.
     bytes: Size of the file.
   """
 
@@ -63,13 +63,10 @@ class Inspection:
 
 
 def inspect(model: bytes) -> Inspection:
-  """Reads what a .tflite file holds.
+  """Returns the contents of a .tflite file.
 
   Args:
     model: The .tflite file.
-
-  Returns:
-    What it holds.
 
   Raises:
     ConfigError: If it is not a whole .tflite file with one input and one
@@ -81,28 +78,28 @@ def inspect(model: bytes) -> Inspection:
 
 
 def require_full_integer(model: bytes) -> None:
-  """Refuses a network that computes anything in floating point.
+  """Checks that a network computes in integers only.
 
   Args:
     model: The .tflite file.
 
   Raises:
     ConfigError: If it is not a .tflite file.
-    VerificationFailed: If a tensor of it holds floating-point numbers.
+    VerificationFailed: If a tensor of it is floating point.
   """
   names = inspect(model).float_tensors
   if names:
     raise VerificationFailed(
-      f"The network is not all integers: {len(names)} of its tensors are"
-      f" floating point: {', '.join(names)}"
+      "The network must be all integers. Received:"
+      f" {len(names)} floating-point tensors, {', '.join(names)}"
     )
 
 
 def dense_note(inspection: Inspection) -> str:
-  """Returns what is to be told of dense weights with a scale a channel.
+  """Returns a note about dense weights with a scale per channel.
 
   Args:
-    inspection: What the .tflite file holds.
+    inspection: Of the .tflite file.
 
   Returns:
     One line; empty if there are none.
@@ -111,31 +108,31 @@ def dense_note(inspection: Inspection) -> str:
   if not names:
     return ""
   return (
-    "dense layers have a scale for every output, which TensorFlow Lite Micro"
-    f" of before September 2024 misreads: {', '.join(names)}"
+    "dense layers have a scale per output, which TensorFlow Lite Micro from"
+    f" before September 2024 misreads: {', '.join(names)}"
   )
 
 
 def require_softmax(inspection: Inspection) -> None:
-  """Refuses a network whose softmax would end the process that runs it.
+  """Checks that a network's softmax does not end the process that runs it.
 
   Args:
-    inspection: What the .tflite file holds.
+    inspection: Of the .tflite file.
 
   Raises:
-    VerificationFailed: If its logits are so near zero.
+    VerificationFailed: It does, because the logits are almost zero.
   """
   scale = inspection.softmax_scale
   if scale is not None and not scale > SOFTMAX_SCALE_LIMIT:
     raise VerificationFailed(
-      "The network's logits are all but zero, it has learned nothing: its"
-      f" softmax needs an input scale above {SOFTMAX_SCALE_LIMIT:.3g}."
+      "The network's logits are almost zero, it has learned nothing: the scale"
+      f" of its softmax's input must be above {SOFTMAX_SCALE_LIMIT:.3g}."
       f" Received: {scale:.3g}"
     )
 
 
 def _read(root: Any, size: int) -> Inspection:
-  """Returns what an unpacked file holds."""
+  """Returns the contents of an unpacked file."""
   types = names_of("TensorType")
   main = root.subgraphs[0]
   if len(main.inputs) != 1 or len(main.outputs) != 1:

@@ -157,7 +157,7 @@ def test_one_float_tensor_is_enough(quantized, kind):
     inspecting.require_full_integer,
     _edited(quantized, edit),
   )
-  assert line.endswith("1 of its tensors are floating point: the one")
+  assert line.endswith("Received: 1 floating-point tensors, the one")
 
 
 def test_a_custom_operator_has_its_own_name(quantized):

@@ -36,7 +36,7 @@ from elite_tf.system.cli import (
 )
 from elite_tf.system.output_path import check_new_file
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("elite_tf.convert")
 
 
 def define_flags() -> None:
@@ -132,7 +132,7 @@ def _print(out: Path, converted: Converted) -> None:
     f"{out}: {len(conversion.model):,} bytes, arena"
     f" {verified.arena_bytes:,} bytes, test accuracy"
     f" {100 * verified.accuracy:.2f} % (float"
-    f" {100 * converted.metrics['test_accuracy_float']:.2f} %), equal to"
+    f" {100 * converted.metrics.test_accuracy_float:.2f} %), equal to"
     f" TensorFlow Lite Micro on {verified.images:,} images"
   )
   note = dense_note(inspect(conversion.model))

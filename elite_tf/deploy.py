@@ -30,7 +30,7 @@ from elite_tf.hardware.boards import Board, get_board
 from elite_tf.system.cli import define_flag, define_format, run, show_log
 from elite_tf.system.output_path import check_new_folder
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("elite_tf.deploy")
 
 
 def define_flags() -> None:

@@ -26,7 +26,7 @@ from elite_tf.system.cli import (
   versions,
 )
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("elite_tf.search")
 
 
 def define_flags() -> None:

@@ -391,3 +391,15 @@ def test_code_names_no_machine_and_no_registry():
       continue
     text = path.read_text("utf-8", errors="replace")
     assert not _NOT_IN_CODE.search(text), path
+
+
+def test_modules_that_are_run_log_under_the_name_of_the_package():
+  """Run by `python -m`, a module is called __main__: nobody hears its logger."""
+  programs = [
+    path
+    for path in PACKAGE.rglob("*.py")
+    if '__name__ == "__main__"' in path.read_text("utf-8")
+  ]
+  assert len(programs) > 4
+  for path in programs:
+    assert "getLogger(__name__)" not in path.read_text("utf-8"), path

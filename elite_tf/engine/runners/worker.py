@@ -36,7 +36,7 @@ from elite_tf.system.processes import connection_to_parent
 from elite_tf.system.text import one_line
 from elite_tf.types import Candidate, Epoch, Job, Outcome
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("elite_tf.engine.runners.worker")
 
 
 class Worker:

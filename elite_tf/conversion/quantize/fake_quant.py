@@ -5,7 +5,9 @@ pass as if nothing were rounded (Jacob et al., "Quantization and Training of
 Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018, Section
 3). The network is built of the same layers as every other
 (`elite_tf.networks.layers`). The tests compare it with TensorFlow's model
-optimization toolkit (tfmot), which computes the same in tf-keras.
+optimization toolkit (tfmot), which computes the same in tf-keras. One thing
+differs: tfmot validates with the range that a kernel had before the last update
+of training, here it is always the kernel's own, as in the converted network.
 """
 
 from __future__ import annotations

@@ -321,8 +321,8 @@ def test_killed_in_the_second_round_it_ends_as_if_undisturbed(
   flags = (*SMALL, f"--run_dir={run_dir}", "--format=json")
   with open(tmp_path / "log", "w") as log:
     process = _start(*flags, log=log)
-    # One candidate of the second round is done, the other one is not.
-    _wait_for(lambda: len(_events(run_dir, "trained")) == 5, process)
+    # Four are of the first round. Two workers may end theirs in one moment.
+    _wait_for(lambda: len(_events(run_dir, "trained")) >= 5, process)
     workers = _children(process.pid)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

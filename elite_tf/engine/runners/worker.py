@@ -219,7 +219,7 @@ def main(arguments: list[str]) -> None:
           worker.release(request.name)
         else:
           send(worker.answer(request))
-    except EOFError:
+    except (EOFError, ConnectionError):  # The parent has ended, or was killed.
       return
 
 

@@ -1,6 +1,8 @@
 """A worker's answers; what a training raises is an answer too."""
 
 import dataclasses
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -292,3 +294,16 @@ def test_champion_whose_checkpoint_is_damaged_is_trained_again(
     f"c.npz: damaged checkpoint; {CANDIDATE.name} is trained again"
   ]
   assert wire.sent == []
+
+
+def test_a_parent_that_is_gone_ends_it_quietly(monkeypatch):
+  ours, theirs = multiprocessing.Pipe()
+  monkeypatch.setattr(worker, "connection_to_parent", lambda _: theirs)
+  monkeypatch.setattr(worker, "forward_log", lambda _: None)
+  monkeypatch.setattr(worker, "Worker", lambda *_: None)
+  with ThreadPoolExecutor() as pool:
+    ours.send("setup")
+    ended = pool.submit(worker.main, [])
+    assert ours.poll(60)
+    ours.close()  # With an unread message the other end is reset, not ended.
+    assert ended.result(timeout=60) is None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
-from elite_tf.networks.families import get_family
+from elite_tf.networks.families import get_families
 from elite_tf.networks.from_keras import read_layers
 from elite_tf.runs.settings import Settings
 from elite_tf.system.text import one_line
@@ -15,7 +15,7 @@ def load_model(path: Path, pool: str = "elite"):
 
   Args:
     path: The file.
-    pool: Family of the network, where it is known; the module of a custom
+    pool: `--pool` of the search, where it is known; the module of a custom
       family may define layers that the file names.
 
   Raises:
@@ -25,7 +25,8 @@ def load_model(path: Path, pool: str = "elite"):
 
   if not path.is_file():
     raise ConfigError(f"--model={path}: no such file")
-  get_family(pool).import_code()
+  for family in get_families(pool):
+    family.import_code()
   try:
     return keras.saving.load_model(path, compile=False)
   except Exception as error:
@@ -49,7 +50,7 @@ def check_model(
     model: keras.Model.
     description: Of the data set.
     quantize: How the network will be quantized.
-    pool: Family of the network. Networks of a custom family may have any
+    pool: `--pool` of the search. Networks of a custom family may have any
       layers, except for quantization-aware training.
 
   Raises:
@@ -72,7 +73,7 @@ def check_model(
       f"--model={path} must have an output for each of the"
       f" {description.classes} classes of --data. Received: output {outputs}"
     )
-  has_layers = get_family(pool).has_layers
+  has_layers = all(each.has_layers for each in get_families(pool))
   if not has_layers and quantize != "qat":
     return
   try:

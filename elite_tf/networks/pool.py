@@ -72,7 +72,7 @@ def make_pool(
       f" Received: {stem_stride!r}"
     )
   stem_stride = stem_stride or known.stem_stride(base_resolution)
-  scales = coefficients(levels)
+  scales = coefficients(levels, known.repeats)
   sizes = known.resolutions(base_resolution, scales)
   if len(set(sizes)) < len(sizes):
     # A name has its pixels: two candidates would have the same name.

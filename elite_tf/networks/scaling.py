@@ -56,24 +56,28 @@ def scale_resolution(base: int, coefficient: float) -> int:
   return math.ceil(round(base * coefficient, 6))
 
 
-def operators(depth: float) -> int:
-  """Returns t, the number of operators of B0 scaled in depth."""
-  return sum(scale_repeats(repeats, depth) for repeats in REPEATS)
+def operators(depth: float, repeats: tuple[int, ...] = REPEATS) -> int:
+  """Returns t, the number of operators of a network scaled in depth."""
+  return sum(scale_repeats(each, depth) for each in repeats)
 
 
-def depth_coefficients(levels: int) -> tuple[float, ...]:
+def depth_coefficients(
+  levels: int, repeats: tuple[int, ...] = REPEATS
+) -> tuple[float, ...]:
   """Returns the depth coefficients: d_1 = 1.0, then each that lowers t.
 
   Each d_j is the largest multiple of 0.1 with fewer operators than d_(j-1)
-  (paper Section 3.1). The last is 0.2, where every stage has one operator.
+  (paper Section 3.1). The last is 0.2 for B0, where every stage has one
+  operator.
 
   Args:
     levels: Most coefficients to return.
+    repeats: Operators per stage of the baseline.
   """
   tenths = [10]
   for tenth in range(9, 0, -1):
-    if len(tenths) < levels and operators(tenth / 10) < operators(
-      tenths[-1] / 10
+    if len(tenths) < levels and operators(tenth / 10, repeats) < operators(
+      tenths[-1] / 10, repeats
     ):
       tenths.append(tenth)
   return tuple(tenth / 10 for tenth in tenths)
@@ -90,7 +94,9 @@ def _continue(
   return tuple(values)
 
 
-def coefficients(levels: int = 4) -> Coefficients:
+def coefficients(
+  levels: int = 4, repeats: tuple[int, ...] = REPEATS
+) -> Coefficients:
   """Returns the coefficients of every axis.
 
   Levels 1 to 4 are Table 3 as printed; further levels follow Equations 2 and 3
@@ -100,6 +106,7 @@ def coefficients(levels: int = 4) -> Coefficients:
     levels: Coefficients per axis, 1 to `MAX_LEVELS`. Depth has at most six: by
       Section 3.1 it ends where every stage has one operator. Width and
       resolution repeat the last step.
+    repeats: Operators per stage of the baseline; they decide the depths.
 
   Raises:
     ConfigError: `levels` is not a whole number in that range.
@@ -113,7 +120,7 @@ def coefficients(levels: int = 4) -> Coefficients:
   steps = [after / before for before, after in itertools.pairwise(t)]
   return Coefficients(
     width=_continue(PUBLISHED_WIDTH, steps, WIDTH_PER_DEPTH, levels),
-    depth=depth_coefficients(levels),
+    depth=depth_coefficients(levels, repeats),
     resolution=_continue(
       PUBLISHED_RESOLUTION, steps, RESOLUTION_PER_DEPTH, levels
     ),

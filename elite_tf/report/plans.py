@@ -30,11 +30,12 @@ def predict_memory(plan: PlanRecord, settings: Settings) -> dict[str, Memory]:
 def _memory(
   planned: PlannedCandidate, plan: PlanRecord, settings: Settings
 ) -> Memory | None:
-  family = FAMILIES.get(plan.pool)
+  name = planned.family or plan.pool
+  family = FAMILIES.get(name)
   if family is None:  # A custom family has no layers to predict from.
     return None
   candidate = Candidate(
-    family=plan.pool,
+    family=name,
     w=planned.w,
     d=planned.d,
     r=planned.r,

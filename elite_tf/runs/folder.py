@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -211,7 +212,7 @@ def store_of(settings: Settings) -> Store:
 
 def default_run_dir(data_name: str, pool: str) -> str:
   """Returns the run folder for a search without `--run_dir`."""
-  return f"runs/{data_name}-{pool.replace(':', '-')}"
+  return f"runs/{data_name}-{re.sub('[:,]', '-', pool)}"
 
 
 def open_run(

@@ -13,7 +13,7 @@ from elite_tf.hardware.memory.slicing import choose_slices, slice_layers
 from elite_tf.networks import custom_cost
 from elite_tf.networks.cost import network_cost, network_size
 from elite_tf.networks.custom_cost import Prices
-from elite_tf.networks.families import get_family
+from elite_tf.networks.families import get_families, get_family
 from elite_tf.networks.pool import include, make_pool
 from elite_tf.runs.disk_usage import disk_bytes
 from elite_tf.runs.folder import (
@@ -42,7 +42,7 @@ class Plan:
   """What a search is going to do.
 
   Attributes:
-    pool: Name of the family.
+    pool: Names of the families, separated by commas.
     base_resolution: Input size at r = 1, in pixels.
     candidates: The candidates, in the order of the pool.
     costs: Their costs, in the same order.
@@ -136,23 +136,27 @@ def make_plan(
     ConfigError: The settings contradict one another.
   """
   limits = limits_of(settings)
+  families = get_families(settings.pool)
   pool = include(
-    make_pool(
-      settings.pool,
-      classes,
-      channels,
-      base_resolution,
-      settings.levels,
-      settings.activation,
-      settings.stem_stride,
-    ),
+    [
+      candidate
+      for family in families
+      for candidate in make_pool(
+        family.name,
+        classes,
+        channels,
+        base_resolution,
+        settings.levels,
+        settings.activation,
+        settings.stem_stride,
+      )
+    ],
     settings.include,
   )
   limited = limits != Limits()
   prices, notes = None, ()
   candidates, costs, sizes, needs, misfits = [], [], [], [], []
-  family = get_family(settings.pool)
-  if not family.has_layers:
+  if not all(family.has_layers for family in families):
     if settings.slices:
       raise ConfigError(
         "--slices is for the built-in families."
@@ -166,7 +170,7 @@ def make_plan(
     needs = [None] * len(pool)
   else:
     for candidate in pool:
-      layers = family.layers(candidate)
+      layers = get_family(candidate.family).layers(candidate)
       cost = network_cost(layers)
       need = _predict(candidate, layers, limits, settings) if limited else None
       if need and need.shortfall != (0, 0):
@@ -220,9 +224,8 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
   """
   description = sources.describe(settings.data, store_of(settings))
   side = min(description.height, description.width)
-  base = settings.base_resolution or get_family(
-    settings.pool
-  ).default_resolution(side)
+  first, *_ = get_families(settings.pool)
+  base = settings.base_resolution or first.default_resolution(side)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
   plan = make_plan(
     settings,

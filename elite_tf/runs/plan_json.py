@@ -7,7 +7,7 @@ from dataclasses import field
 from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
 from elite_tf.hardware.fit import Needs, arena_needed
-from elite_tf.networks.families import get_family
+from elite_tf.networks.families import get_families
 from elite_tf.runs.plan import Plan, make_plan, plan_for_data
 from elite_tf.runs.settings import resolve
 from elite_tf.system.records import OMIT_EMPTY, Record
@@ -40,6 +40,7 @@ class PlannedCandidate:
     z_sum: Sum of `z_params` and `z_macs` (paper, Equation 4).
     group: Number of the group, from 1, heaviest first.
     fits: Whether the candidate fits the limits.
+    family: Its family; empty in plans of version 0.1, which have one family.
   """
 
   name: str
@@ -60,6 +61,7 @@ class PlannedCandidate:
   z_sum: float | None
   group: int | None
   fits: bool
+  family: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +77,7 @@ class PlanRecord(Record):
   """The plan of a search as it is printed and written to plan.json.
 
   Attributes:
-    pool: Family of the candidates.
+    pool: Families of the candidates, separated by commas.
     candidates: Candidates that fit, in the order of the pool, then the others.
     groups: Names of the candidates of each group, heaviest first.
     statistics: Means and standard deviations of the costs.
@@ -123,6 +125,7 @@ def _planned_candidate(
     z_sum=z[2],
     group=group,
     fits=group is not None,
+    family=candidate.family,
   )
 
 
@@ -193,7 +196,7 @@ def plan(
   ```
 
   Args:
-    pool: Family of the candidates. Networks of a custom family,
+    pool: Families of the candidates, separated by commas. Networks of a custom family,
       `module:function`, are built in another process.
     classes: Number of classes, 2 or more; None means those of `data`, or 1000.
     channels: Channels of the images, 1 or 3; None means those of `data`, or 3.
@@ -230,7 +233,7 @@ def plan(
     return plan_to_json(found)
   resolved = resolve(given, preset)
   if base_resolution is None:
-    base_resolution = get_family(resolved.pool).base_resolution
+    base_resolution = get_families(resolved.pool)[0].base_resolution
   found = make_plan(
     resolved,
     _whole(1000 if classes is None else classes),

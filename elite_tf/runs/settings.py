@@ -61,9 +61,9 @@ class Settings:
   )
   pool: str = setting(
     "elite",
-    "Family of the candidates: elite, hf, lite, mobilenet_v2, or"
-    " module:function for a custom family, your function (width, depth,"
-    " resolution, classes) -> keras.Model.",
+    "Families of the candidates, separated by commas: edge, elite, hf, lite,"
+    " mobilenet_v2. Or module:function for a custom family, your function"
+    " (width, depth, resolution, classes) -> keras.Model.",
   )
   levels: int = setting(
     4, "Coefficients per axis; the paper has 4.", at_least=1

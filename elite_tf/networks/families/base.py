@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from elite_tf.networks.scaling import Coefficients, scale_resolution
+from elite_tf.networks.scaling import REPEATS, Coefficients, scale_resolution
 from elite_tf.types import Candidate, Layer
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ class Family:
     default_resolution: Function of the shorter side of a data set's images, in
       pixels -> input size at r = 1.
     base_resolution: Input size at r = 1 for photographs, in pixels.
+    repeats: Operators per stage at depth 1, from which the depth coefficients
+      follow.
+    stem_halves_from: Least input size at r = 1, in pixels, for which the stem
+      has stride 2; below, it has stride 1.
 
   Example:
 
@@ -64,6 +68,8 @@ class Family:
   resolutions: Callable[[int, Coefficients], list[int]] = scaled_resolutions
   default_resolution: Callable[[int], int] = halved_resolution
   base_resolution: int = PHOTOGRAPH
+  repeats: tuple[int, ...] = REPEATS
+  stem_halves_from: int = SMALL_RESOLUTION
 
   # Whether the networks' layers are known without building them: then costs and
   # memory are arithmetic, and slices and quantization-aware training possible.
@@ -74,7 +80,7 @@ class Family:
 
   def stem_stride(self, base_resolution: int) -> int:
     """Returns the stem's stride for an input size at r = 1, in pixels."""
-    return 1 if base_resolution < SMALL_RESOLUTION else 2
+    return 1 if base_resolution < self.stem_halves_from else 2
 
   def build(self, candidate: Candidate, make: MakeLayer) -> keras.Model:
     """Returns a candidate's network with newly drawn weights.

@@ -168,6 +168,27 @@ class Network:
     name = self.convolution(
       f"{block.name}_project", name, block.channels_out, 1, 1, False
     )
+    return self.skip(block, name, start)
+
+  def fused_bottleneck(self, block: Block, name: str) -> str:
+    """Adds a fused MBConv: one dense convolution, project, skip.
+
+    The dense convolution stands for expansion and depthwise convolution
+    (EfficientNetV2, Tan and Le 2021). Without expansion nothing is projected.
+    """
+    start = name
+    name = self.convolution(
+      f"{block.name}_fused", name, block.channels_expanded, block.kernel,
+      block.stride,
+    )  # fmt: skip
+    if block.expands:
+      name = self.convolution(
+        f"{block.name}_project", name, block.channels_out, 1, 1, False
+      )
+    return self.skip(block, name, start)
+
+  def skip(self, block: Block, name: str, start: str) -> str:
+    """Adds the block's input to its output, if their shapes are the same."""
     if block.stride == 1 and block.channels_in == block.channels_out:
       if block.drop:
         name = self.add(
@@ -176,11 +197,14 @@ class Network:
       name = self.add(f"{block.name}_add", "add", name, start)
     return name
 
-  def classifier(self, name: str, classes: int) -> str:
+  def classifier(
+    self, name: str, classes: int, dropout: float = DROPOUT
+  ) -> str:
     """Adds global average pooling, dropout, dense and softmax."""
     features = self._layers[name].shape[-1]
     name = self.add("pool", "mean", name, shape=(features,))
-    name = self.add("dropout", "dropout", name, rate=DROPOUT)
+    if dropout:
+      name = self.add("dropout", "dropout", name, rate=dropout)
     name = self.add("logits", "dense", name, shape=(classes,), bias=True)
     return self.add("probabilities", "activation", name, function="softmax")
 

@@ -22,6 +22,8 @@ class Candidate:
     stem_stride: Step of the first convolution, in pixels: 2 (the paper's) or 1
       (small inputs); 0 where a custom family decides. A pool has one value for
       all candidates, as for channels and classes, so names leave it out.
+    dropout: Rate of dropout before the classifier, and of stochastic depth at
+      the last block; 0.0 for none. One value for all candidates, too.
   """
 
   family: str
@@ -35,6 +37,7 @@ class Candidate:
   classes: int = 1000
   activation: str = ""
   stem_stride: int = 2
+  dropout: float = 0.2
 
   @property
   def name(self) -> str:

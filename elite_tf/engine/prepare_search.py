@@ -48,6 +48,7 @@ def prepare_search(settings: Settings) -> PreparedSearch:
     run_dir=settings.run_dir
     or default_run_dir(description.name, settings.pool),
     base_resolution=plan.base_resolution,
+    recipe=plan.recipe,
     augment=settings.augment or augment.choose_augmentation(description),
   )
   return PreparedSearch(settings, plan, description)

@@ -86,14 +86,19 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
       f"{len(plan.misfits)} candidates do not fit and are not trained; flash"
       " and arena are predicted, ms an inference are an estimate",
     )
-  stride = plan.candidates[0].stem_stride
+  strides = {candidate.stem_stride for candidate in plan.candidates}
   _print(
     console,
     f"{description.name}: {description.images} images,"
     f" {description.classes} classes, {description.channels} channels of"
     f" {description.height} x {description.width} pixels"
-    + (f"; stem stride {stride}" if stride else ""),
+    + (
+      f"; stem stride {' or '.join(map(str, sorted(strides)))}"
+      if all(strides)
+      else ""
+    ),
   )
+  _print(console, f"recipe {plan.recipe}")
   for note in (*description.notes, *plan.notes):
     _print(console, note)
   _print(

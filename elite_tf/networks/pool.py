@@ -21,6 +21,7 @@ def make_pool(
   levels: int = 4,
   activation: str = "",
   stem_stride: int = 0,
+  dropout: float = 0.2,
 ) -> list[Candidate]:
   """Returns all candidates of a family, widest, deepest and largest first.
 
@@ -34,7 +35,8 @@ def make_pool(
       `elite_tf.networks.families.efficientnet.ACTIVATIONS`; empty: the
       family's.
     stem_stride: Step of the first convolution, 1 or 2 pixels; 0: 1 for a
-      `base_resolution` below 64, otherwise 2.
+      `base_resolution` below 64 (edge: below 41), otherwise 2.
+    dropout: Rate of dropout and stochastic depth; the default is the paper's.
 
   Raises:
     ConfigError: An argument is out of its range, or `base_resolution` is so
@@ -94,6 +96,7 @@ def make_pool(
       classes,
       activation,
       stem_stride,
+      dropout,
     )
     for w, width in enumerate(scales.width, start=1)
     for d, depth in enumerate(scales.depth, start=1)

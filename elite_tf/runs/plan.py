@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from elite_tf.data import sources
@@ -13,7 +14,7 @@ from elite_tf.hardware.memory.slicing import choose_slices, slice_layers
 from elite_tf.networks import custom_cost
 from elite_tf.networks.cost import network_cost, network_size
 from elite_tf.networks.custom_cost import Prices
-from elite_tf.networks.families import get_families, get_family
+from elite_tf.networks.families import Family, get_families, get_family
 from elite_tf.networks.pool import include, make_pool
 from elite_tf.runs.disk_usage import disk_bytes
 from elite_tf.runs.folder import (
@@ -22,10 +23,18 @@ from elite_tf.runs.folder import (
   store_of,
   store_side,
 )
-from elite_tf.runs.settings import Settings, check_rounds, limits_of
+from elite_tf.runs.settings import (
+  Settings,
+  check_rounds,
+  limits_of,
+  recipe_of,
+)
 from elite_tf.tournament.criteria import candidate_epochs, rounds_needed
 from elite_tf.tournament.grouping import Grouping, make_groups
 from elite_tf.types import Candidate, Cost, Layer, Size
+
+# Where all candidates have fewer parameters, the recipe is `small`.
+SMALL_PARAMS = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +63,7 @@ class Plan:
     rounds: Rounds until every group has one candidate left.
     candidate_epochs: Epochs trained in all, champions' to the end included.
     disk_bytes: Room that the search takes on the disk, at most.
+    recipe: Name of the training recipe, in `elite_tf.training.recipe.RECIPES`.
     prices: Where the family is the user's own: what was counted.
     notes: Lines for the person.
   """
@@ -69,6 +79,7 @@ class Plan:
   rounds: int
   candidate_epochs: int
   disk_bytes: int
+  recipe: str
   prices: Prices | None = None
   notes: tuple[str, ...] = ()
 
@@ -112,6 +123,21 @@ def _predict(
   if settings.slices:
     layers = slice_layers(layers, choose_slices(layers)).layers
   return predict_needs(candidate, layers, limits)
+
+
+def choose_recipe(families: Sequence[Family], costs: Sequence[Cost]) -> str:
+  """Returns the recipe for all candidates of a search, if none was named.
+
+  One for all, because candidates that compete are compared like with like.
+  Nothing is known about custom networks, which have the paper's.
+
+  Args:
+    families: Of the candidates.
+    costs: Of the candidates.
+  """
+  known = all(family.has_layers for family in families)
+  small = max(cost.params for cost in costs) < SMALL_PARAMS
+  return "small" if known and small else "paper"
 
 
 def make_plan(
@@ -182,6 +208,12 @@ def make_plan(
         needs.append(need)
   if not candidates:
     raise ConfigError(_nearest(misfits, limits))
+  recipe = settings.recipe or choose_recipe(families, costs)
+  chosen = recipe_of(dataclasses.replace(settings, recipe=recipe))
+  candidates = [
+    dataclasses.replace(candidate, dropout=chosen.dropout)
+    for candidate in candidates
+  ]
   grouping = make_groups(
     [candidate.name for candidate in candidates], costs, settings.group_size
   )
@@ -208,6 +240,7 @@ def make_plan(
       settings.workers or len(os.sched_getaffinity(0)),
       settings.keep_checkpoints,
     ),
+    recipe=recipe,
     prices=prices,
     notes=notes,
   )

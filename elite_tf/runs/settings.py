@@ -14,7 +14,7 @@ from elite_tf.hardware.boards import Limits
 from elite_tf.networks.families.efficientnet import ACTIVATIONS
 from elite_tf.runs.setting_field import checked, facts_of, setting
 from elite_tf.tournament.criteria import CRITERIA, rounds_needed
-from elite_tf.training.recipe import CLASS_WEIGHTS
+from elite_tf.training.recipe import CLASS_WEIGHTS, RECIPES, Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +118,32 @@ class Settings:
     " weight on late epochs), last_half (average of the later half) or median"
     " (best, minus the median of the averages of the other candidates).",
     choices=CRITERIA,
+  )
+  recipe: str = setting(
+    "",
+    "Training recipe: paper (Section 5.1) or small (longer steps, no dropout,"
+    " for networks below a million parameters). Empty: small if all candidates"
+    " are that small.",
+    choices=RECIPES,
+  )
+  learning_rate: float = setting(
+    0.0,
+    "Peak learning rate for a batch of 4,096 images; it is scaled with the"
+    " batch size. 0: that of the recipe.",
+    at_least=0,
+  )
+  weight_decay: float = setting(
+    -1.0,
+    "Factor of half the squared weights in the loss. -1: that of the recipe.",
+    at_least=-1,
+    at_most=1,
+  )
+  dropout: float = setting(
+    -1.0,
+    "Rate of dropout before the classifier, and of stochastic depth at the"
+    " last block. -1: that of the recipe.",
+    at_least=-1,
+    at_most=0.9,
   )
   batch_size: int = setting(100, "Images per training step.", at_least=2)
   augment: str = setting(
@@ -257,6 +283,7 @@ PRESETS: dict[str, dict[str, object]] = {
     "round_epochs": 10,
     "epochs": 350,
     "criterion": "average",
+    "recipe": "paper",
     "batch_size": 100,
     "augment": "imagenet",
   },
@@ -308,6 +335,29 @@ def check_rounds(settings: Settings, largest_group: int) -> None:
       f" {rounds} rounds of --round_epochs={settings.round_epochs}."
       f" Received: {settings.epochs}"
     )
+
+
+def recipe_of(settings: Settings) -> Recipe:
+  """Returns the training recipe, with what replaces parts of it.
+
+  Without a name it is the paper's.
+  """
+  named = RECIPES[settings.recipe or "paper"]
+  given = {
+    "learning_rate": settings.learning_rate or None,
+    "weight_decay": _unless_negative(settings.weight_decay),
+    "dropout": _unless_negative(settings.dropout),
+  }
+  return dataclasses.replace(
+    named,
+    batch_size=settings.batch_size,
+    class_weights=settings.class_weights,
+    **{name: value for name, value in given.items() if value is not None},
+  )
+
+
+def _unless_negative(value: float) -> float | None:
+  return None if value < 0 else value
 
 
 def limits_of(settings: Settings) -> Limits:

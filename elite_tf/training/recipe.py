@@ -1,4 +1,7 @@
-"""The training recipe (paper, Section 5.1), scaled to the number of epochs."""
+"""The training recipes: the paper's (Section 5.1), and one for small networks.
+
+Both are scaled to the number of epochs.
+"""
 
 import dataclasses
 from collections.abc import Sequence
@@ -25,6 +28,8 @@ class Recipe:
     weight_decay: Factor of half the squared weights in the loss; without the
       weights of batch norm, as in EfficientNet.
     ema: Decay of the moving average of the weights.
+    dropout: Rate of dropout before the classifier, and of stochastic depth at
+      the last block.
     class_weights: One of `CLASS_WEIGHTS`: the weight of each class in the
       training loss. In validation all images have the same weight.
   """
@@ -40,7 +45,17 @@ class Recipe:
   label_smoothing: float = 0.1
   weight_decay: float = 1e-5
   ema: float = 0.9999
+  dropout: float = 0.2
   class_weights: str = "none"
+
+
+# A network of less than a million parameters fits its training images too
+# little, not too well; it trains best with what regularizes least and with
+# longer steps (docs/measurements/2026-12-01-small-networks.md).
+RECIPES: dict[str, Recipe] = {
+  "paper": Recipe(),
+  "small": Recipe(learning_rate=1.024, dropout=0.0),
+}
 
 
 def learning_rate(

@@ -21,6 +21,7 @@ TABLES = json.loads(
 FIELDS = {
     "name", "width", "depth", "resolution", "stem_stride", "w", "d", "r", "params", "macs",
     "flash_bytes", "sram_bytes", "estimated_seconds", "z_params", "z_macs", "z_sum", "group", "fits",
+    "family",
 }  # fmt: skip
 
 

@@ -46,7 +46,8 @@ def test_defaults_are_the_papers():
   assert (found.epochs, found.criterion) == (350, "average")
   assert found.batch_size == 100
   # By default the augmentation depends on the data.
-  paper = dataclasses.replace(found, augment="imagenet")
+  # By default the recipe depends on the size of the networks, too.
+  paper = dataclasses.replace(found, augment="imagenet", recipe="paper")
   assert resolve({}, "paper") == paper
 
 
@@ -55,6 +56,7 @@ CHOICES = [
     ("augment", ("", "none", "light", "cifar10", "svhn", "imagenet")),
     ("class_weights", ("none", "balanced")),
     ("quantize", ("int8", "qat", "int16x8", "auto", "none")),
+    ("recipe", ("", "paper", "small")),
     ("runner", ("local", "ray")),
 ]  # fmt: skip
 

@@ -31,6 +31,7 @@ def test_recipe_is_the_papers():
     "label_smoothing": 0.1,
     "weight_decay": 1e-5,
     "ema": 0.9999,
+    "dropout": 0.2,
     "class_weights": "none",
   }
 

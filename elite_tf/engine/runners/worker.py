@@ -31,6 +31,7 @@ from elite_tf.engine.runners.messages import (
 )
 from elite_tf.errors import CandidateFailed, ConfigError, EliteError
 from elite_tf.runs.folder import store_of
+from elite_tf.runs.settings import recipe_of
 from elite_tf.system import backend
 from elite_tf.system.processes import connection_to_parent
 from elite_tf.system.text import one_line
@@ -166,7 +167,6 @@ class Worker:
     self._send(EpochDone(name, epoch))
 
   def _trainer(self, candidate: Candidate):
-    from elite_tf.training.recipe import Recipe
     from elite_tf.training.trainer import Trainer
 
     if candidate.name not in self._trainers:
@@ -175,10 +175,7 @@ class Worker:
         self._inputs(candidate.resolution),
         self._settings.epochs,
         self._settings.seed,
-        Recipe(
-          batch_size=self._settings.batch_size,
-          class_weights=self._settings.class_weights,
-        ),
+        recipe_of(self._settings),
         self._folder.checkpoint(candidate.name),
       )
     return self._trainers[candidate.name]

@@ -73,10 +73,11 @@ def scaled_blocks(candidate: Candidate, stem: int) -> list[tuple[bool, Block]]:
   count = halvings(candidate.resolution)
   stages = STAGES if count < HALVINGS[0][1] else (*STAGES, LAST_STAGE)
   left = count - (candidate.stem_stride - 1)
+  repeats = [scale_repeats(each.repeats, candidate.depth) for each in stages]
   blocks, channels = [], stem
   for number, stage in enumerate(stages):
     halves = number >= len(stages) - left
-    for repeat in range(scale_repeats(stage.repeats, candidate.depth)):
+    for repeat in range(repeats[number]):
       block = Block(
         name=f"block{number + 2}{chr(ord('a') + repeat)}",
         channels_in=channels,
@@ -86,7 +87,7 @@ def scaled_blocks(candidate: Candidate, stem: int) -> list[tuple[bool, Block]]:
         kernel=3,
         stride=2 if halves and repeat == 0 else 1,
         expands=stage.expansion > 1,
-        drop=0.0,
+        drop=candidate.dropout * len(blocks) / sum(repeats),
       )
       if stage.fused and not block.expands:
         block = dataclasses.replace(block, channels_expanded=block.channels_out)
@@ -96,18 +97,14 @@ def scaled_blocks(candidate: Candidate, stem: int) -> list[tuple[bool, Block]]:
 
 
 def layers(candidate: Candidate) -> tuple[Layer, ...]:
-  """Returns the layers of a network for small images and small chips.
-
-  There is no dropout and no stochastic depth: networks of this size do not fit
-  their training images too well but not well enough.
-  """
+  """Returns the layers of a network for small images and small chips."""
   network = Network(candidate, candidate.activation or FAMILY.activation)
   stem = round_to_8(STEM_CHANNELS, candidate.width)
   name = network.convolution("stem", "image", stem, 3, candidate.stem_stride)
   for fused, block in scaled_blocks(candidate, stem):
     add = network.fused_bottleneck if fused else network.bottleneck
     name = add(block, name)
-  network.classifier(name, candidate.classes, dropout=0.0)
+  network.classifier(name, candidate)
   return network.layers
 
 

@@ -13,11 +13,6 @@ from elite_tf.types import Candidate, Layer
 # operator, swish is two, ReLU6 is part of the convolution.
 ACTIVATIONS = ("swish", "hard_swish", "relu6")
 
-# Rates of the training recipe (paper Section 5.1). They are here because
-# dropout and stochastic depth are layers.
-DROPOUT = 0.2
-STOCHASTIC_DEPTH = 0.2
-
 
 class Stage(NamedTuple):
   """One MBConv stage of Table 2.
@@ -197,15 +192,15 @@ class Network:
       name = self.add(f"{block.name}_add", "add", name, start)
     return name
 
-  def classifier(
-    self, name: str, classes: int, dropout: float = DROPOUT
-  ) -> str:
+  def classifier(self, name: str, candidate: Candidate) -> str:
     """Adds global average pooling, dropout, dense and softmax."""
     features = self._layers[name].shape[-1]
     name = self.add("pool", "mean", name, shape=(features,))
-    if dropout:
-      name = self.add("dropout", "dropout", name, rate=dropout)
-    name = self.add("logits", "dense", name, shape=(classes,), bias=True)
+    if candidate.dropout:
+      name = self.add("dropout", "dropout", name, rate=candidate.dropout)
+    name = self.add(
+      "logits", "dense", name, shape=(candidate.classes,), bias=True
+    )
     return self.add("probabilities", "activation", name, function="softmax")
 
   def _normalized(self, prefix: str, name: str, activate: bool) -> str:
@@ -255,7 +250,7 @@ def network_layers(
   for block in blocks:
     name = network.bottleneck(block, name)
   name = network.convolution("head", name, head, 1, 1)
-  network.classifier(name, candidate.classes)
+  network.classifier(name, candidate)
   return network.layers
 
 
@@ -297,7 +292,7 @@ def make_blocks(
         stride=stage.stride if repeat == 0 else 1,
         expands=expands,
         # Linear in depth, as in EfficientNet: the first block never drops.
-        drop=STOCHASTIC_DEPTH * len(blocks) / total,
+        drop=candidate.dropout * len(blocks) / total,
       )
       blocks.append(block)
       channels, nominal = block.channels_out, stage.channels

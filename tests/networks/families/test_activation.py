@@ -38,7 +38,7 @@ def test_activation_is_everywhere_but_at_the_ends_of_branches(name, activation):
   candidate = make_pool(name, activation=activation)[-1]
   functions = _functions(candidate)
   gates = {n for n in functions if n.endswith("_gate")}
-  assert bool(gates) == (name not in ("lite", "mobilenet_v2"))
+  assert bool(gates) == (name in ("elite", "hf"))
   assert {functions.pop(gate) for gate in gates} <= {"sigmoid"}
   assert functions.pop("probabilities") == "softmax"
   assert set(functions.values()) == {activation}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import pytest
 
@@ -13,7 +14,7 @@ from elite_tf.networks.scaling import coefficients
 
 FAMILY_NAMES = sorted(FAMILIES)
 
-GATED = sorted(set(FAMILIES) - {"lite", "mobilenet_v2"})
+GATED = ["elite", "hf"]
 
 
 def _layers(candidate):
@@ -124,14 +125,16 @@ def test_squeeze_is_a_quarter_of_the_block_input(name):
 def test_stochastic_depth_is_linear_and_only_beside_a_skip(name):
   for candidate in make_pool(name)[::5]:
     layers = _layers(candidate)
-    blocks = [n for n in layers if n.endswith("_project_bn")]
+    # In order, each once: block2a, block3a, block3b and so on.
+    blocks = list(
+      dict.fromkeys(re.findall(r"(?m)^block\d[a-z]+", "\n".join(layers)))
+    )
     rates = {
       n: layer.rate
       for n, layer in layers.items()
       if layer.op == "stochastic_depth"
     }
-    for position, block in enumerate(blocks):
-      prefix = block.removesuffix("_project_bn")
+    for position, prefix in enumerate(blocks):
       # The first block of all is never dropped.
       dropped = f"{prefix}_add" in layers and position > 0
       assert (f"{prefix}_drop" in rates) == dropped

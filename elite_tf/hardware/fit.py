@@ -22,6 +22,11 @@ class Needs:
   seconds: float | None
   shortfall: Shortfall
 
+  @property
+  def fits(self) -> bool:
+    """Whether it fits the limits."""
+    return self.shortfall == (0, 0)
+
 
 def predict_needs(
   candidate: Candidate, layers: tuple[Layer, ...], limits: Limits

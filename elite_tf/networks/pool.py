@@ -1,6 +1,9 @@
 """The pool of candidates: every combination of a family's coefficients."""
 
+import bisect
+import dataclasses
 import fnmatch
+from collections.abc import Callable
 
 from elite_tf.errors import ConfigError
 from elite_tf.networks.families import get_family
@@ -11,6 +14,11 @@ from elite_tf.types import Candidate
 # Pixels per side. The network halves its input four or five times: in a smaller
 # one, most kernels would see nothing but padding.
 MIN_RESOLUTION = 8
+
+# Widths of a filled pool: multiples of 1/16 up to 2. A stage of 128 channels then
+# grows by eight, the step to which channels are rounded.
+WIDTH_STEPS = 16
+MAX_WIDTH = 2
 
 
 def make_pool(
@@ -102,6 +110,31 @@ def make_pool(
     for d, depth in enumerate(scales.depth, start=1)
     for r, size in enumerate(sizes, start=1)
   ]
+
+
+def fill(
+  candidates: list[Candidate], fits: Callable[[Candidate], bool]
+) -> list[Candidate]:
+  """Returns the widest candidate that fits, per family, depth and resolution.
+
+  Candidates of a filled pool cost about the same and differ in shape. Their
+  level `w` counts sixteenths of the family's width. Where not even the narrowest
+  fits, it stands for its depth and resolution.
+
+  Args:
+    candidates: A pool, of which depths and resolutions are kept.
+    fits: Whether a candidate fits; if one does, narrower ones do, too.
+  """
+  return [_widest(each, fits) for each in candidates if each.w == 1]
+
+
+def _widest(candidate: Candidate, fits: Callable[[Candidate], bool]):
+  def at(step: int) -> Candidate:
+    return dataclasses.replace(candidate, w=step, width=step / WIDTH_STEPS)
+
+  steps = range(1, MAX_WIDTH * WIDTH_STEPS + 1)
+  fitting = bisect.bisect_left(steps, True, key=lambda step: not fits(at(step)))
+  return at(max(fitting, 1))
 
 
 def include(candidates: list[Candidate], patterns: str) -> list[Candidate]:

@@ -15,7 +15,7 @@ from elite_tf.networks import custom_cost
 from elite_tf.networks.cost import network_cost, network_size
 from elite_tf.networks.custom_cost import Prices
 from elite_tf.networks.families import Family, get_families, get_family
-from elite_tf.networks.pool import include, make_pool
+from elite_tf.networks.pool import fill, include, make_pool
 from elite_tf.runs.disk_usage import disk_bytes
 from elite_tf.runs.folder import (
   RunFolder,
@@ -114,6 +114,24 @@ def _nearest(misfits: list[Misfit], limits: Limits) -> str:
   )
 
 
+def _check_fill(
+  settings: Settings, limited: bool, families: Sequence[Family]
+) -> None:
+  if not limited:
+    raise ConfigError(
+      "--fill needs a limit: --board, --flash or --sram. Received: none"
+    )
+  if not all(family.has_layers for family in families):
+    raise ConfigError(
+      f"--fill is for the built-in families. Received: --pool={settings.pool}"
+    )
+
+
+def _needs(candidate: Candidate, limits: Limits, settings: Settings) -> Needs:
+  layers = get_family(candidate.family).layers(candidate)
+  return _predict(candidate, layers, limits, settings)
+
+
 def _predict(
   candidate: Candidate,
   layers: tuple[Layer, ...],
@@ -162,24 +180,25 @@ def make_plan(
     ConfigError: The settings contradict one another.
   """
   limits = limits_of(settings)
-  families = get_families(settings.pool)
-  pool = include(
-    [
-      candidate
-      for family in families
-      for candidate in make_pool(
-        family.name,
-        classes,
-        channels,
-        base_resolution,
-        settings.levels,
-        settings.activation,
-        settings.stem_stride,
-      )
-    ],
-    settings.include,
-  )
   limited = limits != Limits()
+  families = get_families(settings.pool)
+  pool = [
+    candidate
+    for family in families
+    for candidate in make_pool(
+      family.name,
+      classes,
+      channels,
+      base_resolution,
+      settings.levels,
+      settings.activation,
+      settings.stem_stride,
+    )
+  ]
+  if settings.fill:
+    _check_fill(settings, limited, families)
+    pool = fill(pool, lambda one: _needs(one, limits, settings).fits)
+  pool = include(pool, settings.include)
   prices, notes = None, ()
   candidates, costs, sizes, needs, misfits = [], [], [], [], []
   if not all(family.has_layers for family in families):
@@ -199,7 +218,7 @@ def make_plan(
       layers = get_family(candidate.family).layers(candidate)
       cost = network_cost(layers)
       need = _predict(candidate, layers, limits, settings) if limited else None
-      if need and need.shortfall != (0, 0):
+      if need and not need.fits:
         misfits.append(Misfit(candidate, cost, need))
       else:
         candidates.append(candidate)

@@ -101,6 +101,12 @@ class Settings:
     "Memory that the arena of a network may use, for example 256KB. Empty: the"
     " memory of the board.",
   )
+  fill: bool = setting(
+    False,
+    "Under a limit, take for every depth and resolution the largest width that"
+    " fits, in sixteenths: candidates then differ in shape at the same price."
+    " Otherwise widths are those of the levels.",
+  )
   include: str = setting(
     "",
     "Shell patterns, separated by commas: only candidates with a matching name"

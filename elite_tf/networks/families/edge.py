@@ -43,7 +43,7 @@ STEM_CHANNELS = 32
 STAGES = (
   Stage(True, 32, 2, 1),
   Stage(True, 64, 3, 2),
-  Stage(False, 96, 4, 3),
+  Stage(False, 96, 5, 3),
 )
 # One more, where the input is large enough to be halved five times.
 LAST_STAGE = Stage(False, 160, 3, 3)

@@ -93,11 +93,13 @@ class Limits:
     flash_bytes: Most bytes of flash.
     sram_bytes: Most bytes of memory.
     board: The board that the limits come from, if any.
+    seconds: Most seconds of one inference on the board.
   """
 
   flash_bytes: int | None = None
   sram_bytes: int | None = None
   board: Board | None = None
+  seconds: float | None = None
 
 
 class Shortfall(NamedTuple):

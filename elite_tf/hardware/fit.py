@@ -16,16 +16,18 @@ class Needs:
     memory: Flash and arena, in bytes.
     seconds: Estimated seconds per inference; None without a board.
     shortfall: Bytes by which it exceeds the limits.
+    late: Seconds by which an inference exceeds the limit.
   """
 
   memory: Memory
   seconds: float | None
   shortfall: Shortfall
+  late: float = 0.0
 
   @property
   def fits(self) -> bool:
     """Whether it fits the limits."""
-    return self.shortfall == (0, 0)
+    return self.shortfall == (0, 0) and self.late == 0
 
 
 def predict_needs(
@@ -39,10 +41,12 @@ def predict_needs(
     limits: The most that it may take.
   """
   memory = predict(layers)
+  seconds = estimate_seconds(layers, limits.board) if limits.board else None
   return Needs(
     memory,
-    estimate_seconds(layers, limits.board) if limits.board else None,
+    seconds,
     shortfall(limits, memory.flash_bytes, arena_needed(memory.arena_bytes)),
+    max(0.0, seconds - limits.seconds) if limits.seconds else 0.0,
   )
 
 

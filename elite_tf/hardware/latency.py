@@ -34,8 +34,10 @@ estimate does not consider. Weak are
   entries instead is much faster than estimated.
 """
 
+import re
 from collections.abc import Iterable
 
+from elite_tf.errors import ConfigError
 from elite_tf.hardware.boards import Board
 from elite_tf.networks.layers import kind_of
 from elite_tf.networks.layers.base import ByKernel
@@ -71,6 +73,9 @@ CYCLES: dict[str, ByKernel] = {
   "esp32s3-pie": ByKernel(0.81, 6.3, 5.0, 1.3, 22, 540),
 }
 
+_DURATION = re.compile(r"([0-9]+(?:[.][0-9]+)?) ?(ms|s)")
+_SECONDS = {"ms": 1e-3, "s": 1.0}
+
 
 def work(layers: Iterable[Layer]) -> ByKernel:
   """Returns what one inference of a network has to do, by kind of kernel."""
@@ -101,3 +106,21 @@ def estimate_seconds(layers: Iterable[Layer], board: Board) -> float:
     board: Decides the clock and the vector extension.
   """
   return estimate_cycles(work(layers), board.vector) / board.clock_hz
+
+
+def parse_duration(text: str) -> float:
+  """Returns a time in seconds: `100ms`, `1.5s`.
+
+  Args:
+    text: Number and unit.
+
+  Raises:
+    ConfigError: The text is not a time above 0.
+  """
+  match = _DURATION.fullmatch(text.strip())
+  seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+  if seconds <= 0:
+    raise ConfigError(
+      f"--latency must be a time above 0, as 100ms or 1.5s. Received: {text!r}"
+    )
+  return seconds

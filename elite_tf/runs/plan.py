@@ -101,16 +101,21 @@ class Plan:
 
 def _nearest(misfits: list[Misfit], limits: Limits) -> str:
   """Returns which candidate misses the limits least, and by how much."""
-  least = min(misfits, key=lambda misfit: sum(misfit.needs.shortfall))
+  least = min(
+    misfits,
+    key=lambda misfit: (sum(misfit.needs.shortfall), misfit.needs.late),
+  )
   missing = [
-    f"{bytes_:,} bytes of {what}"
+    f"lacks {bytes_:,} bytes of {what}"
     for what, bytes_ in zip(("flash", "memory"), least.needs.shortfall)
     if bytes_
   ]
+  if least.needs.late:
+    missing.append(f"takes {1000 * least.needs.late:,.0f} ms too long")
   flag = "--board" if limits.board else "--flash and --sram"
   return (
     f"{flag}: none of {len(misfits)} candidates fits; the nearest,"
-    f" {least.candidate.name}, lacks {' and '.join(missing)}"
+    f" {least.candidate.name}, {' and '.join(missing)}"
   )
 
 

@@ -11,6 +11,7 @@ from elite_tf.data import augment as augmentations
 from elite_tf.errors import ConfigError
 from elite_tf.hardware import boards
 from elite_tf.hardware.boards import Limits
+from elite_tf.hardware.latency import parse_duration
 from elite_tf.networks.families.efficientnet import ACTIVATIONS
 from elite_tf.runs.setting_field import checked, facts_of, setting
 from elite_tf.tournament.criteria import CRITERIA, rounds_needed
@@ -100,6 +101,11 @@ class Settings:
     "",
     "Memory that the arena of a network may use, for example 256KB. Empty: the"
     " memory of the board.",
+  )
+  latency: str = setting(
+    "",
+    "Longest time of one inference on the board, for example 100ms, as"
+    " estimated. Empty: no limit.",
   )
   fill: bool = setting(
     False,
@@ -379,4 +385,10 @@ def limits_of(settings: Settings) -> Limits:
       " --quantize=int8 or qat."
       f" Received: --quantize={settings.quantize}"
     )
-  return limits
+  if not settings.latency:
+    return limits
+  if limits.board is None:
+    raise ConfigError(
+      "--latency is estimated for a --board. Received: no board"
+    )
+  return dataclasses.replace(limits, seconds=parse_duration(settings.latency))

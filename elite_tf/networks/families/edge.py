@@ -10,7 +10,6 @@ MobileNetV2 (Sandler et al. 2018). No squeeze-and-excitation; ReLU6, which the
 convolution itself computes.
 """
 
-import dataclasses
 from typing import NamedTuple
 
 from elite_tf.networks.families.base import Family
@@ -77,22 +76,24 @@ def scaled_blocks(candidate: Candidate, stem: int) -> list[tuple[bool, Block]]:
   blocks, channels = [], stem
   for number, stage in enumerate(stages):
     halves = number >= len(stages) - left
+    out = round_to_8(stage.channels, candidate.width)
     for repeat in range(repeats[number]):
+      expanded = stage.expansion * channels
+      # A fused block that expands to its output has nothing to project.
+      expands = not stage.fused or (stage.expansion > 1 and expanded != out)
       block = Block(
         name=f"block{number + 2}{chr(ord('a') + repeat)}",
         channels_in=channels,
-        channels_expanded=stage.expansion * channels,
+        channels_expanded=expanded if expands else out,
         channels_squeezed=0,
-        channels_out=round_to_8(stage.channels, candidate.width),
+        channels_out=out,
         kernel=3,
         stride=2 if halves and repeat == 0 else 1,
-        expands=stage.expansion > 1,
+        expands=expands,
         drop=candidate.dropout * len(blocks) / sum(repeats),
       )
-      if stage.fused and not block.expands:
-        block = dataclasses.replace(block, channels_expanded=block.channels_out)
       blocks.append((stage.fused, block))
-      channels = block.channels_out
+      channels = out
   return blocks
 
 

@@ -169,17 +169,19 @@ class Network:
     """Adds a fused MBConv: one dense convolution, project, skip.
 
     The dense convolution stands for expansion and depthwise convolution
-    (EfficientNetV2, Tan and Le 2021). Without expansion nothing is projected.
+    (EfficientNetV2, Tan and Le 2021). Without expansion there is nothing else:
+    a skip beside a single convolution would hold a third map in memory.
     """
     start = name
     name = self.convolution(
-      f"{block.name}_fused", name, block.channels_expanded, block.kernel,
-      block.stride,
+        f"{block.name}_fused", name, block.channels_expanded, block.kernel,
+        block.stride,
     )  # fmt: skip
-    if block.expands:
-      name = self.convolution(
-        f"{block.name}_project", name, block.channels_out, 1, 1, False
-      )
+    if not block.expands:
+      return name
+    name = self.convolution(
+      f"{block.name}_project", name, block.channels_out, 1, 1, False
+    )
     return self.skip(block, name, start)
 
   def skip(self, block: Block, name: str, start: str) -> str:

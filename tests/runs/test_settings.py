@@ -53,6 +53,7 @@ def test_defaults_are_the_papers():
 CHOICES = [
     ("activation", ("", "swish", "hard_swish", "relu6")),
     ("augment", ("", "none", "light", "cifar10", "svhn", "imagenet")),
+    ("flip", ("auto", "always", "never")),
     ("class_weights", ("none", "balanced")),
     ("quantize", ("int8", "qat", "int16x8", "auto", "none")),
     ("runner", ("local", "ray")),
@@ -227,6 +228,7 @@ NAMED = {
     "data": SOURCES, "pool": FAMILIES, "quantize": {"none", *METHODS},
     "runner": RUNNERS, "criterion": CRITERIA, "class_weights": CLASS_WEIGHTS,
     "activation": ACTIVATIONS, "augment": augment.NAMES,
+    "flip": augment.FLIPS,
 }  # fmt: skip
 
 

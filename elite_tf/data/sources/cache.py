@@ -5,6 +5,7 @@ Each data set has a folder with
     pixels.bin    uint8, the pixels of all pictures, one after the other
     places.npy    int64, (n, 3): first byte, height and width of each picture
     labels.npy    int32, (n,)
+    hashes.npy    uint64, (n,), of the pixels of each picture
     meta.json     the description, the number of pictures per part, the pictures
                   that could not be decoded
 
@@ -26,7 +27,14 @@ from pathlib import Path
 
 import numpy as np
 
-from elite_tf.data.sources import build_once, cache_meta, pictures, splits
+from elite_tf.data.sources import (
+  brightness,
+  build_once,
+  cache_meta,
+  hashes,
+  pictures,
+  splits,
+)
 from elite_tf.data.sources.cache_meta import Meta
 from elite_tf.data.sources.ragged import Pixels, Ragged
 from elite_tf.data.sources.types import Dataset, Description, Split, Store
@@ -158,19 +166,37 @@ def _load(folder: Path, description: Description) -> Decoded:
     description.channels,
   )
   labels = np.load(folder / "labels.npy")
+  hashed = np.load(folder / "hashes.npy")
   parts, start = {}, 0
   for part, count in meta.parts.items():
     stop = start + count
-    parts[part] = Split(images[start:stop], labels[start:stop])
+    here = slice(start, stop)
+    parts[part] = Split(images[here], labels[here], hashed[here])
     start = stop
   size = sum(file.stat().st_size for file in folder.iterdir())
   notes = (
     *description.notes,
     *_broken_notes(meta, len(labels)),
+    *brightness.check(*meta.pixels, _pictures_of(description)),
     f"decoded pictures: {size / 2**20:.1f} MiB in {folder}",
   )
-  description = dataclasses.replace(description, images=len(labels))
+  description = _counted(description, labels)
   return Decoded(description, parts, notes, folder)
+
+
+def _pictures_of(description: Description) -> str:
+  return f"the pictures of {description.name!r}"
+
+
+def _counted(description: Description, labels: np.ndarray) -> Description:
+  """Returns a description without the pictures that could not be decoded."""
+  counts = description.class_images
+  if counts:
+    found = np.bincount(labels, minlength=description.classes)
+    counts = tuple(found.tolist())
+  return dataclasses.replace(
+    description, images=len(labels), class_images=counts
+  )
 
 
 def _build(
@@ -182,6 +208,7 @@ def _build(
 ) -> None:
   """Decodes all pictures into an empty folder."""
   places, labels = array.array("q"), array.array("i")
+  hashed, low, high = array.array("Q"), 255, 0
   broken: list[tuple[str, str]] = []
   counts, start, seen = {}, 0, 0
   with open(folder / "pixels.bin", "wb", buffering=1 << 20) as file:
@@ -198,17 +225,22 @@ def _build(
         file.write(pixels)
         places.extend((start, *pixels.shape[:2]))
         labels.append(picture.label)
+        hashed.append(hashes.hash_image(pixels))
+        low, high = min(low, int(pixels.min())), max(high, int(pixels.max()))
         start += pixels.size
       counts[part] += len(labels)
+  brightness.check(low, high, _pictures_of(description))
   np.save(folder / "places.npy", np.array(places, np.int64).reshape(-1, 3))
   np.save(folder / "labels.npy", np.array(labels, np.int32))
+  np.save(folder / "hashes.npy", np.array(hashed, np.uint64))
   meta = Meta(
-    dataclasses.replace(description, images=len(labels)),
+    _counted(description, np.array(labels, np.int32)),
     counts,
     len(broken),
     tuple(broken[:NAMED_BROKEN]),
     fingerprint,
     {file.name: file.stat().st_size for file in folder.iterdir()},
+    (low, high),
   )
   (folder / cache_meta.FILE).write_text(meta.to_json(), "utf-8")
 

@@ -4,8 +4,8 @@ One subfolder per class, with pictures in it or in folders below it:
 
     DIR/cats/1.jpg  DIR/dogs/2.png  ...
 
-or such subfolders in train/ and, optionally, in val/ (validation/, valid/) and
-test/:
+or such subfolders in train/ and, optionally, in val/ and test/, or what
+`part_folders` takes for one of these:
 
     DIR/train/cats/1.jpg  DIR/test/cats/7.jpg  ...
 
@@ -125,7 +125,16 @@ def _description(scan: Layout) -> Description:
     class_names=tuple(map(folder_layout.readable, scan.class_names)),
     images=len(paths),
     photographs=short >= PHOTOGRAPH_SIDE,
-    notes=(*scan.left_out, *_split_notes(scan), *_uneven_notes(scan)),
+    notes=(
+      *scan.understood,
+      *scan.left_out,
+      *_split_notes(scan),
+      *_uneven_notes(scan),
+    ),
+    class_images=tuple(
+      sum(len(classes[name]) for classes in scan.parts.values())
+      for name in scan.class_names
+    ),
   )
 
 
@@ -180,4 +189,18 @@ def _key(scan: Layout, description: Description, side: int) -> str:
   return f"{description.name}-s{side}-{digest.hexdigest()[:16]}"
 
 
-SOURCE = DataSource("folder:DIR", describe, load, decoded=True)
+def key(argument: str, store: Store = Store()) -> str:
+  """Returns the key of a folder in the cache.
+
+  Args:
+    argument: Path of the folder.
+    store: Short side of the decoded pictures.
+
+  Raises:
+    ConfigError: As `describe`.
+  """
+  scan = folder_layout.scan(os.path.expanduser(argument))
+  return _key(scan, _description(scan), store.side)
+
+
+SOURCE = DataSource("folder:DIR", describe, load, key, decoded=True)

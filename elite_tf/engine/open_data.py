@@ -10,7 +10,12 @@ from pathlib import Path
 from elite_tf.data import sources
 from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
-from elite_tf.runs.fingerprint import Fingerprint, check_same, fingerprint
+from elite_tf.runs.fingerprint import (
+  Fingerprint,
+  check_same,
+  fingerprint,
+  fingerprint_of,
+)
 from elite_tf.runs.folder import RunFolder, no_cache_on_error, store_of
 from elite_tf.runs.settings import Settings
 
@@ -81,15 +86,10 @@ def _read(settings: Settings) -> OpenedData:
   store = store_of(settings)
   data = sources.load(settings.data, settings.seed, store)
   parts = hashes.hashed(data)
-  # As before the images were read: broken ones are counted.
-  described = sources.describe(settings.data, store)
+  notes = (*data.notes, *hashes.duplicates(parts))
   return OpenedData(
-    dataclasses.replace(
-      data.description, notes=(*data.notes, *hashes.duplicates(parts))
-    ),
-    fingerprint(
-      described, sources.key(settings.data, store), hashes.digest(parts)
-    ),
+    dataclasses.replace(data.description, notes=notes),
+    fingerprint_of(settings.data, store, parts),
   )
 
 

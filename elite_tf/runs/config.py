@@ -5,8 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from elite_tf.data.augment import FLIPPING
+from elite_tf.data.sources import Dataset, Store
 from elite_tf.errors import ConfigError
-from elite_tf.runs.fingerprint import Fingerprint
+from elite_tf.runs.fingerprint import (
+  Fingerprint,
+  check_same,
+  fingerprint_of,
+)
 from elite_tf.runs.settings import FREE, Settings
 from elite_tf.system.records import Record
 
@@ -60,3 +65,33 @@ def check_same_settings(
         f"--run_dir={path} holds a search with other settings:"
         f" --{name} is {there[name]!r} there, {here!r} here"
       )
+
+
+def check_same_data(
+  path: Path, config: Config, settings: Settings, store: Store, data: Dataset
+) -> None:
+  """Checks that a data set is the one that a search began with.
+
+  Nothing is checked if the search did not record it, or if other data are given
+  than those of the search.
+
+  Args:
+    path: The run folder, for the message.
+    config: What stands in it.
+    settings: As given now, `data` and `seed`.
+    store: With which the data were loaded.
+    data: As loaded.
+
+  Raises:
+    ConfigError: The images differ.
+  """
+  there = config.data
+  if there is None or settings.data != config.settings.data:
+    return
+  from elite_tf.data.sources import hashes
+
+  here = fingerprint_of(settings.data, store, hashes.hashed(data))
+  if settings.seed != config.settings.seed:
+    # The parts are others; what is known without the images can be compared.
+    here = dataclasses.replace(here, content="")
+  check_same(str(path), there, here)

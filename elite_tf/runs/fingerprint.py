@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from elite_tf.data.sources import Description
+from elite_tf.data import sources
+from elite_tf.data.sources import Description, Split, Store
 from elite_tf.errors import ConfigError
 from elite_tf.system.records import Record
 
@@ -45,6 +46,26 @@ def fingerprint(
   )
 
 
+def fingerprint_of(
+  spec: str, store: Store, parts: dict[str, Split]
+) -> Fingerprint:
+  """Returns the fingerprint of images that were read.
+
+  Args:
+    spec: As in `elite_tf.data.sources.load`.
+    store: As there.
+    parts: As `elite_tf.data.sources.hashes.hashed` returns them.
+  """
+  from elite_tf.data.sources import hashes
+
+  # Described as before the images were read: broken ones are counted.
+  return fingerprint(
+    sources.describe(spec, store),
+    sources.key(spec, store),
+    hashes.digest(parts),
+  )
+
+
 def difference(there: Fingerprint, here: Fingerprint) -> str | None:
   """Returns what differs, in words; None if the images are the same.
 
@@ -60,10 +81,7 @@ def difference(there: Fingerprint, here: Fingerprint) -> str | None:
     return changed
   if "" in (there.content, here.content) or there.content == here.content:
     return None
-  return (
-    "there are as many images of every class, but not the same ones or not in"
-    " the same parts"
-  )
+  return "as many images of every class, but other ones, or in another order"
 
 
 def check_same(run_dir: str, there: Fingerprint, here: Fingerprint) -> None:
@@ -75,9 +93,8 @@ def check_same(run_dir: str, there: Fingerprint, here: Fingerprint) -> None:
   changed = difference(there, here)
   if changed:
     raise ConfigError(
-      f"--data: the images have changed since --run_dir={run_dir} began, whose"
-      f" results would mean nothing; name another --run_dir. Received:"
-      f" {changed}"
+      f"--data: the images are not those with which --run_dir={run_dir} began;"
+      f" restore them, or name another --run_dir. Received: {changed}"
     )
 
 

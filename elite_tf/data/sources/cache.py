@@ -177,6 +177,7 @@ def _load(folder: Path, description: Description) -> Decoded:
   notes = (
     *description.notes,
     *_broken_notes(meta, len(labels)),
+    *_coloured_notes(meta, len(labels)),
     *brightness.check(*meta.pixels, _pictures_of(description)),
     f"decoded pictures: {size / 2**20:.1f} MiB in {folder}",
   )
@@ -208,13 +209,15 @@ def _build(
 ) -> None:
   """Decodes all pictures into an empty folder."""
   places, labels = array.array("q"), array.array("i")
-  hashed, low, high = array.array("Q"), 255, 0
+  hashed, low, high, coloured = array.array("Q"), 255, 0, 0
   broken: list[tuple[str, str]] = []
   counts, start, seen = {}, 0, 0
   with open(folder / "pixels.bin", "wb", buffering=1 << 20) as file:
     for part, items in parts.items():
       counts[part] = -len(labels)
-      for picture, pixels in _decode_all(items, description, store.side):
+      for picture, pixels, greyed in _decode_all(
+        items, description, store.side
+      ):
         seen += 1
         if seen % _TELL_EVERY == 0:
           logger.info(f"{seen:,} of {description.images:,} pictures decoded")
@@ -228,6 +231,7 @@ def _build(
         hashed.append(hashes.hash_image(pixels))
         low, high = min(low, int(pixels.min())), max(high, int(pixels.max()))
         start += pixels.size
+        coloured += greyed
       counts[part] += len(labels)
   brightness.check(low, high, _pictures_of(description))
   np.save(folder / "places.npy", np.array(places, np.int64).reshape(-1, 3))
@@ -241,23 +245,31 @@ def _build(
     fingerprint,
     {file.name: file.stat().st_size for file in folder.iterdir()},
     (low, high),
+    coloured,
   )
   (folder / cache_meta.FILE).write_text(meta.to_json(), "utf-8")
 
 
 def _decode_all(
   items: Iterable[Picture], description: Description, side: int
-) -> Iterator[tuple[Picture, "np.ndarray | pictures.Broken"]]:
-  """Decodes pictures in order, with one thread per core."""
+) -> Iterator[tuple[Picture, "np.ndarray | pictures.Broken", bool]]:
+  """Decodes pictures in order, with one thread per core.
+
+  Yields:
+    A picture, its pixels or why it is broken, and whether it lost its colours.
+  """
 
   def decode(chunk: tuple[Picture, ...]) -> list:
     found = []
     for picture in chunk:
+      coloured = False
       try:
         pixels = pictures.decode(picture.source, description.channels, side)
+        if description.channels == 1:
+          coloured = not pictures.header(picture.source)[2]
       except pictures.Broken as error:
         pixels = error
-      found.append((picture, pixels))
+      found.append((picture, pixels, coloured))
     return found
 
   threads = min(len(os.sched_getaffinity(0)), _MOST_THREADS)
@@ -297,6 +309,16 @@ def _check_broken(
       f" {description.name!r} cannot be read. Received: {name!r} ({reason})"
       + (f" and {len(broken) - 1} others" if len(broken) > 1 else "")
     )
+
+
+def _coloured_notes(meta: Meta, images: int) -> list[str]:
+  """Returns a note about pictures that lost their colours."""
+  if not meta.coloured:
+    return []
+  return [
+    f"{meta.coloured:,} of {images:,} pictures are in colour and are made grey,"
+    " because all that were looked at first are grey"
+  ]
 
 
 def _broken_notes(meta: Meta, images: int) -> list[str]:

@@ -27,6 +27,7 @@ class Meta:
     fingerprint: Digest of the source's files; empty if the key contains it.
     sizes: Size of each other file in the folder, in bytes.
     pixels: Smallest and greatest pixel of all pictures.
+    coloured: Number of pictures in colour that were made grey.
   """
 
   description: Description
@@ -36,6 +37,7 @@ class Meta:
   fingerprint: str
   sizes: dict[str, int]
   pixels: tuple[int, int] = (0, 255)
+  coloured: int = 0
 
   def to_json(self) -> str:
     """Returns the text of meta.json."""
@@ -47,6 +49,7 @@ class Meta:
       "fingerprint": self.fingerprint,
       "sizes": self.sizes,
       "pixels": self.pixels,
+      "coloured": self.coloured,
     }
     return json.dumps(entries, indent=2) + "\n"
 
@@ -72,6 +75,7 @@ class Meta:
         entries["fingerprint"],
         entries["sizes"],
         tuple(entries["pixels"]),
+        entries["coloured"],
       )
     except (KeyError, TypeError) as error:
       raise ValueError(f"damaged ({error})") from error

@@ -9,6 +9,9 @@ from elite_tf.errors import ConfigError
 # Classes that are named on the terminal.
 _TOLD = 10
 
+# From this ratio of largest to smallest class on, a note says so.
+_UNEVEN = 1.5
+
 
 def check_labels(labels: Mapping[str, str], where: str) -> None:
   """Checks that every class has a name of its own.
@@ -48,4 +51,22 @@ def told(description: Description) -> str:
   return (
     f"classes{', with their images' if texts else ''}:"
     f" {', '.join(texts or names)}" + (f" and {rest:,} more" if rest else "")
+  )
+
+
+def uneven(counts: Mapping[str | int, int], what: str) -> tuple[str, ...]:
+  """Returns a note about classes of unequal size; () if they are about equal.
+
+  Args:
+    counts: Number of training images by class.
+    what: Plural noun for the images.
+  """
+  least = min(sorted(counts), key=counts.__getitem__)
+  most = max(sorted(counts), key=counts.__getitem__)
+  ratio = counts[most] / counts[least]
+  if ratio <= _UNEVEN:
+    return ()
+  return (
+    f"uneven classes: {counts[most]:,} {what} of {most!r}, {counts[least]:,} of"
+    f" {least!r}, {ratio:.1f} to 1; --class_weights=balanced compensates",
   )

@@ -19,7 +19,12 @@ import json
 import os
 import statistics
 
-from elite_tf.data.sources import cache_meta, folder_layout, pictures
+from elite_tf.data.sources import (
+  cache_meta,
+  class_names,
+  folder_layout,
+  pictures,
+)
 from elite_tf.data.sources import paths as files
 from elite_tf.data.sources.folder_layout import Layout
 from elite_tf.data.sources.types import (
@@ -33,9 +38,6 @@ from elite_tf.errors import ConfigError
 
 # Number of headers that are read to describe the data.
 _SAMPLE = 50
-
-# From this ratio of largest to smallest class on, a note says so.
-_UNEVEN = 1.5
 
 
 def describe(argument: str, store: Store = Store()) -> Description:
@@ -129,7 +131,10 @@ def _description(scan: Layout) -> Description:
       *scan.understood,
       *scan.left_out,
       *_split_notes(scan),
-      *_uneven_notes(scan),
+      *class_names.uneven(
+        {name: len(paths) for name, paths in scan.parts["train"].items()},
+        "pictures",
+      ),
     ),
     class_images=tuple(
       sum(len(classes[name]) for classes in scan.parts.values())
@@ -156,19 +161,6 @@ def _split_notes(scan: Layout) -> list[str]:
     return []
   missing = " and ".join(f"{p}/" for p in cut if p not in scan.parts)
   return [f"no {missing}: of the training pictures {', '.join(lines)}"]
-
-
-def _uneven_notes(scan: Layout) -> list[str]:
-  counts = {name: len(paths) for name, paths in scan.parts["train"].items()}
-  least = min(scan.class_names, key=counts.__getitem__)
-  most = max(scan.class_names, key=counts.__getitem__)
-  ratio = counts[most] / counts[least]
-  if ratio <= _UNEVEN:
-    return []
-  return [
-    f"uneven classes: {counts[most]:,} pictures of {most!r}, {counts[least]:,}"
-    f" of {least!r}, {ratio:.1f} to 1; --class_weights=balanced compensates"
-  ]
 
 
 def _key(scan: Layout, description: Description, side: int) -> str:

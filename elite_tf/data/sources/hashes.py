@@ -72,7 +72,7 @@ def duplicates(parts: dict[str, Split]) -> tuple[str, ...]:
     if count:
       texts.append(
         f"{count:,} of {len(split.labels):,} {name} images are {where} images"
-        " too" + (f", {disagree:,} of another class" if disagree else "")
+        " too" + (f" ({disagree:,} as another class)" if disagree else "")
       )
   if not texts:
     return ()

@@ -22,7 +22,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from elite_tf.data.sources import brightness, checks, paths
+from elite_tf.data.sources import brightness, checks, class_names, paths
 from elite_tf.data.sources.types import (
   PHOTOGRAPH_SIDE,
   Dataset,
@@ -141,6 +141,7 @@ def _description(folder: str, train: _Part, test: _Part) -> Description:
     class_names=names or tuple(map(str, range(classes))),
     images=count + test.shape[0],
     photographs=min(height, width) >= PHOTOGRAPH_SIDE,
+    notes=class_names.uneven(collections.Counter(train.labels), "images"),
     class_images=tuple(counts[label] for label in range(classes)),
     named=bool(names),
   )

@@ -17,7 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-from elite_tf.data.sources import brightness, checks, paths
+from elite_tf.data.sources import brightness, checks, class_names, paths
 from elite_tf.data.sources.types import (
   PHOTOGRAPH_SIDE,
   Dataset,
@@ -35,6 +35,9 @@ if typing.TYPE_CHECKING:
 _WITH_TEST = ("x_train", "y_train", "x_test", "y_test")
 _WITHOUT_TEST = ("x", "y")
 _VALIDATION = ("x_val", "y_val")
+
+# Arrays that a note names.
+_TOLD = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,13 +199,22 @@ def _description(
     images=sum(part.shape[0] for part in parts),
     photographs=min(height, width) >= PHOTOGRAPH_SIDE,
     notes=(
-      (f"left out: the arrays {', '.join(map(repr, others[:5]))}",)
-      if others
-      else ()
+      *_left_out_notes(others),
+      *class_names.uneven(collections.Counter(labels["train"]), "images"),
     ),
     class_images=tuple(counts[label] for label in range(classes)),
     named=False,
   )
+
+
+def _left_out_notes(names: list[str]) -> list[str]:
+  if not names:
+    return []
+  some = ", ".join(map(repr, names[:_TOLD]))
+  rest = len(names) - _TOLD
+  return [
+    f"left out: the arrays {some}" + (f" and {rest} more" if rest > 0 else "")
+  ]
 
 
 @contextlib.contextmanager

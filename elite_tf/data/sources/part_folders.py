@@ -54,6 +54,7 @@ def find_parts(
   # A class may be called `train`, too: then it holds pictures, not folders.
   split = [name for name in tops if parts[name] and below(name)]
   if not split:
+    _check_classes(folder, tops, parts)
     _check_not_alike(folder, tops, below)
     return {"train": ""}
   others = [name for name in tops if not parts[name]]
@@ -77,6 +78,22 @@ def find_parts(
       f" {' and '.join(f'{name}/' for name in tops)}"
     )
   return where
+
+
+def _check_classes(
+  folder: str, tops: list[str], parts: Mapping[str, str | None]
+) -> None:
+  """Checks that class folders are not called by two different parts."""
+  first = next((name for name in tops if parts[name]), None)
+  if first is None:
+    return
+  for name in tops:
+    if parts[name] not in (None, parts[first]):
+      raise ConfigError(
+        f"--data=folder: {folder!r} must hold a folder for each class, at the"
+        f" top or in parts such as train/ and test/. Received: {first!r} and"
+        f" {name!r}, which look like parts but hold no folders"
+      )
 
 
 def _check_not_alike(
@@ -117,7 +134,7 @@ def notes(
   if not named:
     return []
   return [
-    f"{' and '.join(map(repr, named))} hold pictures and count as"
-    f" {'classes' if named[1:] else 'a class'}; as parts of the data they would"
-    " have to hold a folder for each class"
+    f"{name!r} holds pictures and counts as a class; as a part of the data it"
+    " would have to hold a folder for each class"
+    for name in named
   ]

@@ -168,6 +168,8 @@ def _class_names(folder: str, classes: int) -> tuple[str, ...]:
       f"--data: {path!r} must name {classes} classes, one per line."
       f" Received: {sum(map(bool, names))} names on {len(names)} lines"
     )
+  lines_of = {f"line {i}: {name}": name for i, name in enumerate(names, 1)}
+  class_names.check_labels(lines_of, path)
   return names
 
 

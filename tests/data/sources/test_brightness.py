@@ -79,5 +79,5 @@ def test_colour_among_grey_is_told(tmp_path):
     Image.new(mode, (4, 4), 100 + number % 100).save(path)
   data = sources.load(f"folder:{tmp_path}")
   assert data.description.channels == 1
-  (note,) = [n for n in data.notes if "colour" in n]
+  (note,) = [n for n in data.notes if "in colour" in n]
   assert note.startswith("3 of 200 pictures are in colour and are made grey")

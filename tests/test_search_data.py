@@ -147,15 +147,23 @@ def _dry_run(folder, *flags):
 
 NOTE = "no test/ and val/: of the training pictures a fifth of every class"
 
+WHAT = [
+  "classes, with their images: a (20), b (20)",
+  "augmentation of the training images: imagenet (colour from 64 pixels on),"
+  " never flipped (classes are digits or letters)",
+]
+
 
 def test_dry_run_tells_what_is_known_of_the_data(folder):
   out, _ = _dry_run(folder)
   assert "data: 40 images, 2 classes, 3 channels of 80 x 90 pixels" in out
   assert NOTE in out
+  assert [line for line in out.splitlines() if line in WHAT] == WHAT
 
 
 def test_dry_run_as_json_is_one_object(folder):
   out, lines = _dry_run(folder, "--format=json")
   # The next multiple of 32 pixels: 96.
   assert json.loads(out)["candidates"][0]["resolution"] == 96
-  assert len(lines) == 1 and lines[0].startswith(NOTE)
+  assert len(lines) == 3 and lines[0].startswith(NOTE)
+  assert lines[1:] == WHAT

@@ -11,6 +11,7 @@ from elite_tf.conversion.champion import write_champion
 from elite_tf.data import sources
 from elite_tf.data.sources import Description
 from elite_tf.runs import plan as planning
+from elite_tf.runs.config import check_same_data
 from elite_tf.runs.folder import RunFolder, store_of
 from elite_tf.runs.metrics import Metrics
 from elite_tf.runs.results import ChampionResult, figures_of
@@ -55,13 +56,16 @@ def finish(
       data set.
 
   Raises:
-    ConfigError: A model cannot be loaded or does not suit the data.
+    ConfigError: A model cannot be loaded or does not suit the data, or these
+      are not those of the search.
     VerificationFailed: A .tflite file gives other outputs in TensorFlow Lite
       Micro.
     OSError: The folder cannot be written.
   """
   plan, description = planning.plan_for_data(settings)
-  data = sources.load(settings.data, settings.seed, store_of(settings))
+  store = store_of(settings)
+  data = sources.load(settings.data, settings.seed, store)
+  check_same_data(folder.path, folder.read_config(), settings, store, data)
   for name in names:
     path = folder.champion(name) / "model.keras"
     model = load(path, description)

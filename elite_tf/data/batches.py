@@ -47,6 +47,7 @@ class Batches:
     held_bytes: int = HELD_BYTES,
     cache: Path | None = None,
     part: str = "images",
+    flip: bool | None = None,
   ):
     """Resizes the images, if they fit in memory or in the cache.
 
@@ -61,6 +62,7 @@ class Batches:
       held_bytes: Most bytes that resized images may take in memory.
       cache: Folder that keeps resized images of any number; None keeps none.
       part: Beginning of their name in the cache.
+      flip: Whether images are mirrored, too; None leaves it to the augmentation.
     """
     # Pillow is loaded where images are changed, not where they are sliced.
     from elite_tf.data.augment.pipelines import get_augmentation
@@ -70,7 +72,7 @@ class Batches:
     self._resolution = resolution
     self._crop = crop
     self._threads = threads
-    chosen = get_augmentation(augmentation, photographs=crop)
+    chosen = get_augmentation(augmentation, crop, flip)
     self._apply = chosen.apply
     self._images = split.images
     needed = len(self.labels) * int(np.prod(self.shape))
@@ -149,6 +151,7 @@ def make_inputs(
   augment: str = "none",
   threads: int = 1,
   cache: Path | None = None,
+  flip: str = "auto",
 ) -> Inputs:
   """Returns a data set's training and validation images for a network.
 
@@ -156,22 +159,24 @@ def make_inputs(
     data: Images as stored.
     resolution: Height and width of the network's input, in pixels.
     augment: One of `elite_tf.data.augment.NAMES`; empty means the one that
-      `choose_augmentation` returns.
+      `elite_tf.data.augment.choose` chooses.
     threads: Number of threads per split that resize and augment.
     cache: Folder that keeps resized images; None keeps none.
+    flip: One of `elite_tf.data.augment.FLIPS`, chosen likewise if "auto".
   """
-  augment = augment or augmentations.choose_augmentation(data.description)
+  choice = augmentations.choose(data.description, augment, flip)
   crop = preprocess.crops(data.description)
   return Inputs(
     Batches(
       data.train,
       resolution,
       crop,
-      augment,
+      choice.augment,
       threads,
       HELD_BYTES,
       cache,
       "train",
+      choice.flip == "always",
     ),
     Batches(
       data.val, resolution, crop, "none", threads, HELD_BYTES, cache, "val"

@@ -1,15 +1,14 @@
 """A search from its plan to its result, step by step."""
 
 import contextlib
-import dataclasses
 import logging
 import shutil
 
 from rich.console import Console
 
-from elite_tf.data import sources
 from elite_tf.data.sources import Description
 from elite_tf.engine.cleanup import Housekeeping, Observers
+from elite_tf.engine.open_data import open_data
 from elite_tf.engine.progress import Progress
 from elite_tf.engine.runners import check_runner
 from elite_tf.engine.runners.messages import Export
@@ -22,9 +21,7 @@ from elite_tf.runs import plan_json
 from elite_tf.runs.folder import (
   RunFolder,
   check_run,
-  no_cache_on_error,
   open_run,
-  store_of,
 )
 from elite_tf.runs.journal import (
   Journal,
@@ -77,16 +74,17 @@ def run_search(
     OSError: A file cannot be written.
   """
   folder = check_run(settings, plan.disk_bytes)
-  if not folder.config.exists():
-    description = _load_once(settings, folder)
+  data = open_data(settings, description, folder)
   result = folder.read_result()
   if result is not None:
     logger.info(f"{folder.path}: this search has ended already")
     return _checked(result, folder)
   with lock.hold(folder.lock):
-    open_run(settings, versions, 0)  # A part of the disk space is used by now.
+    # A part of the disk space is used by now.
+    open_run(settings, versions, 0, data.fingerprint)
     if plan.prices is not None:
       write_file(folder.prices, plan.prices.to_json())
+    description = data.description
     plan_json.plan_record(plan, description).write(folder.plan)
     folder.tidy()
     try:
@@ -99,17 +97,6 @@ def run_search(
       folder.tidy()  # Killed workers leave files half written.
     ending.write_or_warn(folder)
   return _checked(result, folder)
-
-
-def _load_once(settings: Settings, folder: RunFolder) -> Description:
-  """Loads the data, to find what is wrong with them before the search begins.
-
-  Returns:
-    Their description, complete with notes.
-  """
-  with no_cache_on_error(folder):
-    data = sources.load(settings.data, settings.seed, store_of(settings))
-  return dataclasses.replace(data.description, notes=data.notes)
 
 
 def _play_to_the_end(
@@ -205,7 +192,6 @@ def _log_beginning(
   )
   for note in (*description.notes, *plan.notes):
     logger.info(note)
-  logger.info(f"augmentation of the training images: {settings.augment}")
   if not backend.current().converts:
     logger.info(
       "without TensorFlow, .tflite files are not written and verified; to do"

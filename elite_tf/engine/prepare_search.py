@@ -6,7 +6,7 @@ Loads neither TensorFlow nor Keras: a dry run needs nothing else.
 import dataclasses
 
 from elite_tf.data import augment
-from elite_tf.data.sources import Description
+from elite_tf.data.sources import Description, class_names
 from elite_tf.engine.runners import check_runner
 from elite_tf.engine.tensorboard import check_tensorboard
 from elite_tf.runs.folder import default_run_dir
@@ -43,12 +43,16 @@ def prepare_search(settings: Settings) -> PreparedSearch:
   check_runner(settings.runner)
   check_tensorboard(settings)
   plan, description = plan_for_data(settings)
+  choice = augment.choose(description, settings.augment, settings.flip)
+  notes = (class_names.told(description), choice.why)
+  plan = dataclasses.replace(plan, notes=(*notes, *plan.notes))
   settings = dataclasses.replace(
     settings,
     run_dir=settings.run_dir
     or default_run_dir(description.name, settings.pool),
     base_resolution=plan.base_resolution,
     recipe=plan.recipe,
-    augment=settings.augment or augment.choose_augmentation(description),
+    augment=choice.augment,
+    flip=choice.flip,
   )
   return PreparedSearch(settings, plan, description)

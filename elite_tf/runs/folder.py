@@ -14,10 +14,11 @@ from pathlib import Path
 
 from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
+from elite_tf.runs.config import Config, check_same_settings
+from elite_tf.runs.fingerprint import Fingerprint
 from elite_tf.runs.results import Result
-from elite_tf.runs.settings import FREE, Settings
+from elite_tf.runs.settings import Settings
 from elite_tf.system.atomic_files import previous, write_file
-from elite_tf.system.records import Record
 from elite_tf.system.text import one_line
 from elite_tf.types import Epoch
 
@@ -29,20 +30,6 @@ HISTORY_FIELDS = (
   "val_accuracy",
   "seconds",
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Config(Record):
-  """Contents of config.json.
-
-  Attributes:
-    settings: All settings as resolved. A setting that an older version did not
-      have has its default.
-    versions: Versions of the packages, by name.
-  """
-
-  settings: Settings
-  versions: dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,7 +203,10 @@ def default_run_dir(data_name: str, pool: str) -> str:
 
 
 def open_run(
-  settings: Settings, versions: dict[str, str], needed_bytes: int
+  settings: Settings,
+  versions: dict[str, str],
+  needed_bytes: int,
+  data: Fingerprint | None = None,
 ) -> RunFolder:
   """Creates the run folder, or opens the existing one of the same search.
 
@@ -224,6 +214,8 @@ def open_run(
     settings: Complete, with a run folder.
     versions: Versions of the packages, recorded in a new folder.
     needed_bytes: Disk space that a new search needs.
+    data: Which images the search has, recorded where that was not done yet, or
+      where another key stands for the same images.
 
   Raises:
     ConfigError: The folder holds something else or cannot be written, or its
@@ -234,7 +226,9 @@ def open_run(
     if not folder.config.exists():
       # config.json comes last: it makes the folder a run folder.
       write_file(folder.flags, _flagfile(settings))
-      Config(settings, versions).write(folder.config)
+      Config(settings, versions, data).write(folder.config)
+    elif data is not None and (config := folder.read_config()).data != data:
+      dataclasses.replace(config, data=data).write(folder.config)
   except OSError as error:
     raise _unusable(folder, error) from error
   return folder
@@ -254,7 +248,9 @@ def check_run(settings: Settings, needed_bytes: int) -> RunFolder:
   folder = RunFolder(Path(settings.run_dir))
   try:
     if folder.config.exists():
-      _check_same(folder, settings)
+      config = folder.read_config()
+      written = json.loads(folder.config.read_text())["settings"]
+      check_same_settings(folder.path, config, written, settings)
       return folder
     if folder.path.exists() and not _is_ours(folder):
       raise ConfigError(
@@ -321,21 +317,3 @@ def _flagfile(settings: Settings) -> str:
     f"--{name}={value}" for name, value in dataclasses.asdict(settings).items()
   ]
   return "\n".join(lines) + "\n"
-
-
-def _check_same(folder: RunFolder, settings: Settings) -> None:
-  config = folder.read_config()
-  there = dataclasses.asdict(config.settings)
-  for name in json.loads(folder.config.read_text())["settings"]:
-    if name not in there:
-      version = config.versions.get("elite-tf", "unknown")
-      raise ConfigError(
-        f"--run_dir={folder.path} was written by elite-tf {version}, whose"
-        f" setting --{name} this version does not have"
-      )
-  for name, here in dataclasses.asdict(settings).items():
-    if name not in FREE and there[name] != here:
-      raise ConfigError(
-        f"--run_dir={folder.path} holds a search with other settings:"
-        f" --{name} is {there[name]!r} there, {here!r} here"
-      )

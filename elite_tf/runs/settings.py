@@ -32,7 +32,7 @@ class Settings:
     "Data set: digits (included), folder:DIR (one subfolder per class, or"
     " train/, val/ and test/ with such subfolders), tfds:NAME (TensorFlow"
     " Datasets), idx:DIR (the file format of MNIST) or npz:FILE (x_train,"
-    " y_train, x_test, y_test, or x, y).",
+    " y_train, x_test, y_test, or x, y; and x_val, y_val if there are any).",
   )
   cache_dir: str = setting(
     "",
@@ -163,6 +163,13 @@ class Settings:
     "Augmentation of the training images: none, light, cifar10, svhn or"
     " imagenet (as in the paper). Empty: chosen by the images.",
     choices=augmentations.NAMES,
+  )
+  flip: str = setting(
+    "auto",
+    "Whether half of the training images are mirrored left and right: always,"
+    " never, or auto (with --augment=cifar10 and imagenet, unless most classes"
+    " are called by digits or single letters, or one by left or right).",
+    choices=augmentations.FLIPS,
   )
   class_weights: str = setting(
     "none",

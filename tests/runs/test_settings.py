@@ -54,6 +54,7 @@ def test_defaults_are_the_papers():
 CHOICES = [
     ("activation", ("", "swish", "hard_swish", "relu6")),
     ("augment", ("", "none", "light", "cifar10", "svhn", "imagenet")),
+    ("flip", ("auto", "always", "never")),
     ("class_weights", ("none", "balanced")),
     ("quantize", ("int8", "qat", "int16x8", "auto", "none")),
     ("recipe", ("", "paper", "small")),
@@ -229,6 +230,7 @@ NAMED = {
     "data": SOURCES, "pool": FAMILIES, "quantize": {"none", *METHODS},
     "runner": RUNNERS, "criterion": CRITERIA, "class_weights": CLASS_WEIGHTS,
     "activation": ACTIVATIONS, "augment": augment.NAMES,
+    "flip": augment.FLIPS,
 }  # fmt: skip
 
 

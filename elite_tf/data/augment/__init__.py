@@ -11,8 +11,9 @@
               ImageNet, random resized crop of 0.1 to 1 of the area, flip, colour
               jitter of 0.4
 
-A flip mirrors left and right, with a probability of one half. The policies are
-those published with Fast AutoAugment (Lim et al., NeurIPS 2019).
+A flip mirrors left and right, with a probability of one half. Whether there is
+one can be decided apart from the rest (`--flip`). The policies are those
+published with Fast AutoAugment (Lim et al., NeurIPS 2019).
 
 Importing this package loads neither NumPy nor Pillow, because the search's plan
 needs the names.
@@ -20,28 +21,18 @@ needs the names.
 
 import typing
 
+from elite_tf.data.augment.choice import FLIPPING, Choice, choose
+
 if typing.TYPE_CHECKING:
   from elite_tf.data.sources.types import Description
 
+__all__ = ("FLIPPING", "FLIPS", "NAMES", "Choice", "choose")
+
 NAMES = ("none", "light", "cifar10", "svhn", "imagenet")
 
-# Below this side, in pixels, a shift by one pixel is already large.
-SMALLEST_SIDE = 16
-
-# Colour images with a smaller side, in pixels, are treated like CIFAR-10.
-LARGE_SIDE = 64
+FLIPS = ("auto", "always", "never")
 
 
 def choose_augmentation(description: "Description") -> str:
-  """Returns the augmentation for a data set if the user named none.
-
-  The shorter side of the images as stored decides: below 16 pixels `none`; else
-  `light` for grey images; for colour images `cifar10` below 64 pixels and
-  `imagenet` from 64 pixels on.
-  """
-  side = min(description.height, description.width)
-  if side < SMALLEST_SIDE:
-    return "none"
-  if description.channels == 1:
-    return "light"
-  return "cifar10" if side < LARGE_SIDE else "imagenet"
+  """Returns the augmentation for a data set if the user named none."""
+  return choose(description).augment

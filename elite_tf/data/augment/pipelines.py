@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from elite_tf.data.augment import crops
+from elite_tf.data.augment import FLIPPING, crops
 from elite_tf.data.augment.operations import OPERATIONS
 from elite_tf.data.augment.policies import apply_policy, load_policy
 from elite_tf.data.preprocess import to_picture
@@ -44,8 +44,15 @@ class Augmentation:
   apply: Apply | None
 
 
-def _flipped(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  return image[:, ::-1] if rng.random() < 0.5 else image
+def _then_flipped(apply: Apply | None) -> Apply:
+  """Returns an augmentation, followed by a flip in half of the cases."""
+
+  def both(image, resolution, rng):
+    if apply is not None:
+      image = apply(image, resolution, rng)
+    return image[:, ::-1] if rng.random() < 0.5 else image
+
+  return both
 
 
 def _to_array(picture: Image.Image) -> np.ndarray:
@@ -76,13 +83,13 @@ def _imagenet(image, resolution, rng):
   picture = _shrunk(to_picture(image), resolution)
   picture = apply_policy(picture, load_policy("imagenet"), rng)
   picture = _crop(picture, IMAGENET_AREAS, resolution, rng)
-  return _flipped(_to_array(jitter(picture, rng)), rng)
+  return _to_array(jitter(picture, rng))
 
 
 def _cifar10(image, resolution, rng):
   picture = apply_policy(to_picture(image), load_policy("cifar10"), rng)
-  picture = crops.shift_black(picture, *crops.draw_shift(resolution, rng))
-  return _flipped(_to_array(picture), rng)
+  shift = crops.draw_shift(resolution, rng)
+  return _to_array(crops.shift_black(picture, *shift))
 
 
 def _svhn(image, resolution, rng):
@@ -99,7 +106,7 @@ def _light_photograph(image, resolution, rng):
   return _to_array(_crop(to_picture(image), LIGHT_AREAS, resolution, rng))
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {
+_WITHOUT_FLIPS = {
   "none": Augmentation(False, None),
   "light": Augmentation(False, _light),
   "cifar10": Augmentation(False, _cifar10),
@@ -108,14 +115,30 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 }
 
 
-def get_augmentation(name: str, photographs: bool) -> Augmentation:
+def _with_flips(found: Augmentation) -> Augmentation:
+  return dataclasses.replace(found, apply=_then_flipped(found.apply))
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+  name: _with_flips(found) if name in FLIPPING else found
+  for name, found in _WITHOUT_FLIPS.items()
+}
+
+
+def get_augmentation(
+  name: str, photographs: bool, flip: bool | None = None
+) -> Augmentation:
   """Returns an augmentation by its name.
 
   Args:
     name: One of `elite_tf.data.augment.NAMES`.
     photographs: Whether the images are photographs, as in
       `elite_tf.data.sources.Description`.
+    flip: Whether images are mirrored, too; None leaves it to the augmentation.
   """
+  found = _WITHOUT_FLIPS[name]
   if name == "light" and photographs:
-    return Augmentation(True, _light_photograph)
-  return AUGMENTATIONS[name]
+    found = Augmentation(True, _light_photograph)
+  if flip is None:
+    flip = name in FLIPPING
+  return _with_flips(found) if flip else found

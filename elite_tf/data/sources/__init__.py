@@ -31,6 +31,7 @@ __all__ = (
   "cache_bytes",
   "describe",
   "is_decoded",
+  "key",
   "load",
 )
 
@@ -74,6 +75,23 @@ def load(spec: str, seed: int = 0, store: Store = Store()) -> Dataset:
   """
   source, argument = _parse(spec)
   return source.load(argument, seed, store)
+
+
+def key(spec: str, store: Store = Store()) -> str:
+  """Returns a text that is another one if a data set has changed.
+
+  Another key may also stand for the same images, for example if files were
+  copied or saved anew.
+
+  Args:
+    spec: `scheme` or `scheme:argument`, the value of `--data`.
+    store: Where the source finds data, and at which size it keeps them.
+
+  Raises:
+    ConfigError: The specification or the data are wrong.
+  """
+  source, argument = _parse(spec)
+  return source.key(argument, store)
 
 
 def is_decoded(spec: str) -> bool:

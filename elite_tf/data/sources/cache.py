@@ -5,6 +5,7 @@ Each data set has a folder with
     pixels.bin    uint8, the pixels of all pictures, one after the other
     places.npy    int64, (n, 3): first byte, height and width of each picture
     labels.npy    int32, (n,)
+    hashes.npy    uint64, (n,), of the pixels of each picture
     meta.json     the description, the number of pictures per part, the pictures
                   that could not be decoded
 
@@ -26,7 +27,14 @@ from pathlib import Path
 
 import numpy as np
 
-from elite_tf.data.sources import build_once, cache_meta, pictures, splits
+from elite_tf.data.sources import (
+  brightness,
+  build_once,
+  cache_meta,
+  hashes,
+  pictures,
+  splits,
+)
 from elite_tf.data.sources.cache_meta import Meta
 from elite_tf.data.sources.ragged import Pixels, Ragged
 from elite_tf.data.sources.types import Dataset, Description, Split, Store
@@ -158,19 +166,38 @@ def _load(folder: Path, description: Description) -> Decoded:
     description.channels,
   )
   labels = np.load(folder / "labels.npy")
+  hashed = np.load(folder / "hashes.npy")
   parts, start = {}, 0
   for part, count in meta.parts.items():
     stop = start + count
-    parts[part] = Split(images[start:stop], labels[start:stop])
+    here = slice(start, stop)
+    parts[part] = Split(images[here], labels[here], hashed[here])
     start = stop
   size = sum(file.stat().st_size for file in folder.iterdir())
   notes = (
     *description.notes,
     *_broken_notes(meta, len(labels)),
+    *_coloured_notes(meta, len(labels)),
+    *brightness.check(*meta.pixels, _pictures_of(description)),
     f"decoded pictures: {size / 2**20:.1f} MiB in {folder}",
   )
-  description = dataclasses.replace(description, images=len(labels))
+  description = _counted(description, labels)
   return Decoded(description, parts, notes, folder)
+
+
+def _pictures_of(description: Description) -> str:
+  return f"the pictures of {description.name!r}"
+
+
+def _counted(description: Description, labels: np.ndarray) -> Description:
+  """Returns a description without the pictures that could not be decoded."""
+  counts = description.class_images
+  if counts:
+    found = np.bincount(labels, minlength=description.classes)
+    counts = tuple(found.tolist())
+  return dataclasses.replace(
+    description, images=len(labels), class_images=counts
+  )
 
 
 def _build(
@@ -182,12 +209,15 @@ def _build(
 ) -> None:
   """Decodes all pictures into an empty folder."""
   places, labels = array.array("q"), array.array("i")
+  hashed, low, high, coloured = array.array("Q"), 255, 0, 0
   broken: list[tuple[str, str]] = []
   counts, start, seen = {}, 0, 0
   with open(folder / "pixels.bin", "wb", buffering=1 << 20) as file:
     for part, items in parts.items():
       counts[part] = -len(labels)
-      for picture, pixels in _decode_all(items, description, store.side):
+      for picture, pixels, greyed in _decode_all(
+        items, description, store.side
+      ):
         seen += 1
         if seen % _TELL_EVERY == 0:
           logger.info(f"{seen:,} of {description.images:,} pictures decoded")
@@ -198,34 +228,48 @@ def _build(
         file.write(pixels)
         places.extend((start, *pixels.shape[:2]))
         labels.append(picture.label)
+        hashed.append(hashes.hash_image(pixels))
+        low, high = min(low, int(pixels.min())), max(high, int(pixels.max()))
         start += pixels.size
+        coloured += greyed
       counts[part] += len(labels)
+  brightness.check(low, high, _pictures_of(description))
   np.save(folder / "places.npy", np.array(places, np.int64).reshape(-1, 3))
   np.save(folder / "labels.npy", np.array(labels, np.int32))
+  np.save(folder / "hashes.npy", np.array(hashed, np.uint64))
   meta = Meta(
-    dataclasses.replace(description, images=len(labels)),
+    _counted(description, np.array(labels, np.int32)),
     counts,
     len(broken),
     tuple(broken[:NAMED_BROKEN]),
     fingerprint,
     {file.name: file.stat().st_size for file in folder.iterdir()},
+    (low, high),
+    coloured,
   )
   (folder / cache_meta.FILE).write_text(meta.to_json(), "utf-8")
 
 
 def _decode_all(
   items: Iterable[Picture], description: Description, side: int
-) -> Iterator[tuple[Picture, "np.ndarray | pictures.Broken"]]:
-  """Decodes pictures in order, with one thread per core."""
+) -> Iterator[tuple[Picture, "np.ndarray | pictures.Broken", bool]]:
+  """Decodes pictures in order, with one thread per core.
+
+  Yields:
+    A picture, its pixels or why it is broken, and whether it lost its colours.
+  """
 
   def decode(chunk: tuple[Picture, ...]) -> list:
     found = []
     for picture in chunk:
+      coloured = False
       try:
         pixels = pictures.decode(picture.source, description.channels, side)
+        if description.channels == 1:
+          coloured = not pictures.header(picture.source)[2]
       except pictures.Broken as error:
         pixels = error
-      found.append((picture, pixels))
+      found.append((picture, pixels, coloured))
     return found
 
   threads = min(len(os.sched_getaffinity(0)), _MOST_THREADS)
@@ -265,6 +309,16 @@ def _check_broken(
       f" {description.name!r} cannot be read. Received: {name!r} ({reason})"
       + (f" and {len(broken) - 1} others" if len(broken) > 1 else "")
     )
+
+
+def _coloured_notes(meta: Meta, images: int) -> list[str]:
+  """Returns a note about pictures that lost their colours."""
+  if not meta.coloured:
+    return []
+  return [
+    f"{meta.coloured:,} of {images:,} pictures are in colour and are made grey,"
+    " because all that were looked at first are grey"
+  ]
 
 
 def _broken_notes(meta: Meta, images: int) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from elite_tf.data.sources.types import Description
 
 # Part of every key: with another number, existing folders are not read.
-FORMAT = 1
+FORMAT = 2
 
 FILE = "meta.json"
 
@@ -26,6 +26,8 @@ class Meta:
     first_broken: Name and reason of the first of them.
     fingerprint: Digest of the source's files; empty if the key contains it.
     sizes: Size of each other file in the folder, in bytes.
+    pixels: Smallest and greatest pixel of all pictures.
+    coloured: Number of pictures in colour that were made grey.
   """
 
   description: Description
@@ -34,6 +36,8 @@ class Meta:
   first_broken: tuple[tuple[str, str], ...]
   fingerprint: str
   sizes: dict[str, int]
+  pixels: tuple[int, int] = (0, 255)
+  coloured: int = 0
 
   def to_json(self) -> str:
     """Returns the text of meta.json."""
@@ -44,6 +48,8 @@ class Meta:
       "broken": {"count": self.broken, "first": self.first_broken},
       "fingerprint": self.fingerprint,
       "sizes": self.sizes,
+      "pixels": self.pixels,
+      "coloured": self.coloured,
     }
     return json.dumps(entries, indent=2) + "\n"
 
@@ -59,7 +65,8 @@ class Meta:
       if entries["format"] != FORMAT:
         raise ValueError(f"format {entries['format']}")
       stored = entries["description"]
-      tuples = {name: tuple(stored[name]) for name in ("class_names", "notes")}
+      names = ("class_names", "notes", "class_images")
+      tuples = {name: tuple(stored[name]) for name in names}
       return cls(
         Description(**{**stored, **tuples}),
         entries["parts"],
@@ -67,6 +74,8 @@ class Meta:
         tuple(map(tuple, entries["broken"]["first"])),
         entries["fingerprint"],
         entries["sizes"],
+        tuple(entries["pixels"]),
+        entries["coloured"],
       )
     except (KeyError, TypeError) as error:
       raise ValueError(f"damaged ({error})") from error

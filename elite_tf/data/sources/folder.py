@@ -4,8 +4,8 @@ One subfolder per class, with pictures in it or in folders below it:
 
     DIR/cats/1.jpg  DIR/dogs/2.png  ...
 
-or such subfolders in train/ and, optionally, in val/ (validation/, valid/) and
-test/:
+or such subfolders in train/ and, optionally, in val/ and test/, or what
+`part_folders` takes for one of these:
 
     DIR/train/cats/1.jpg  DIR/test/cats/7.jpg  ...
 
@@ -19,7 +19,12 @@ import json
 import os
 import statistics
 
-from elite_tf.data.sources import cache_meta, folder_layout, pictures
+from elite_tf.data.sources import (
+  cache_meta,
+  class_names,
+  folder_layout,
+  pictures,
+)
 from elite_tf.data.sources import paths as files
 from elite_tf.data.sources.folder_layout import Layout
 from elite_tf.data.sources.types import (
@@ -33,9 +38,6 @@ from elite_tf.errors import ConfigError
 
 # Number of headers that are read to describe the data.
 _SAMPLE = 50
-
-# From this ratio of largest to smallest class on, a note says so.
-_UNEVEN = 1.5
 
 
 def describe(argument: str, store: Store = Store()) -> Description:
@@ -125,7 +127,19 @@ def _description(scan: Layout) -> Description:
     class_names=tuple(map(folder_layout.readable, scan.class_names)),
     images=len(paths),
     photographs=short >= PHOTOGRAPH_SIDE,
-    notes=(*scan.left_out, *_split_notes(scan), *_uneven_notes(scan)),
+    notes=(
+      *scan.understood,
+      *scan.left_out,
+      *_split_notes(scan),
+      *class_names.uneven(
+        {name: len(paths) for name, paths in scan.parts["train"].items()},
+        "pictures",
+      ),
+    ),
+    class_images=tuple(
+      sum(len(classes[name]) for classes in scan.parts.values())
+      for name in scan.class_names
+    ),
   )
 
 
@@ -149,19 +163,6 @@ def _split_notes(scan: Layout) -> list[str]:
   return [f"no {missing}: of the training pictures {', '.join(lines)}"]
 
 
-def _uneven_notes(scan: Layout) -> list[str]:
-  counts = {name: len(paths) for name, paths in scan.parts["train"].items()}
-  least = min(scan.class_names, key=counts.__getitem__)
-  most = max(scan.class_names, key=counts.__getitem__)
-  ratio = counts[most] / counts[least]
-  if ratio <= _UNEVEN:
-    return []
-  return [
-    f"uneven classes: {counts[most]:,} pictures of {most!r}, {counts[least]:,}"
-    f" of {least!r}, {ratio:.1f} to 1; --class_weights=balanced compensates"
-  ]
-
-
 def _key(scan: Layout, description: Description, side: int) -> str:
   """Returns the key in the cache, a digest of all that decides the pixels."""
   digest = hashlib.sha256(
@@ -180,4 +181,18 @@ def _key(scan: Layout, description: Description, side: int) -> str:
   return f"{description.name}-s{side}-{digest.hexdigest()[:16]}"
 
 
-SOURCE = DataSource("folder:DIR", describe, load, decoded=True)
+def key(argument: str, store: Store = Store()) -> str:
+  """Returns the key of a folder in the cache.
+
+  Args:
+    argument: Path of the folder.
+    store: Short side of the decoded pictures.
+
+  Raises:
+    ConfigError: As `describe`.
+  """
+  scan = folder_layout.scan(os.path.expanduser(argument))
+  return _key(scan, _description(scan), store.side)
+
+
+SOURCE = DataSource("folder:DIR", describe, load, key, decoded=True)

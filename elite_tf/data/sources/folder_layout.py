@@ -9,19 +9,14 @@ import os
 import re
 from collections.abc import Iterator
 
+from elite_tf.data.sources import class_names, part_folders
 from elite_tf.data.sources import paths as files
 from elite_tf.errors import ConfigError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
+# The folder is what macOS adds to archives.
+_HIDDEN = (".", "__MACOSX")
 
-# Name of a folder -> part of the data set.
-_PARTS = {
-  "train": "train",
-  "val": "val",
-  "validation": "val",
-  "valid": "val",
-  "test": "test",
-}
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,12 +29,14 @@ class Layout:
     parts: Paths of the pictures below `folder`, sorted, by part (train, val,
       test) and class.
     left_out: Notes about other files, one line each.
+    understood: Notes about which folders are parts and which are classes.
   """
 
   folder: str
   class_names: tuple[str, ...]
   parts: dict[str, dict[str, list[str]]]
   left_out: tuple[str, ...]
+  understood: tuple[str, ...] = ()
 
   def pictures(self) -> Iterator[tuple[str, int, str]]:
     """Yields (part, label, path below the folder) for every picture."""
@@ -62,7 +59,7 @@ def scan(folder: str) -> Layout:
       "--data=folder: the folder must hold a subfolder for each class."
       f" Received: {folder!r}, with {reader.told_outside()}"
     )
-  where = _part_folders(folder, tops, reader)
+  where = part_folders.find_parts(folder, tops, reader.folders_in)
   parts = {}
   for part in ("train", "val", "test"):
     if part in where:
@@ -71,37 +68,19 @@ def scan(folder: str) -> Layout:
         name: reader.pictures(os.path.join(where[part], name)) for name in names
       }
   names = tuple(sorted(parts["train"]))
-  layout = Layout(folder, names, parts, reader.left_out())
+  images = {part: sum(map(len, c.values())) for part, c in parts.items()}
+  layout = Layout(
+    folder,
+    names,
+    parts,
+    reader.left_out(),
+    tuple(map(readable, part_folders.notes(where, tops, images))),
+  )
   _check_classes(layout, where)
   for part, classes in parts.items():
     counts = {name: len(paths) for name, paths in classes.items()}
     check_counts(layout, part, counts, f"({', '.join(EXTENSIONS)})")
   return layout
-
-
-def _part_folders(
-  folder: str, tops: list[str], reader: "_Reader"
-) -> dict[str, str]:
-  """Returns the folder of each part; '' if the class folders lie at the top."""
-  # A class may be called `train`, too: then it holds pictures, not folders.
-  known = all(name.lower() in _PARTS for name in tops)
-  if not known or not any(map(reader.has_folders, tops)):
-    return {"train": ""}
-  where = {}
-  for name in tops:
-    part = _PARTS[name.lower()]
-    if part in where:
-      raise ConfigError(
-        f"--data=folder: {folder!r} must hold one {part} folder."
-        f" Received: {where[part]!r} and {name!r}"
-      )
-    where[part] = name
-  if "train" not in where:
-    raise ConfigError(
-      f"--data=folder: {folder!r} lacks train/. Received: only"
-      f" {' and '.join(f'{name}/' for name in tops)}"
-    )
-  return where
 
 
 class _Reader:
@@ -125,9 +104,9 @@ class _Reader:
         self._outside += 1
     return names
 
-  def has_folders(self, below: str) -> bool:
-    """Returns whether there is a folder in a folder."""
-    return any(entry.is_dir() for entry in self._entries(below))
+  def folders_in(self, below: str) -> list[str]:
+    """Returns the names of the folders in a folder; counts nothing."""
+    return [entry.name for entry in self._entries(below) if entry.is_dir()]
 
   def pictures(self, below: str) -> list[str]:
     """Returns the paths of all pictures below a folder; follows links."""
@@ -176,7 +155,7 @@ class _Reader:
     path = os.path.join(self._folder, below) if below else self._folder
     try:
       with os.scandir(path) as entries:
-        shown = [e for e in entries if not e.name.startswith(".")]
+        shown = [e for e in entries if not e.name.startswith(_HIDDEN)]
     except OSError as error:
       raise files.unreadable(path, error) from error
     return sorted(shown, key=lambda entry: entry.name)
@@ -211,6 +190,9 @@ def _check_classes(layout: Layout, where: dict[str, str]) -> None:
           f" {where['train']}/ and {where[part]}/. Received: {some} in"
           f" {other}/ but not in {name}/"
         )
+  class_names.check_labels(
+    {name: readable(name) for name in layout.class_names}, layout.folder
+  )
 
 
 def check_counts(
@@ -245,4 +227,4 @@ def check_counts(
 def readable(name: str) -> str:
   """Returns a file name as text on one line, whatever bytes it has."""
   text = os.fsencode(name).decode("utf-8", errors="replace")
-  return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", " ", text)
+  return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text)

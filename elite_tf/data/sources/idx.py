@@ -10,9 +10,11 @@ zero bytes, one byte for the type (8: unsigned byte), one byte for the number of
 axes, the length of each axis as four bytes, big-endian, and the data.
 """
 
+import collections
 import contextlib
 import dataclasses
 import gzip
+import itertools
 import math
 import os
 import struct
@@ -20,8 +22,9 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from elite_tf.data.sources import checks, paths
+from elite_tf.data.sources import brightness, checks, class_names, paths
 from elite_tf.data.sources.types import (
+  PHOTOGRAPH_SIDE,
   Dataset,
   DataSource,
   Description,
@@ -43,12 +46,12 @@ class _Part:
   """Training or test part: what is known before the images are read.
 
   Attributes:
-    images: Path of the file with the images.
+    files: Paths of the files with the images and with the labels.
     shape: (images, height, width, channels).
     labels: One byte per label.
   """
 
-  images: str
+  files: tuple[str, str]
   shape: tuple[int, int, int, int]
   labels: bytes
 
@@ -88,14 +91,22 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
   description = _description(folder, *parts)
   train, test = (
     Split(
-      np.frombuffer(_read(part.images, (3, 4))[1], np.uint8).reshape(
+      np.frombuffer(_read(part.files[0], (3, 4))[1], np.uint8).reshape(
         part.shape
       ),
       np.frombuffer(part.labels, np.uint8).astype(np.int32),
     )
     for part in parts
   )
-  return splits.divide(description, train, test, seed)
+  pixels = (train.images, test.images)
+  notes = brightness.check(
+    min(int(each.min()) for each in pixels),
+    max(int(each.max()) for each in pixels),
+    f"the images of {folder!r}",
+  )
+  return splits.divide(
+    description, train, test, seed, notes=(*description.notes, *notes)
+  )
 
 
 def _parts(folder: str) -> tuple[_Part, _Part]:
@@ -113,27 +124,34 @@ def _part(folder: str, names: frozenset[str], part: str) -> _Part:
     shape = checks.image_shape(_header(stream, images, (3, 4)), repr(images))
   data = _read(labels, (1,))[1]
   checks.match(shape, len(data), repr(images), repr(labels))
-  return _Part(images, shape, data)
+  return _Part((images, labels), shape, data)
 
 
 def _description(folder: str, train: _Part, test: _Part) -> Description:
   count, height, width, channels = train.shape
   classes = checks.count_classes(train.labels, test.labels, repr(folder))
+  names = _class_names(folder, classes)
+  counts = collections.Counter(itertools.chain(train.labels, test.labels))
   return Description(
     name=paths.name_of(folder),
     classes=classes,
     channels=channels,
     height=height,
     width=width,
-    class_names=_class_names(folder, classes),
+    class_names=names or tuple(map(str, range(classes))),
     images=count + test.shape[0],
+    photographs=min(height, width) >= PHOTOGRAPH_SIDE,
+    notes=class_names.uneven(collections.Counter(train.labels), "images"),
+    class_images=tuple(counts[label] for label in range(classes)),
+    named=bool(names),
   )
 
 
 def _class_names(folder: str, classes: int) -> tuple[str, ...]:
+  """Returns the names in labels.txt; () if there is no such file."""
   path = os.path.join(folder, "labels.txt")
   if not os.path.lexists(path):
-    return tuple(map(str, range(classes)))
+    return ()
   with paths.opened(path) as file:
     data = file.read()
   try:
@@ -150,6 +168,8 @@ def _class_names(folder: str, classes: int) -> tuple[str, ...]:
       f"--data: {path!r} must name {classes} classes, one per line."
       f" Received: {sum(map(bool, names))} names on {len(names)} lines"
     )
+  lines_of = {f"line {i}: {name}": name for i, name in enumerate(names, 1)}
+  class_names.check_labels(lines_of, path)
   return names
 
 
@@ -238,4 +258,11 @@ def _read(
   return shape, data
 
 
-SOURCE = DataSource("idx:DIR", describe, load)
+def key(argument: str, store: Store = Store()) -> str:
+  """Returns a digest of the four files; names of classes do not count."""
+  del store
+  parts = _parts(os.path.expanduser(argument))
+  return paths.digest(file for part in parts for file in part.files)
+
+
+SOURCE = DataSource("idx:DIR", describe, load, key)

@@ -1,13 +1,15 @@
 """Arrays saved with `numpy.savez`, as Keras's mnist.npz: `npz:FILE`.
 
-The file holds x_train, y_train, x_test and y_test, or only x and y. Images are
-whole numbers from 0 to 255, (n, height, width) or (n, height, width, channels);
+The file holds x_train, y_train, x_test and y_test, or only x and y, and with
+either, if there is a validation part, x_val and y_val. Images are whole numbers from 0 to 255, (n, height, width) or (n, height, width, channels);
 labels are whole numbers, (n,) or (n, 1). Pickled objects are never read, because
 unpickling runs code from the file.
 """
 
+import collections
 import contextlib
 import dataclasses
+import itertools
 import math
 import os
 import typing
@@ -15,8 +17,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-from elite_tf.data.sources import checks, paths
+from elite_tf.data.sources import brightness, checks, class_names, paths
 from elite_tf.data.sources.types import (
+  PHOTOGRAPH_SIDE,
   Dataset,
   DataSource,
   Description,
@@ -31,6 +34,10 @@ if typing.TYPE_CHECKING:
 
 _WITH_TEST = ("x_train", "y_train", "x_test", "y_test")
 _WITHOUT_TEST = ("x", "y")
+_VALIDATION = ("x_val", "y_val")
+
+# Arrays that a note names.
+_TOLD = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +45,13 @@ class _Part:
   """Images and labels that belong together, before the images are read.
 
   Attributes:
+    name: Part of the data set: train, test or val.
     key: Name of the array of images.
     shape: (images, height, width, channels).
     labels: Whole numbers, (n,).
   """
 
+  name: str
   key: str
   shape: tuple[int, int, int, int]
   labels: "np.ndarray"
@@ -60,13 +69,14 @@ def describe(argument: str, store: Store = Store()) -> Description:
   """
   path = os.path.expanduser(argument)
   with _archive(path) as archive:
-    return _description(path, _parts(archive, path))
+    return _description(path, archive, _parts(archive, path))
 
 
 def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
   """Loads the data of a file.
 
-  Without a test part a fifth is for test. A tenth of the rest is for validation.
+  Without a test part a fifth is for test. Without a validation part a tenth of
+  the rest is for validation.
 
   Args:
     argument: Path of the file.
@@ -85,45 +95,70 @@ def load(argument: str, seed: int, store: Store = Store()) -> Dataset:
   path = os.path.expanduser(argument)
   with _archive(path) as archive:
     parts = _parts(archive, path)
-    description = _description(path, parts)
-    rest, *test = (
-      Split(
-        _pixels(archive, part, path).reshape(part.shape),
-        part.labels.astype(np.int32),
+    description = _description(path, archive, parts)
+    splits_of, ranges = {}, []
+    for part in parts:
+      pixels = _pixels(archive, part, path)
+      ranges.append((int(pixels.min()), int(pixels.max())))
+      splits_of[part.name] = Split(
+        pixels.reshape(part.shape), part.labels.astype(np.int32)
       )
-      for part in parts
-    )
-  return splits.divide(description, rest, test[0] if test else None, seed)
+  low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
+  return splits.divide(
+    description,
+    splits_of["train"],
+    splits_of.get("test"),
+    seed,
+    val=splits_of.get("val"),
+    notes=(
+      *description.notes,
+      *brightness.check(low, high, f"the images of {path!r}"),
+    ),
+  )
 
 
 def _parts(archive: zipfile.ZipFile, path: str) -> list[_Part]:
-  """Reads everything but the images: one part, or training and test part."""
-  keys = _keys(archive, path)
+  """Reads everything but the images: the training part first."""
   parts = [
-    _part(archive, images, labels, path)
-    for images, labels in zip(keys[::2], keys[1::2])
+    _part(archive, name, *keys, path)
+    for name, keys in _keys(archive, path).items()
   ]
-  checks.same_size(parts[0].shape, parts[-1].shape, repr(path))
+  for part in parts[1:]:
+    checks.same_size(parts[0].shape, part.shape, repr(path))
   return parts
 
 
-def _keys(archive: zipfile.ZipFile, path: str) -> tuple[str, ...]:
-  found = [
+def _keys(archive: zipfile.ZipFile, path: str) -> dict[str, tuple[str, str]]:
+  """Returns the names of the arrays of each part, the training part first."""
+  found = _names(archive)
+  if set(_WITH_TEST) <= set(found):
+    keys = {"train": _WITH_TEST[:2], "test": _WITH_TEST[2:]}
+  elif set(_WITHOUT_TEST) <= set(found):
+    keys = {"train": _WITHOUT_TEST}
+  else:
+    raise ConfigError(
+      f"--data: {path!r} must hold the arrays {', '.join(_WITH_TEST)}, or"
+      f" {', '.join(_WITHOUT_TEST)}. Received: {found}"
+    )
+  there = [key for key in _VALIDATION if key in found]
+  if len(there) == 1:
+    raise ConfigError(
+      f"--data: {path!r} must hold both of {' and '.join(_VALIDATION)}, or"
+      f" neither. Received: only {there[0]}"
+    )
+  return {**keys, "val": _VALIDATION} if there else keys
+
+
+def _names(archive: zipfile.ZipFile) -> list[str]:
+  return [
     name.removesuffix(".npy")
     for name in archive.namelist()
     if name.endswith(".npy")
   ]
-  for keys in (_WITH_TEST, _WITHOUT_TEST):
-    if set(keys) <= set(found):
-      return keys
-  raise ConfigError(
-    f"--data: {path!r} must hold the arrays {', '.join(_WITH_TEST)}, or"
-    f" {', '.join(_WITHOUT_TEST)}. Received: {found}"
-  )
 
 
 def _part(
-  archive: zipfile.ZipFile, images: str, labels: str, path: str
+  archive: zipfile.ZipFile, name: str, images: str, labels: str, path: str
 ) -> _Part:
   """Checks a pair of arrays by their headers and reads the labels."""
   stored, dtype = _header(archive, images, path)
@@ -140,13 +175,20 @@ def _part(
       f" (n, 1). Received: {dtype} of shape {stored}"
     )
   checks.match(shape, stored[0], where, labels)
-  return _Part(images, shape, _read(archive, labels).reshape(-1))
+  return _Part(name, images, shape, _read(archive, labels).reshape(-1))
 
 
-def _description(path: str, parts: list[_Part]) -> Description:
+def _description(
+  path: str, archive: zipfile.ZipFile, parts: list[_Part]
+) -> Description:
   _, height, width, channels = parts[0].shape
-  train, *test = (part.labels.tolist() for part in parts)
-  classes = checks.count_classes(train, test[0] if test else None, repr(path))
+  labels = {part.name: part.labels.tolist() for part in parts}
+  classes = checks.count_classes(
+    labels["train"], labels.get("test"), repr(path), labels.get("val")
+  )
+  used = {key for keys in _keys(archive, path).values() for key in keys}
+  others = [name for name in _names(archive) if name not in used]
+  counts = collections.Counter(itertools.chain(*labels.values()))
   return Description(
     name=paths.name_of(os.path.splitext(path)[0]),
     classes=classes,
@@ -155,7 +197,24 @@ def _description(path: str, parts: list[_Part]) -> Description:
     width=width,
     class_names=tuple(map(str, range(classes))),
     images=sum(part.shape[0] for part in parts),
+    photographs=min(height, width) >= PHOTOGRAPH_SIDE,
+    notes=(
+      *_left_out_notes(others),
+      *class_names.uneven(collections.Counter(labels["train"]), "images"),
+    ),
+    class_images=tuple(counts[label] for label in range(classes)),
+    named=False,
   )
+
+
+def _left_out_notes(names: list[str]) -> list[str]:
+  if not names:
+    return []
+  some = ", ".join(map(repr, names[:_TOLD]))
+  rest = len(names) - _TOLD
+  return [
+    f"left out: the arrays {some}" + (f" and {rest} more" if rest > 0 else "")
+  ]
 
 
 @contextlib.contextmanager
@@ -247,4 +306,10 @@ def _pixels(archive: zipfile.ZipFile, part: _Part, path: str) -> "np.ndarray":
   return pixels.astype("uint8", copy=False)
 
 
-SOURCE = DataSource("npz:FILE", describe, load)
+def key(argument: str, store: Store = Store()) -> str:
+  """Returns a digest of the file."""
+  del store
+  return paths.digest([os.path.expanduser(argument)])
+
+
+SOURCE = DataSource("npz:FILE", describe, load, key)

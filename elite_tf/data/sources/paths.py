@@ -1,9 +1,10 @@
 """Files and folders of data sets; their errors are `ConfigError`."""
 
 import contextlib
+import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from elite_tf.errors import ConfigError
@@ -56,3 +57,16 @@ def opened(path: str) -> Iterator[BinaryIO]:
       yield file
   except OSError as error:
     raise unreadable(path, error) from error
+
+
+def digest(names: Iterable[str]) -> str:
+  """Returns a digest of the bytes of files, in the order given.
+
+  Raises:
+    ConfigError: A file is empty or cannot be read.
+  """
+  found = hashlib.sha256()
+  for name in names:
+    with opened(name) as file:
+      found.update(hashlib.file_digest(file, "sha256").digest())
+  return found.hexdigest()[:16]

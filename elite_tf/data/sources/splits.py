@@ -124,4 +124,5 @@ def _counts(labels: np.ndarray) -> dict[int, int]:
 
 
 def _take(split: Split, indices: np.ndarray) -> Split:
-  return Split(split.images[indices], split.labels[indices])
+  hashes = None if split.hashes is None else split.hashes[indices]
+  return Split(split.images[indices], split.labels[indices], hashes)

@@ -126,4 +126,19 @@ def _fingerprint(name: str, store: Store) -> str:
   return hashlib.sha256("\0".join(found).encode()).hexdigest()
 
 
-SOURCE = DataSource("tfds:NAME", describe, load, decoded=True)
+def key(argument: str, store: Store = Store()) -> str:
+  """Returns the key of a data set in the cache, with a digest of its files.
+
+  Args:
+    argument: Name of the data set.
+    store: The cache and the folder of the data.
+  """
+  digest = _fingerprint(argument, store)
+  if not digest and store.root is not None:
+    pattern = f"{_key(argument)}-f{cache_meta.FORMAT}-s{store.side}"
+    found = cache_meta.describe(store.root, pattern)
+    digest = found[1] if found else ""
+  return f"{_key(argument)}-s{store.side}-{digest[:16]}"
+
+
+SOURCE = DataSource("tfds:NAME", describe, load, key, decoded=True)

@@ -30,10 +30,14 @@ class Description:
     width: Width of the images as stored, in pixels.
     class_names: One name per class, in the order of the labels.
     images: Number of images, all parts together.
-    photographs: Whether the images are photographs: picture files of at least
-      64 pixels. Photographs are evaluated on a central crop and have other
+    photographs: Whether the images are photographs: at least 64 pixels on their
+      short side. Photographs are evaluated on a central crop and have other
       augmentations.
     notes: What the user should know about the data, one line each.
+    class_images: Number of images of each class, all parts together; empty if
+      it is not known without reading the images.
+    named: Whether the source names its classes; otherwise `class_names` are the
+      numbers of the labels.
   """
 
   name: str
@@ -45,6 +49,8 @@ class Description:
   images: int
   photographs: bool = False
   notes: tuple[str, ...] = ()
+  class_images: tuple[int, ...] = ()
+  named: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,10 +84,14 @@ class Split:
     images: uint8, (n, height, width, channels), pixels as stored; images of
       different sizes are a sequence of arrays, (height, width, channels).
     labels: int32, (n,).
+    hashes: uint64, (n,), of the pixels of each image, as
+      `elite_tf.data.sources.hashes` computes them; None if that was not done
+      yet.
   """
 
   images: "np.ndarray | Ragged"
   labels: "np.ndarray"
+  hashes: "np.ndarray | None" = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -117,6 +127,9 @@ class DataSource:
     load: (argument, seed, store) -> the data set. The seed moves images between
       training and validation, never to or from test. Raises ConfigError as
       `describe` does.
+    key: (argument, store) -> a text that is another one if the data have
+      changed; the images are not decoded for it. Raises ConfigError as
+      `describe` does.
     decoded: Whether the images lie decoded in the cache; otherwise they are
       arrays in the memory of every process that loads them.
   """
@@ -124,6 +137,7 @@ class DataSource:
   usage: str
   describe: Callable[[str, Store], Description]
   load: Callable[[str, int, Store], Dataset]
+  key: Callable[[str, Store], str]
   decoded: bool = False
 
   @property

@@ -72,6 +72,7 @@ class Worker:
         setup.settings.augment,
         setup.threads,
         store.root,
+        setup.settings.flip,
       )
     )
     self._trainers = {}

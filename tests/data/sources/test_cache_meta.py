@@ -51,7 +51,7 @@ def _without(name):
     "{",
     "[]",
     "3",
-    META.to_json().replace('"format": 1', '"format": 2'),
+    META.to_json().replace('"format": 2', '"format": 1'),
     META.to_json().replace('"pixels.bin": 3', '"pixels.bin": 4'),
     META.to_json().replace('"pixels.bin": 3', '"lost.bin": 3'),
     *map(_without, json.loads(META.to_json())),

@@ -115,8 +115,12 @@ def test_train_alone_is_cut_too(write):
 
 
 def test_a_class_may_be_called_train(write):
-  root = write(*_some("train", 5), *_some("test", 5))
-  assert _describe(root).class_names == ("test", "train")
+  root = write(*_some("train", 5), *_some("car", 5))
+  description = _describe(root)
+  assert description.class_names == ("car", "train")
+  assert description.notes[0].startswith(
+    "'train' holds pictures and counts as a class; "
+  )
 
 
 def test_pictures_may_lie_deeper(write):

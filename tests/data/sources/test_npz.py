@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from elite_tf.data import sources
+from elite_tf.data.augment import choose
+from elite_tf.data.augment.pipelines import get_augmentation
 
 
 @pytest.fixture
@@ -360,3 +362,64 @@ def test_no_permission(complaint, save, tiny, monkeypatch):
   assert line == (
     f"--data: cannot read this path: Permission denied. Received: {str(path)!r}"
   )
+
+
+def test_validation_part(save, tiny):
+  val = tiny["x_test"] + 40
+  path = save(tiny, x_val=val, y_val=np.array([0, 1, 2, 0, 1, 2]))
+  dataset = sources.load(f"npz:{path}", 3)
+  assert sources.describe(f"npz:{path}").images == 24
+  assert np.array_equal(dataset.val.images[..., 0], val)
+  assert dataset.val.labels.tolist() == [0, 1, 2, 0, 1, 2]
+  assert np.array_equal(dataset.train.images[..., 0], tiny["x_train"])
+  assert np.array_equal(dataset.test.images[..., 0], tiny["x_test"])
+
+
+def test_validation_part_without_a_test_part(save):
+  images = np.arange(60, dtype=np.uint8).reshape(60, 1, 1)
+  path = save(
+    {"x": images, "y": np.arange(60) % 2},
+    x_val=images[:4] + 100,
+    y_val=np.array([0, 1, 0, 1]),
+  )
+  dataset = sources.load(f"npz:{path}")
+  sizes = [len(s.labels) for s in (dataset.train, dataset.val, dataset.test)]
+  assert sizes == [48, 4, 12]
+
+
+@pytest.mark.parametrize("key", ["x_val", "y_val"])
+def test_half_a_validation_part(save, tiny, complaint, key):
+  arrays = {"x_val": tiny["x_test"], "y_val": tiny["y_test"]}
+  path = save(tiny, **{key: arrays[key]})
+  line = _complaints(complaint, path)
+  assert line.endswith(
+    f"must hold both of x_val and y_val, or neither. Received: only {key}"
+  )
+
+
+def test_validation_part_without_a_class(save, tiny, complaint):
+  path = save(tiny, x_val=tiny["x_test"], y_val=np.zeros(6, np.int64))
+  line = _complaints(complaint, path)
+  assert "validation images" in line and "none of class 1" in line
+
+
+def test_arrays_that_are_not_used_are_told(save, tiny):
+  extra = {f"more_{number}": np.zeros(2) for number in range(7)}
+  notes = sources.describe(f"npz:{save(tiny, **extra)}").notes
+  assert notes == (
+    "left out: the arrays 'more_0', 'more_1', 'more_2', 'more_3', 'more_4'"
+    " and 2 more",
+  )
+
+
+@pytest.mark.parametrize("side, photographs", [(63, False), (64, True)])
+def test_large_images_are_evaluated_as_they_are_augmented(
+  save, side, photographs
+):
+  """From 64 pixels on, augmentation crops; so evaluation has to."""
+  images = np.zeros((6, side, 70, 3), np.uint8)
+  path = save({"x": images, "y": np.arange(6) % 2})
+  description = sources.describe(f"npz:{path}")
+  assert description.photographs == photographs
+  augmentation = choose(description).augment
+  assert get_augmentation(augmentation, photographs).stored == photographs

@@ -1,0 +1,97 @@
+"""config.json: the settings, packages and data that a search began with."""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+from elite_tf.data.augment import FLIPPING
+from elite_tf.data.sources import Dataset, Store
+from elite_tf.errors import ConfigError
+from elite_tf.runs.fingerprint import (
+  Fingerprint,
+  check_same,
+  fingerprint_of,
+)
+from elite_tf.runs.settings import FREE, Settings
+from elite_tf.system.records import Record
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Record):
+  """Contents of config.json.
+
+  Attributes:
+    settings: All settings as resolved. A setting that an older version did not
+      have has its default.
+    versions: Versions of the packages, by name.
+    data: Which images the search began with; None in a folder of an older
+      version.
+  """
+
+  settings: Settings
+  versions: dict[str, str]
+  data: Fingerprint | None = None
+
+
+def check_same_settings(
+  path: Path, config: Config, written: Iterable[str], settings: Settings
+) -> None:
+  """Checks that settings are those that a search began with.
+
+  Args:
+    path: The run folder, for the message.
+    config: What stands in it.
+    written: Names of the settings that its file has.
+    settings: As given now, complete.
+
+  Raises:
+    ConfigError: One that decides results differs, or is unknown.
+  """
+  there = dataclasses.asdict(config.settings)
+  written = set(written)
+  for name in sorted(written):
+    if name not in there:
+      version = config.versions.get("elite-tf", "unknown")
+      raise ConfigError(
+        f"--run_dir={path} was written by elite-tf {version}, whose"
+        f" setting --{name} this version does not have"
+      )
+  if "flip" not in written and settings.flip != "auto":
+    # Before there was this setting, the augmentation alone decided.
+    there["flip"] = "always" if there["augment"] in FLIPPING else "never"
+  for name, here in dataclasses.asdict(settings).items():
+    if name not in FREE and there[name] != here:
+      raise ConfigError(
+        f"--run_dir={path} holds a search with other settings:"
+        f" --{name} is {there[name]!r} there, {here!r} here"
+      )
+
+
+def check_same_data(
+  path: Path, config: Config, settings: Settings, store: Store, data: Dataset
+) -> None:
+  """Checks that a data set is the one that a search began with.
+
+  Nothing is checked if the search did not record it, or if other data are given
+  than those of the search.
+
+  Args:
+    path: The run folder, for the message.
+    config: What stands in it.
+    settings: As given now, `data` and `seed`.
+    store: With which the data were loaded.
+    data: As loaded.
+
+  Raises:
+    ConfigError: The images differ.
+  """
+  there = config.data
+  if there is None or settings.data != config.settings.data:
+    return
+  from elite_tf.data.sources import hashes
+
+  here = fingerprint_of(settings.data, store, hashes.hashed(data))
+  if settings.seed != config.settings.seed:
+    # The parts are others; what is known without the images can be compared.
+    here = dataclasses.replace(here, content="")
+  check_same(str(path), there, here)

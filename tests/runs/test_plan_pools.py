@@ -1,0 +1,133 @@
+"""Pools of several families, filled up to a limit, and the recipe they get."""
+
+import pytest
+
+from elite_tf.errors import ConfigError
+from elite_tf.runs.plan import make_plan
+from elite_tf.runs.settings import recipe_of, resolve
+from elite_tf.training.recipe import Recipe
+
+
+def _plan(base=32, classes=10, **settings):
+  return make_plan(resolve(settings), classes, 3, base)
+
+
+def _complaint(**settings):
+  with pytest.raises(ConfigError) as caught:
+    _plan(**settings)
+  return str(caught.value)
+
+
+def test_families_compete_in_one_pool():
+  plan = _plan(pool="edge, lite", recipe="paper")
+  alone = [_plan(pool=name, recipe="paper") for name in ("edge", "lite")]
+  assert plan.candidates == alone[0].candidates + alone[1].candidates
+  assert plan.costs == alone[0].costs + alone[1].costs
+  mixed = [{c.family for c in group} for group in plan.groups()]
+  assert {"edge", "lite"} in mixed  # Groups are made by cost, not by family.
+
+
+@pytest.mark.parametrize(
+  ("pool", "said"),
+  [
+    ("edge,edge", "--pool names a family twice. Received: 'edge,edge'"),
+    ("edge,b0", "--pool must be one of"),
+    ("edge,", "--pool must be one of"),
+    ("edge,nets:tiny", "--pool: a custom family competes alone."),
+  ],
+)
+def test_pools_that_are_refused(pool, said):
+  assert _complaint(pool=pool).startswith(said)
+
+
+def test_filled_widths_are_the_largest_that_fit():
+  plan = _plan(pool="edge", levels=7, fill=True, flash="151KB")
+  limit = 151 * 1024
+  assert all(n.memory.flash_bytes <= limit for n in plan.needs)
+  (chosen,) = [c for c in plan.candidates if (c.d, c.r) == (4, 1)]
+  assert (chosen.w, chosen.width) == (8, 0.5)
+  wider = _plan(pool="edge", levels=7, fill=True, flash="200KB")
+  assert all(
+    after.w >= before.w
+    for before, after in zip(plan.candidates, wider.candidates)
+  )
+  # One more step would not fit: a limit of one byte less than the next takes.
+  (next_one,) = [c for c in wider.candidates if (c.d, c.r) == (4, 1)]
+  assert next_one.w > 8
+
+
+def test_filled_pools_have_one_candidate_per_shape():
+  plan = _plan(pool="edge,lite", fill=True, board="nano33ble")
+  shapes = [(c.family, c.d, c.r) for c in plan.candidates]
+  shapes += [
+    (m.candidate.family, m.candidate.d, m.candidate.r) for m in plan.misfits
+  ]
+  assert len(shapes) == len(set(shapes)) == 2 * 4 * 4
+
+
+def test_where_nothing_fits_the_narrowest_is_told():
+  line = _complaint(pool="elite", fill=True, sram="4KB")
+  assert line.startswith("--flash and --sram: none of 16 candidates fits")
+  assert "elite-w1-" in line
+
+
+@pytest.mark.parametrize(
+  ("settings", "said"),
+  [
+    ({}, "--fill needs a limit: --board, --flash or --sram. Received: none"),
+    (
+      {"flash": "1MB", "pool": "nets:tiny"},
+      "--fill is for the built-in families. Received: --pool=nets:tiny",
+    ),
+  ],
+)
+def test_fill_that_is_refused(settings, said):
+  assert _complaint(fill=True, **settings) == said
+
+
+def test_latency_leaves_out_what_is_too_slow():
+  fast = _plan(pool="edge", board="nano33ble", latency="2000ms")
+  assert fast.misfits and all(n.seconds <= 2.0 for n in fast.needs)
+  for misfit in fast.misfits:
+    assert misfit.needs.seconds > 2.0 or misfit.needs.shortfall != (0, 0)
+    assert not misfit.needs.fits
+  filled = _plan(pool="edge", board="nano33ble", latency="0.5 s", fill=True)
+  assert all(0.1 < n.seconds <= 0.5 for n in filled.needs)
+
+
+@pytest.mark.parametrize(
+  ("latency", "said"),
+  [
+    ("100", "--latency must be a time above 0, as 100ms or 1.5s."),
+    ("0ms", "--latency must be a time above 0, as 100ms or 1.5s."),
+    ("-1s", "--latency must be a time above 0, as 100ms or 1.5s."),
+    ("1ms", "--board: none of 64 candidates fits; the nearest, edge-"),
+  ],
+)
+def test_latency_that_is_refused(latency, said):
+  line = _complaint(pool="edge", board="nano33ble", latency=latency)
+  assert line.startswith(said)
+
+
+def test_latency_needs_a_board():
+  line = _complaint(latency="100ms")
+  assert line == "--latency is estimated for a --board. Received: no board"
+
+
+def test_recipe_is_one_for_all_and_follows_the_largest_candidate():
+  assert _plan(pool="edge").recipe == "small"
+  assert {c.dropout for c in _plan(pool="edge").candidates} == {0.0}
+  # elite-w1-d1 has four million parameters.
+  assert _plan(pool="edge,elite").recipe == "paper"
+  assert {c.dropout for c in _plan(pool="edge,elite").candidates} == {0.2}
+  assert _plan(pool="elite", include="*-w4-d[34]-*").recipe == "small"
+  assert _plan(pool="edge", recipe="paper").recipe == "paper"
+  chosen = _plan(pool="edge", dropout=0.1)
+  assert {c.dropout for c in chosen.candidates} == {0.1}
+
+
+def test_what_is_given_replaces_parts_of_the_recipe():
+  assert recipe_of(resolve({}, "paper")) == Recipe()
+  given = {"learning_rate": 0.5, "weight_decay": 0.0, "dropout": 0.0}
+  found = recipe_of(resolve({**given, "recipe": "paper"}))
+  assert found == Recipe(**given)

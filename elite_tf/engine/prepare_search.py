@@ -48,8 +48,10 @@ def prepare_search(settings: Settings) -> PreparedSearch:
   plan = dataclasses.replace(plan, notes=(*notes, *plan.notes))
   settings = dataclasses.replace(
     settings,
-    run_dir=settings.run_dir
-    or default_run_dir(description.name, settings.pool),
+    run_dir=settings.run_dir or default_run_dir(description.name, plan.pool),
+    pool=plan.pool,
+    fill=plan.fill,
+    latency=plan.latency,
     base_resolution=plan.base_resolution,
     recipe=plan.recipe,
     augment=choice.augment,

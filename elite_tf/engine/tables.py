@@ -98,6 +98,8 @@ def print_plan(console: Console, plan: Plan, description: Description) -> None:
       else ""
     ),
   )
+  if plan.latency:
+    _print(console, f"no candidate is slower than {plan.latency} an inference")
   _print(console, f"recipe {plan.recipe}")
   for note in (*description.notes, *plan.notes):
     _print(console, note)

@@ -59,6 +59,8 @@ def check_same_settings(
   if "flip" not in written and settings.flip != "auto":
     # Before there was this setting, the augmentation alone decided.
     there["flip"] = "always" if there["augment"] in FLIPPING else "never"
+  if "recipe" not in written and settings.recipe:
+    there["recipe"] = "paper"  # Before there was another one.
   for name, here in dataclasses.asdict(settings).items():
     if name not in FREE and there[name] != here:
       raise ConfigError(

@@ -14,8 +14,14 @@ from elite_tf.hardware.memory.slicing import choose_slices, slice_layers
 from elite_tf.networks import custom_cost
 from elite_tf.networks.cost import network_cost, network_size
 from elite_tf.networks.custom_cost import Prices
-from elite_tf.networks.families import Family, get_families, get_family
+from elite_tf.networks.families import (
+  DEFAULT,
+  Family,
+  get_families,
+  get_family,
+)
 from elite_tf.networks.pool import fill, include, make_pool
+from elite_tf.runs.choose_pool import choose_pool
 from elite_tf.runs.disk_usage import disk_bytes
 from elite_tf.runs.folder import (
   RunFolder,
@@ -52,6 +58,8 @@ class Plan:
 
   Attributes:
     pool: Names of the families, separated by commas.
+    fill: Whether widths are the largest that fit the limits.
+    latency: Longest time of one inference, as given or chosen; empty for none.
     base_resolution: Input size at r = 1, in pixels.
     candidates: The candidates, in the order of the pool.
     costs: Their costs, in the same order.
@@ -69,6 +77,8 @@ class Plan:
   """
 
   pool: str
+  fill: bool
+  latency: str
   base_resolution: int
   candidates: tuple[Candidate, ...]
   costs: tuple[Cost, ...]
@@ -248,7 +258,9 @@ def make_plan(
     for count in members
   )
   return Plan(
-    pool=settings.pool,
+    pool=settings.pool or DEFAULT,
+    fill=settings.fill,
+    latency=settings.latency,
     base_resolution=base_resolution,
     candidates=tuple(candidates),
     costs=tuple(costs),
@@ -280,9 +292,8 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
     ConfigError: The data or the settings are not what they should be.
   """
   description = sources.describe(settings.data, store_of(settings))
-  side = min(description.height, description.width)
-  first, *_ = get_families(settings.pool)
-  base = settings.base_resolution or first.default_resolution(side)
+  settings = choose_pool(settings, description)
+  base = settings.base_resolution
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
   plan = make_plan(
     settings,

@@ -180,7 +180,7 @@ def plan_to_json(plan: Plan) -> dict:
 
 
 def plan(
-  pool: str = "elite",
+  pool: str = "",
   classes: int | None = None,
   channels: int | None = None,
   base_resolution: int | None = None,
@@ -196,7 +196,8 @@ def plan(
   ```
 
   Args:
-    pool: Families of the candidates, separated by commas. Networks of a custom family,
+    pool: Families of the candidates, separated by commas; empty: chosen as by
+      a search. Networks of a custom family,
       `module:function`, are built in another process.
     classes: Number of classes, 2 or more; None means those of `data`, or 1000.
     channels: Channels of the images, 1 or 3; None means those of `data`, or 3.

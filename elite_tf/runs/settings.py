@@ -61,17 +61,19 @@ class Settings:
     free=True,
   )
   pool: str = setting(
-    "elite",
+    "",
     "Families of the candidates, separated by commas: edge, elite, hf, lite,"
     " mobilenet_v2. Or module:function for a custom family, your function"
-    " (width, depth, resolution, classes) -> keras.Model.",
+    " (width, depth, resolution, classes) -> keras.Model. Empty: elite; under a"
+    " limit edge, with --fill and, on a board, --latency=1s.",
   )
   levels: int = setting(
     4, "Coefficients per axis; the paper has 4.", at_least=1
   )
   base_resolution: int = setting(
     0,
-    "Input size at r = 1, in pixels. 0: chosen by the size of the images.",
+    "Input size at r = 1, in pixels. 0: chosen by the size of the images, and"
+    " for photographs by the memory of the board.",
     at_least=0,
   )
   activation: str = setting(
@@ -297,6 +299,7 @@ PRESETS: dict[str, dict[str, object]] = {
   # Sections 3 and 5.1 of the paper, which are the defaults too, but for the
   # augmentation: by default it depends on the data.
   "paper": {
+    "pool": "elite",
     "levels": 4,
     "group_size": 8,
     "round_epochs": 10,
@@ -307,6 +310,14 @@ PRESETS: dict[str, dict[str, object]] = {
     "augment": "imagenet",
   },
 }
+
+
+# `quick` where there is a limit, but neither pool nor names: the smallest width
+# of the paper's pool rarely suits a limit. Two groups of four, too.
+QUICK_UNDER_LIMITS = {"fill": True, "include": "*-d[34]-*"}
+
+LIMITS = frozenset({"board", "flash", "sram"})
+NAMING = frozenset({"pool", "include", "levels", "fill"})
 
 
 def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
@@ -332,7 +343,10 @@ def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
         f"a setting must be one of {', '.join(sorted(FIELDS))}."
         f" Received: {name!r}"
       )
-  values = {**PRESETS.get(preset, {}), **given}
+  values = dict(PRESETS.get(preset, {}))
+  if preset == "quick" and LIMITS & given.keys() and not NAMING & given.keys():
+    values |= QUICK_UNDER_LIMITS
+  values |= given
   return Settings(**{n: checked(FIELDS[n], v) for n, v in values.items()})
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
+from elite_tf.runs.choose_pool import choose_pool
 from elite_tf.runs.plan import make_plan
 from elite_tf.runs.settings import recipe_of, resolve
 from elite_tf.training.recipe import Recipe
@@ -131,3 +133,53 @@ def test_what_is_given_replaces_parts_of_the_recipe():
   given = {"learning_rate": 0.5, "weight_decay": 0.0, "dropout": 0.0}
   found = recipe_of(resolve({**given, "recipe": "paper"}))
   assert found == Recipe(**given)
+
+
+def _description(side=32, channels=3):
+  names = ("a", "b", "c")
+  return Description("x", 3, channels, side, side, names, 90, side >= 64)
+
+
+@pytest.mark.parametrize(
+  ("given", "pool", "fill", "latency"),
+  [
+    ({}, "elite", False, ""),
+    ({"flash": "100KB"}, "edge", True, ""),
+    ({"board": "nano33ble"}, "edge", True, "1s"),
+    ({"board": "nano33ble", "latency": "50ms"}, "edge", True, "50ms"),
+    ({"board": "nano33ble", "pool": "lite"}, "lite", False, ""),
+    # Names are of the paper's pool.
+    ({"board": "nano33ble", "include": "elite-w4-*"}, "elite", False, ""),
+  ],
+)
+def test_a_limit_without_a_pool_is_filled_with_edge(given, pool, fill, latency):
+  found = choose_pool(resolve(given), _description())
+  assert (found.pool, found.fill, found.latency) == (pool, fill, latency)
+
+
+@pytest.mark.parametrize(
+  ("given", "side", "base"),
+  [
+    ({}, 300, 224),
+    ({"sram": "256KB"}, 300, 96),  # 96 * 96 * 3 bytes are 27 KB.
+    ({"sram": "256KB"}, 80, 96),
+    ({"sram": "512KB"}, 300, 128),
+    ({"sram": "20KB"}, 300, 64),
+    ({"sram": "256KB"}, 28, 32),
+    ({"flash": "256KB"}, 300, 224),
+    ({"sram": "256KB", "base_resolution": 200}, 300, 200),
+  ],
+)
+def test_input_of_photographs_is_an_eighth_of_the_memory(given, side, base):
+  found = choose_pool(resolve(given), _description(side))
+  assert found.base_resolution == base
+
+
+def test_quick_search_under_a_limit_has_two_groups_of_four():
+  settings = resolve({"board": "nano33ble"}, "quick")
+  chosen = choose_pool(settings, _description(300))
+  plan = make_plan(chosen, 3, 3, chosen.base_resolution)
+  assert [len(group) for group in plan.groups()] == [4, 4]
+  assert {c.family for c in plan.candidates} == {"edge"}
+  named = resolve({"board": "nano33ble", "pool": "elite"}, "quick")
+  assert named.include == "*-w4-d[34]-*" and not named.fill

@@ -16,7 +16,8 @@ from elite_tf.runs.settings import Settings, resolve
 from elite_tf.types import Epoch, Outcome
 
 GIVEN = {"include": "*-w4-d[34]-r16", "group_size": 2, "epochs": 2,
-         "round_epochs": 1, "base_resolution": 16, "augment": "none"}  # fmt: skip
+         "round_epochs": 1, "base_resolution": 16, "augment": "none",
+         "pool": "elite"}  # fmt: skip
 
 SETTINGS = {
     "data": "digits", "cache_dir": "", "tfds_dir": "", "download": False,
@@ -168,6 +169,12 @@ def test_other_settings_are_refused(folder):
     " there, 1 here"
   )
   assert _files(folder) == before
+
+
+def test_its_recipe_was_the_papers(folder):
+  assert _open(folder, recipe="paper") == folder
+  with pytest.raises(ConfigError, match="--recipe is 'paper' there, 'small'"):
+    _open(folder, recipe="small")
 
 
 def test_a_setting_that_is_not_known_is_refused(folder):

@@ -20,17 +20,22 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+# The family of the paper, where none is named.
+DEFAULT = "elite"
+
+
 def get_families(pool: str) -> tuple[Family, ...]:
   """Returns the families that `--pool` names, in that order.
 
   Args:
-    pool: Keys of `FAMILIES`, separated by commas, or one `module:function`.
+    pool: Keys of `FAMILIES`, separated by commas, or one `module:function`;
+      empty: `DEFAULT`.
 
   Raises:
     ConfigError: A family is unknown or named twice, or a custom family is one
       of several.
   """
-  names = [name.strip() for name in pool.split(",")]
+  names = [name.strip() for name in (pool or DEFAULT).split(",")]
   families = tuple(get_family(name) for name in names)
   if len(set(names)) < len(names):
     raise ConfigError(f"--pool names a family twice. Received: {pool!r}")

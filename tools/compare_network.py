@@ -7,14 +7,16 @@ augmentation, recipe, schedule and epochs, one thread each. Both are converted b
 `elite_tf.conversion.converted.convert` and run in TensorFlow Lite Micro.
 
 The network is chosen by its cost, before any training: from all candidates of
-elite and lite, with every activation, at the resolution of the images, the one
-with the most multiply-accumulates among those whose predicted int8 file is below
---limit bytes. On a tie the family's own activation wins. A second candidate, of
-any size, is the one whose parameters are nearest to ResNet-8's. --also adds more.
+elite and lite, with every activation, and of edge, as wide as the limit allows,
+at the resolution of the images, the one with the most multiply-accumulates, but
+not more than ResNet-8's, among those whose predicted int8 file is below --limit
+bytes. On a tie the family's own activation wins. A second candidate, of any size,
+is the one whose parameters are nearest to ResNet-8's. --also adds more.
 """
 
 import argparse
 import dataclasses
+import math
 import shutil
 import sys
 import tempfile
@@ -33,11 +35,11 @@ from trainings import Task
 
 from elite_tf.data import sources
 from elite_tf.errors import ConfigError, EliteError
-from elite_tf.hardware.memory import predict
+from elite_tf.hardware.memory import CODE_BYTES, predict
 from elite_tf.networks.cost import network_cost
 from elite_tf.networks.families import get_family
 from elite_tf.networks.families.efficientnet import ACTIVATIONS
-from elite_tf.networks.pool import make_pool
+from elite_tf.networks.pool import fill, make_pool
 from elite_tf.networks.scaling import MAX_LEVELS
 from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
@@ -56,6 +58,7 @@ class Priced:
     macs: Number of multiply-accumulates.
     tflite_bytes: Predicted bytes of the int8 file.
     levels: `--levels` of the pool that holds the candidate.
+    fill: Whether it is one of a filled pool.
   """
 
   candidate: Candidate
@@ -63,6 +66,7 @@ class Priced:
   macs: int
   tflite_bytes: int
   levels: int
+  fill: bool = False
 
 
 def largest_levels(family: str, base: int) -> int:
@@ -76,8 +80,15 @@ def largest_levels(family: str, base: int) -> int:
   return 1
 
 
-def priced_candidates(description, base: int) -> Iterator[Priced]:
+def priced_candidates(description, base: int, limit: int) -> Iterator[Priced]:
   """Yields every candidate of full resolution; loads no TensorFlow."""
+  levels = largest_levels("edge", base)
+  pool = make_pool(
+    "edge", description.classes, description.channels, base, levels
+  )
+  for candidate in fill(pool, lambda one: _priced(one, 0).tflite_bytes < limit):
+    if candidate.r == 1:
+      yield dataclasses.replace(_priced(candidate, levels), fill=True)
   for family in FAMILIES:
     levels = largest_levels(family, base)
     own = get_family(family).activation
@@ -88,19 +99,32 @@ def priced_candidates(description, base: int) -> Iterator[Priced]:
       )  # fmt: skip
       for candidate in pool:
         if candidate.r == 1:
-          layers = get_family(family).layers(candidate)
-          cost = network_cost(layers)
-          size = predict(layers).tflite_bytes
-          yield Priced(candidate, cost.params, cost.macs, size, levels)
+          yield _priced(candidate, levels)
 
 
-def largest_below(found: Sequence[Priced], limit: int) -> Priced:
+def _priced(candidate: Candidate, levels: int) -> Priced:
+  layers = get_family(candidate.family).layers(candidate)
+  cost = network_cost(layers)
+  size = predict(layers).tflite_bytes
+  return Priced(candidate, cost.params, cost.macs, size, levels)
+
+
+def largest_below(
+  found: Sequence[Priced], limit: int, macs: float = math.inf
+) -> Priced:
   """Returns the candidate with the most multiply-accumulates below a limit.
+
+  Args:
+    found: The candidates.
+    limit: Bytes of the file; it must be below.
+    macs: Most multiply-accumulates.
 
   Raises:
     ConfigError: No candidate is below the limit.
   """
-  below = [one for one in found if one.tflite_bytes < limit]
+  below = [
+    one for one in found if one.tflite_bytes < limit and one.macs <= macs
+  ]
   if not below:
     least = min(one.tflite_bytes for one in found)
     raise ConfigError(
@@ -115,10 +139,12 @@ def nearest_in_parameters(found: Sequence[Priced], params: int) -> Priced:
   return min(found, key=lambda one: abs(one.params - params))
 
 
-def settings_of(one: Priced, base: Settings) -> Settings:
+def settings_of(one: Priced, base: Settings, limit: int) -> Settings:
   """Returns the settings of a search whose only candidate is this one."""
   return dataclasses.replace(
     base,
+    fill=one.fill,
+    flash=f"{limit - 1 + CODE_BYTES}B" if one.fill else "",
     pool=one.candidate.family,
     levels=one.levels,
     activation=one.candidate.activation,
@@ -172,13 +198,13 @@ def compare(flags) -> dict:
   """Returns the whole comparison."""
   description = sources.describe(flags.data)
   base = flags.base_resolution or min(description.height, description.width)
-  found = list(priced_candidates(description, base))
+  found = list(priced_candidates(description, base, flags.limit))
   resnet = make_pool(
     resnet8.NAME, description.classes, description.channels, base, 1
   )
-  params = network_cost(resnet8.layers(resnet[0])).params
-  of_as_many = nearest_in_parameters(found, params)
-  chosen = [largest_below(found, flags.limit), of_as_many]
+  cost = network_cost(resnet8.layers(resnet[0]))
+  of_as_many = nearest_in_parameters(found, cost.params)
+  chosen = [largest_below(found, flags.limit, cost.macs), of_as_many]
   for name in flags.also:
     also = [one for one in found if one.candidate.name == name]
     if not also:
@@ -192,9 +218,9 @@ def compare(flags) -> dict:
   common = Settings(
       data=f"npz:{subset}", base_resolution=base, group_size=1,
       round_epochs=1, epochs=flags.epochs, augment=flags.augment,
-      seed=flags.seed,
+      seed=flags.seed, recipe=flags.recipe,
   )  # fmt: skip
-  wanted = [settings_of(one, common) for one in chosen]
+  wanted = [settings_of(one, common, flags.limit) for one in chosen]
   wanted.append(dataclasses.replace(common, pool=resnet8.NAME, levels=1))
   tasks = []
   for settings in wanted:
@@ -243,6 +269,7 @@ def main(arguments: Sequence[str]) -> int:
   parser.add_argument("--verified_images", type=int, default=1_000)
   parser.add_argument("--epochs", type=int, default=12)
   parser.add_argument("--augment", default="light")
+  parser.add_argument("--recipe", default="paper")
   parser.add_argument("--workers", type=int, default=2)
   parser.add_argument("--seed", type=int, default=0)
   parser.add_argument(

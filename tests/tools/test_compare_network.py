@@ -63,14 +63,16 @@ def test_most_multiply_accumulates_below_the_limit():
   assert compare_network.largest_below(found, 100) is found[1]
   assert compare_network.largest_below(found, 99) is found[2]
   assert compare_network.largest_below(found, 11) is found[3]
+  assert compare_network.largest_below(found, 100, macs=4) is found[3]
   with pytest.raises(ConfigError, match="above 10 bytes.*Received: 10$"):
     compare_network.largest_below(found, 10)
 
 
 def test_settings_hold_the_chosen_candidate_alone(tmp_path):
   description = Description("d", 10, 3, 32, 32, ("x",) * 10, 100)
-  found = list(compare_network.priced_candidates(description, 32))
-  chosen = compare_network.largest_below(found, 100_000)
+  found = list(compare_network.priced_candidates(description, 32, 100_000))
+  chosen = compare_network.largest_below(found, 100_000, 12_501_632)
+  assert chosen.candidate.name == "edge-w8-d4-r32"
   assert chosen.tflite_bytes < 100_000
   assert chosen.candidate.resolution == 32
   file = tmp_path / "small.npz"
@@ -80,11 +82,13 @@ def test_settings_hold_the_chosen_candidate_alone(tmp_path):
       file, x_train=images, y_train=labels, x_test=images, y_test=labels
   )  # fmt: skip
   base = Settings(
-    data=f"npz:{file}", base_resolution=32, round_epochs=1, epochs=1
-  )
-  settings = compare_network.settings_of(chosen, base)
-  task = compare_network.Task(settings, str(tmp_path), 1)
-  assert list(task.candidates().values()) == [chosen.candidate]
+      data=f"npz:{file}", base_resolution=32, round_epochs=1, epochs=1,
+      recipe="paper",
+  )  # fmt: skip
+  for one in (chosen, compare_network.largest_below(found, 100_000)):
+    settings = compare_network.settings_of(one, base, 100_000)
+    task = compare_network.Task(settings, str(tmp_path), 1)
+    assert list(task.candidates().values()) == [one.candidate]
 
 
 @pytest.mark.filterwarnings("ignore")  # The converter's.

@@ -10,13 +10,14 @@ from elite_tf.runs.settings import Settings
 from elite_tf.system.text import one_line
 
 
-def load_model(path: Path, pool: str = "elite"):
+def load_model(path: Path, pool: str = "elite", flag: str = "model"):
   """Returns the keras.Model of a .keras file.
 
   Args:
     path: The file.
     pool: `--pool` of the search, where it is known; the module of a custom
       family may define layers that the file names.
+    flag: Flag that names the file, for the message.
 
   Raises:
     ConfigError: The file is missing or is not a .keras file.
@@ -24,7 +25,7 @@ def load_model(path: Path, pool: str = "elite"):
   import keras
 
   if not path.is_file():
-    raise ConfigError(f"--model={path}: no such file")
+    raise ConfigError(f"--{flag}={path}: no such file")
   for family in get_families(pool):
     family.import_code()
   try:
@@ -32,8 +33,40 @@ def load_model(path: Path, pool: str = "elite"):
   except Exception as error:
     # What Keras raises for a damaged file has many types.
     raise ConfigError(
-      f"--model={path} cannot be loaded ({one_line(error)})"
+      f"--{flag}={path} cannot be loaded ({one_line(error)})"
     ) from error
+
+
+def check_shape(
+  path: Path, model, description: Description, flag: str = "model"
+) -> None:
+  """Checks that a network takes images and has classes as a data set does.
+
+  Args:
+    path: File of the network, for the message.
+    model: keras.Model.
+    description: Of the data set.
+    flag: Flag that names the file, for the message.
+
+  Raises:
+    ConfigError: The input or the number of classes differs from the data.
+  """
+  shape, outputs = model.input_shape, model.output_shape
+  if (
+    len(shape) != 4
+    or shape[1] is None
+    or shape[1] != shape[2]
+    or shape[3] != description.channels
+  ):
+    raise ConfigError(
+      f"--{flag}={path} must take square images of {description.channels}"
+      f" channels, as --data has them. Received: input {shape}"
+    )
+  if outputs != (None, description.classes):
+    raise ConfigError(
+      f"--{flag}={path} must have an output for each of the"
+      f" {description.classes} classes of --data. Received: output {outputs}"
+    )
 
 
 def check_model(
@@ -57,22 +90,7 @@ def check_model(
     ConfigError: The input or the number of classes differs from the data, or
       a layer is not supported.
   """
-  shape, outputs = model.input_shape, model.output_shape
-  if (
-    len(shape) != 4
-    or shape[1] is None
-    or shape[1] != shape[2]
-    or shape[3] != description.channels
-  ):
-    raise ConfigError(
-      f"--model={path} must take square images of {description.channels}"
-      f" channels, as --data has them. Received: input {shape}"
-    )
-  if outputs != (None, description.classes):
-    raise ConfigError(
-      f"--model={path} must have an output for each of the"
-      f" {description.classes} classes of --data. Received: output {outputs}"
-    )
+  check_shape(path, model, description)
   has_layers = all(each.has_layers for each in get_families(pool))
   if not has_layers and quantize != "qat":
     return

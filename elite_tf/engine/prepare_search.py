@@ -9,6 +9,7 @@ from elite_tf.data import augment
 from elite_tf.data.sources import Description, class_names
 from elite_tf.engine.runners import check_runner
 from elite_tf.engine.tensorboard import check_tensorboard
+from elite_tf.runs.config import teacher_hash
 from elite_tf.runs.folder import default_run_dir
 from elite_tf.runs.plan import Plan, plan_for_data
 from elite_tf.runs.settings import Settings
@@ -42,6 +43,7 @@ def prepare_search(settings: Settings) -> PreparedSearch:
   backend.current()
   check_runner(settings.runner)
   check_tensorboard(settings)
+  teacher_hash(settings)  # That it can be read is known before the images are.
   plan, description = plan_for_data(settings)
   choice = augment.choose(description, settings.augment, settings.flip)
   notes = (class_names.told(description), choice.why)

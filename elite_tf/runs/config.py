@@ -1,6 +1,7 @@
 """config.json: the settings, packages and data that a search began with."""
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from elite_tf.runs.fingerprint import (
 )
 from elite_tf.runs.settings import FREE, Settings
 from elite_tf.system.records import Record
+from elite_tf.system.text import one_line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,11 +28,13 @@ class Config(Record):
     versions: Versions of the packages, by name.
     data: Which images the search began with; None in a folder of an older
       version.
+    teacher: SHA-256 of the file of `--teacher`; empty without one.
   """
 
   settings: Settings
   versions: dict[str, str]
   data: Fingerprint | None = None
+  teacher: str = ""
 
 
 def check_same_settings(
@@ -67,6 +71,36 @@ def check_same_settings(
         f"--run_dir={path} holds a search with other settings:"
         f" --{name} is {there[name]!r} there, {here!r} here"
       )
+
+
+def teacher_hash(settings: Settings) -> str:
+  """Returns the SHA-256 of the teacher's file; empty without a teacher.
+
+  Raises:
+    ConfigError: The file cannot be read.
+  """
+  if not settings.teacher:
+    return ""
+  try:
+    with open(settings.teacher, "rb") as file:
+      return hashlib.file_digest(file, "sha256").hexdigest()
+  except OSError as error:
+    raise ConfigError(
+      f"--teacher={settings.teacher} cannot be read ({one_line(error)})"
+    ) from error
+
+
+def check_same_teacher(path: Path, config: Config, settings: Settings) -> None:
+  """Checks that the teacher is the network that a search began with.
+
+  Raises:
+    ConfigError: Its file has changed, or cannot be read.
+  """
+  if teacher_hash(settings) != config.teacher:
+    raise ConfigError(
+      f"--teacher={settings.teacher} has changed since the search in"
+      f" --run_dir={path} began"
+    )
 
 
 def check_same_data(

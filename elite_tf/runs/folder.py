@@ -14,7 +14,12 @@ from pathlib import Path
 
 from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
-from elite_tf.runs.config import Config, check_same_settings
+from elite_tf.runs.config import (
+  Config,
+  check_same_settings,
+  check_same_teacher,
+  teacher_hash,
+)
 from elite_tf.runs.fingerprint import Fingerprint
 from elite_tf.runs.results import Result
 from elite_tf.runs.settings import Settings
@@ -226,7 +231,8 @@ def open_run(
     if not folder.config.exists():
       # config.json comes last: it makes the folder a run folder.
       write_file(folder.flags, _flagfile(settings))
-      Config(settings, versions, data).write(folder.config)
+      config = Config(settings, versions, data, teacher_hash(settings))
+      config.write(folder.config)
     elif data is not None and (config := folder.read_config()).data != data:
       dataclasses.replace(config, data=data).write(folder.config)
   except OSError as error:
@@ -251,6 +257,7 @@ def check_run(settings: Settings, needed_bytes: int) -> RunFolder:
       config = folder.read_config()
       written = json.loads(folder.config.read_text())["settings"]
       check_same_settings(folder.path, config, written, settings)
+      check_same_teacher(folder.path, config, settings)
       return folder
     if folder.path.exists() and not _is_ours(folder):
       raise ConfigError(

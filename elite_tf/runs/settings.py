@@ -159,6 +159,11 @@ class Settings:
     at_least=-1,
     at_most=0.9,
   )
+  teacher: str = setting(
+    "",
+    "A trained network, FILE.keras: champions learn from its answers, too, in"
+    " their training to the end (distillation). Empty: from labels alone.",
+  )
   batch_size: int = setting(100, "Images per training step.", at_least=2)
   augment: str = setting(
     "",

@@ -30,6 +30,9 @@ class Recipe:
     ema: Decay of the moving average of the weights.
     dropout: Rate of dropout before the classifier, and of stochastic depth at
       the last block.
+    teaching: Share of a teacher's answers in the loss, where there is one; the
+      rest is that of the labels.
+    temperature: Temperature of both answers in the loss of a teacher.
     class_weights: One of `CLASS_WEIGHTS`: the weight of each class in the
       training loss. In validation all images have the same weight.
   """
@@ -46,6 +49,8 @@ class Recipe:
   weight_decay: float = 1e-5
   ema: float = 0.9999
   dropout: float = 0.2
+  teaching: float = 0.9
+  temperature: float = 4.0
   class_weights: str = "none"
 
 

@@ -8,6 +8,7 @@ from keras import ops
 
 from elite_tf.data import preprocess
 from elite_tf.system import backend
+from elite_tf.training.distillation import Teacher, distillation_loss
 from elite_tf.training.functional import FunctionalModel, join
 from elite_tf.training.recipe import Recipe
 
@@ -132,6 +133,7 @@ def make_steps(
   recipe: Recipe,
   image_shape: tuple[int, int, int],
   class_weights: np.ndarray | None = None,
+  teacher: Teacher | None = None,
 ):
   """Returns the compiled functions (train, evaluate) for a model.
 
@@ -150,6 +152,7 @@ def make_steps(
     image_shape: (height, width, channels).
     class_weights: float32, (classes,), factor of the training loss by class, in
       the gradient and in the totals; None means ones.
+    teacher: Whose answers are part of the training loss; None for labels alone.
   """
   framework = backend.current()
   decayed = function.decayed() * recipe.weight_decay
@@ -161,14 +164,19 @@ def make_steps(
 
   def train(state, totals, images, labels, settings):
     inputs = _input(images)
+    answers = teacher.answer(inputs) if teacher else None
 
     def loss_of(weights):
       probabilities, statistics = function.apply(
         weights, state.statistics, inputs, settings.step
       )
-      losses = weighted(
-        _cross_entropy(probabilities, labels, recipe.label_smoothing), labels
-      )
+      losses = _cross_entropy(probabilities, labels, recipe.label_smoothing)
+      if teacher:
+        losses = (1 - recipe.teaching) * losses + (
+          recipe.teaching
+          * distillation_loss(probabilities, answers, recipe.temperature)
+        )
+      losses = weighted(losses, labels)
       return ops.mean(losses), (losses, probabilities, statistics)
 
     (_, (losses, probabilities, statistics)), gradient = (

@@ -24,6 +24,7 @@ from elite_tf.training.callbacks import (
   StopOnNonFinite,
 )
 from elite_tf.training.checkpoint import Checkpoint
+from elite_tf.training.distillation import Teacher
 from elite_tf.training.functional import FunctionalModel
 from elite_tf.training.precision import best_precision, in_float32, precision
 from elite_tf.training.recipe import (
@@ -79,6 +80,7 @@ class Trainer:
     seed: int = 0,
     recipe: Recipe = Recipe(),
     path: Path | None = None,
+    teacher: Teacher | None = None,
   ):
     """Builds the network, and loads its checkpoint if there is one.
 
@@ -90,6 +92,7 @@ class Trainer:
       seed: Decides the first weights, the order of images and dropout.
       recipe: Optimizer and loss.
       path: The checkpoint's file; None keeps no checkpoint.
+      teacher: Whose answers are part of the loss; None for labels alone.
     """
     self.candidate = candidate
     self.first_step_seconds = 0.0
@@ -112,6 +115,7 @@ class Trainer:
       recipe,
       self._train.shape,
       _class_weights(recipe, self._train.labels, candidate.classes),
+      teacher,
     )
     self._traced: set[object] = set()
     self.epochs: tuple[Epoch, ...] = ()

@@ -13,9 +13,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from elite_tf.data import sources
 from elite_tf.data.batches import make_inputs
+from elite_tf.data.sources import Description
 from elite_tf.engine.runners.messages import (
   Answer,
   EpochDone,
@@ -31,7 +33,7 @@ from elite_tf.engine.runners.messages import (
 )
 from elite_tf.errors import CandidateFailed, ConfigError, EliteError
 from elite_tf.runs.folder import store_of
-from elite_tf.runs.settings import recipe_of
+from elite_tf.runs.settings import Settings, recipe_of
 from elite_tf.system import backend
 from elite_tf.system.processes import connection_to_parent
 from elite_tf.system.text import one_line
@@ -76,6 +78,7 @@ class Worker:
       )
     )
     self._trainers = {}
+    self._teacher = _load_teacher(setup.settings, self._data.description)
 
   def answer(self, request: Request) -> Answer:
     """Answers a request; an error that ends the search is an answer too."""
@@ -106,7 +109,7 @@ class Worker:
     epochs: tuple[Epoch, ...] = ()
     first_step_seconds = 0.0
     try:
-      trainer = self._trainer(job.candidate)
+      trainer = self._trainer(job.candidate, taught=job.round == 0)
       before = trainer.first_step_seconds
       try:
         trainer.train(job.stop, self._tell)
@@ -139,7 +142,7 @@ class Worker:
     except ValueError as error:
       logger.warning(f"{error}; {name} is trained again")
       self.release(name)
-      self._trainer(request.candidate).train(self._settings.epochs)
+      self._trainer(request.candidate, taught=True).train(self._settings.epochs)
       model = load_trained(request.candidate, path)
     try:
       metrics = write_champion(
@@ -161,25 +164,55 @@ class Worker:
 
   def release(self, name: str) -> None:
     """Frees the memory of a candidate that this worker trains no more."""
-    if self._trainers.pop(name, None):
+    found = [key for key in self._trainers if key[0] == name]
+    for key in found:
+      del self._trainers[key]
+    if found:
       gc.collect()  # A traced function and its graph are a reference cycle.
 
   def _tell(self, name: str, epoch: Epoch) -> None:
     self._send(EpochDone(name, epoch))
 
-  def _trainer(self, candidate: Candidate):
+  def _trainer(self, candidate: Candidate, taught: bool):
+    """Returns what trains a candidate.
+
+    Args:
+      candidate: The candidate.
+      taught: Whether it learns from the teacher, if there is one: a champion on
+        its way to the end does.
+    """
     from elite_tf.training.trainer import Trainer
 
-    if candidate.name not in self._trainers:
-      self._trainers[candidate.name] = Trainer(
+    key = candidate.name, taught and self._teacher is not None
+    if key not in self._trainers:
+      self.release(candidate.name)
+      self._trainers[key] = Trainer(
         candidate,
         self._inputs(candidate.resolution),
         self._settings.epochs,
         self._settings.seed,
         recipe_of(self._settings),
         self._folder.checkpoint(candidate.name),
+        self._teacher if taught else None,
       )
-    return self._trainers[candidate.name]
+    return self._trainers[key]
+
+
+def _load_teacher(settings: Settings, description: Description):
+  """Returns the Teacher of the settings, None if they name none.
+
+  Raises:
+    ConfigError: The file is not a network for the data set.
+  """
+  if not settings.teacher:
+    return None
+  from elite_tf.conversion.model_file import check_shape, load_model
+  from elite_tf.training.distillation import Teacher
+
+  path = Path(settings.teacher)
+  model = load_model(path, settings.pool, "teacher")
+  check_shape(path, model, description, "teacher")
+  return Teacher(model)
 
 
 def _is_memory(error: Exception) -> bool:

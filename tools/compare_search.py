@@ -283,6 +283,7 @@ def compare(arguments) -> dict:
       base_resolution=arguments.base_resolution, include=arguments.include,
       group_size=1000, round_epochs=arguments.round_epochs,
       epochs=arguments.epochs, augment=arguments.augment, quantize="none",
+      recipe="paper",
   )  # fmt: skip
   count = len(Task(base, str(folder), 1).candidates())
   base = dataclasses.replace(base, group_size=count)

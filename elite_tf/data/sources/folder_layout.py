@@ -121,6 +121,8 @@ class _Reader:
       for entry in self._entries(here):
         if entry.is_dir():
           left.append(os.path.join(here, entry.name))
+        elif _is_pipe(entry):
+          self._ignored["pipe"] += 1
         elif self._is_picture(entry.name):
           found.append(os.path.join(here, entry.name))
         else:
@@ -167,6 +169,12 @@ class _Reader:
     # An extension can be any bytes, and long.
     extension = os.path.splitext(name)[1].lower()
     self._ignored[readable(extension)[:12] or "no extension"] += 1
+
+
+def _is_pipe(entry: os.DirEntry) -> bool:
+  """Returns whether an entry is no file: to read a pipe can wait forever."""
+  # A broken link is not there; decoding reports it.
+  return not entry.is_file() and os.path.exists(entry.path)
 
 
 def _check_classes(layout: Layout, where: dict[str, str]) -> None:

@@ -169,6 +169,17 @@ def test_broken_link_is_a_broken_picture(write):
   assert "  'a/gone.jpg': No such file or directory" in notes
 
 
+def test_pipe_is_left_out(write):
+  """To open it would wait forever."""
+  root = write(*_some("a", 5), *_some("b", 5))
+  os.mkfifo(root / "a" / "pipe.png")
+  (root / "b" / "link.png").symlink_to(root / "a" / "pipe.png")
+  description = sources.describe(f"folder:{root}")
+  assert description.images == 10
+  assert description.notes[0].startswith("left out: 2 files ")
+  assert description.notes[0].endswith("(pipe 2)")
+
+
 def test_unreadable_class_folder(write, complaint):
   if os.geteuid() == 0:
     pytest.skip("root reads everything")

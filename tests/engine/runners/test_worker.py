@@ -296,6 +296,52 @@ def test_champion_whose_checkpoint_is_damaged_is_trained_again(
   assert wire.sent == []
 
 
+def test_a_teacher_of_other_images_is_refused(make, tmp_path):
+  import keras
+
+  path = tmp_path / "teacher.keras"
+  keras.Sequential(
+    [keras.layers.Input((8, 8, 3)), keras.layers.Flatten()]
+  ).save(path)
+  with pytest.raises(ConfigError) as caught:
+    make(teacher=str(path))
+  assert str(caught.value) == (
+    f"--teacher={path} must take square images of 1 channels, as --data has"
+    " them. Received: input (None, 8, 8, 3)"
+  )
+
+
+def test_champions_alone_have_the_teacher(make, tmp_path, monkeypatch):
+  import keras
+
+  path = tmp_path / "teacher.keras"
+  keras.Sequential(
+    [
+      keras.layers.Input((8, 8, 1)),
+      keras.layers.Flatten(),
+      keras.layers.Dense(10, activation="softmax"),
+    ]
+  ).save(path)
+  taught = []
+
+  class Trainer:
+    epochs = ()
+    first_step_seconds = 0.0
+
+    def __init__(self, *arguments):
+      taught.append(arguments[-1] is not None)
+
+    def train(self, stop, listener):
+      pass
+
+  worker_ = make(teacher=str(path))
+  monkeypatch.setattr("elite_tf.training.trainer.Trainer", Trainer)
+  worker_.train(Job(CANDIDATE, 1, 1, 0, 1))
+  worker_.train(Job(CANDIDATE, 1, 2, 1, 2))
+  worker_.train(Job(CANDIDATE, 1, 0, 2, 3))
+  assert taught == [False, True]
+
+
 def test_a_parent_that_is_gone_ends_it_quietly(monkeypatch):
   ours, theirs = multiprocessing.Pipe()
   monkeypatch.setattr(worker, "connection_to_parent", lambda _: theirs)

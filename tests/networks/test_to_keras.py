@@ -84,7 +84,8 @@ def test_planned_cost_is_the_built_networks(family, w, d):
     assert cost.macs == _count_macs(model)
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+# The stages of edge follow the input size.
+@pytest.mark.parametrize("family", sorted(set(FAMILIES) - {"edge"}))
 def test_parameters_do_not_depend_on_the_resolution(family):
   """Every layer is a convolution or comes after the pooling."""
   shapes = set()

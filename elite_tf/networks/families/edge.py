@@ -105,7 +105,7 @@ def layers(candidate: Candidate) -> tuple[Layer, ...]:
   for fused, block in scaled_blocks(candidate, stem):
     add = network.fused_bottleneck if fused else network.bottleneck
     name = add(block, name)
-  network.classifier(name, candidate)
+  network.classifier(name, candidate.classes, candidate.dropout)
   return network.layers
 
 

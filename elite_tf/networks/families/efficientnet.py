@@ -194,15 +194,13 @@ class Network:
       name = self.add(f"{block.name}_add", "add", name, start)
     return name
 
-  def classifier(self, name: str, candidate: Candidate) -> str:
+  def classifier(self, name: str, classes: int, dropout: float = 0.2) -> str:
     """Adds global average pooling, dropout, dense and softmax."""
     features = self._layers[name].shape[-1]
     name = self.add("pool", "mean", name, shape=(features,))
-    if candidate.dropout:
-      name = self.add("dropout", "dropout", name, rate=candidate.dropout)
-    name = self.add(
-      "logits", "dense", name, shape=(candidate.classes,), bias=True
-    )
+    if dropout:
+      name = self.add("dropout", "dropout", name, rate=dropout)
+    name = self.add("logits", "dense", name, shape=(classes,), bias=True)
     return self.add("probabilities", "activation", name, function="softmax")
 
   def _normalized(self, prefix: str, name: str, activate: bool) -> str:
@@ -252,7 +250,7 @@ def network_layers(
   for block in blocks:
     name = network.bottleneck(block, name)
   name = network.convolution("head", name, head, 1, 1)
-  network.classifier(name, candidate)
+  network.classifier(name, candidate.classes, candidate.dropout)
   return network.layers
 
 

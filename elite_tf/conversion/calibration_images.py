@@ -22,7 +22,7 @@ def calibration_images(
     resolution: Side of the input, in pixels.
     count: Number of images; all images are used if there are fewer.
     seed: Seed of the draw.
-    crop: As in `elite_tf.data.preprocess.central_square`.
+    crop: As in `elite_tf.data.crop.central_square`.
     balance: Whether each class has the same number of images, as far as it has
       enough.
 

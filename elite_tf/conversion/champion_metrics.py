@@ -29,7 +29,7 @@ def keras_answers(model, split: Split, crop: bool = False) -> Answers:
   Args:
     model: keras.Model with a square input.
     split: Images as stored, and labels.
-    crop: As in `elite_tf.data.preprocess.central_square`.
+    crop: As in `elite_tf.data.crop.central_square`.
   """
   answers = np.empty(len(split.labels), np.int64)
   probabilities = np.empty(len(split.labels), np.float32)

@@ -55,7 +55,7 @@ class Batches:
       split: Images as stored.
       resolution: Height and width of the network's input, in pixels.
       crop: Whether the central square leaves out an image's edge, see
-        `elite_tf.data.preprocess.central_square`. Augmentations that take images
+        `elite_tf.data.crop.central_square`. Augmentations that take images
         as stored crop in their own way.
       augmentation: One of `elite_tf.data.augment.NAMES`.
       threads: Number of threads that resize and augment.

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from elite_tf.data.crop import CROP_EIGHTHS, central_square
 from elite_tf.errors import ConfigError
 
 if typing.TYPE_CHECKING:
@@ -23,37 +24,12 @@ PIXEL_ZERO = 128
 PIXEL_SCALE = 1 / 128
 
 
-# Evaluation leaves out this many of every resolution + CROP_MARGIN pixels of a
-# photograph (EfficientNet's central crop), because the random crops of training
-# show objects larger than the whole photograph does.
-CROP_MARGIN = 32
-
-
 def crops(description: "Description") -> bool:
   """Returns whether evaluation crops a data set's images: photographs only.
 
   In smaller images every pixel counts.
   """
   return description.photographs
-
-
-def central_square(
-  height: int, width: int, resolution: int, crop: bool = False
-) -> tuple[int, int, int]:
-  """Returns the (top, left, side) that evaluation sees of an image, in pixels.
-
-  Args:
-    height: Height of the image, in pixels.
-    width: Width of the image, in pixels.
-    resolution: Height and width of the network's input, in pixels.
-    crop: Whether to take resolution / (resolution + 32) of the shorter side,
-      to the nearest pixel (halves up, at least 1), rather than all of it.
-  """
-  side = min(height, width)
-  if crop:
-    whole = resolution + CROP_MARGIN
-    side = max(1, (2 * side * resolution + whole) // (2 * whole))
-  return (height - side) // 2, (width - side) // 2, side
 
 
 def to_picture(image: np.ndarray) -> Image.Image:
@@ -76,7 +52,7 @@ def resize(
     images: uint8, (n, height, width, channels), 1 or 3 channels, n may be 0; or
       a sequence of at least one (height, width, channels), of any sizes.
     resolution: Height and width of the result, in pixels.
-    crop: As in `central_square`.
+    crop: As in `elite_tf.data.crop.central_square`.
 
   Returns:
     uint8, (n, resolution, resolution, channels); `images` itself if it has that
@@ -104,7 +80,7 @@ def resize(
 
 
 def _resized(image: np.ndarray, size: int, crop: bool) -> np.ndarray:
-  top, left, side = central_square(*image.shape[:2], size, crop)
+  top, left, side = central_square(*image.shape[:2], crop)
   square = image[top : top + side, left : left + side]
   if side == size:
     return square
@@ -176,7 +152,7 @@ def preprocess(
   Args:
     images: As in `resize`.
     resolution: Height and width of the network's input, in pixels.
-    crop: As in `central_square`.
+    crop: As in `elite_tf.data.crop.central_square`.
 
   Returns:
     float32, (n, resolution, resolution, channels), from -1 to 127/128.
@@ -191,17 +167,16 @@ def describe(resolution: int, crop: bool) -> dict:
   """Returns the preprocessing as JSON, so that firmware can do the same.
 
   The steps are: cut out the central square, whose side is the shorter side
-  times resolution / (resolution + crop_margin), to the nearest pixel; resize it
-  to `resolution`; compute (pixel - pixel_zero) * pixel_scale.
+  times crop_eighths / 8, to the nearest pixel; resize it to `resolution`; compute (pixel - pixel_zero) * pixel_scale.
 
   Returns:
-    {"resolution", "crop", "crop_margin", "filter", "pixel_zero",
+    {"resolution", "crop", "crop_eighths", "filter", "pixel_zero",
     "pixel_scale"}, sizes in pixels.
   """
   return {
     "resolution": resolution,
     "crop": crop,
-    "crop_margin": CROP_MARGIN if crop else 0,
+    "crop_eighths": CROP_EIGHTHS if crop else 8,
     "filter": "bicubic",
     "pixel_zero": PIXEL_ZERO,
     "pixel_scale": PIXEL_SCALE,

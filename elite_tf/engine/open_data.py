@@ -10,6 +10,7 @@ from pathlib import Path
 from elite_tf.data import sources
 from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
+from elite_tf.runs.config import check_same_crop
 from elite_tf.runs.fingerprint import (
   Fingerprint,
   check_same,
@@ -55,9 +56,12 @@ def open_data(
     with no_cache_on_error(folder):
       return _read(settings)
   key = sources.key(settings.data, store_of(settings))
-  there = folder.read_config().data
+  config = folder.read_config()
+  there = config.data
   here = OpenedData(description, fingerprint(description, key))
   ended = folder.result.exists()
+  if not ended:
+    check_same_crop(folder.path, config, description.photographs)
   if there is None:
     if ended:
       return here

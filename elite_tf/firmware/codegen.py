@@ -25,8 +25,7 @@ class Description:
     output: Scale and zero point of the output.
     labels: Names of the classes.
     input_codes: int8 (256,), the input for each value of a pixel.
-    crop_margin: For a network of n pixels, n of every n + `crop_margin` pixels
-      of a picture's shorter side are used.
+    crop_eighths: How many eighths of a picture's shorter side are used.
   """
 
   origin: str
@@ -34,7 +33,7 @@ class Description:
   output: Quantization
   labels: tuple[str, ...]
   input_codes: np.ndarray
-  crop_margin: int
+  crop_eighths: int
 
 
 def generate_sources(
@@ -86,9 +85,8 @@ def _header(
 #define ELITE_INPUT_BYTES {source.bytes}
 #define ELITE_OUTPUT_BYTES {target.bytes}
 
-/* Of every ELITE_INPUT_HEIGHT + ELITE_CROP_MARGIN pixels of a picture's shorter
- * side, the inner ELITE_INPUT_HEIGHT are used. */
-#define ELITE_CROP_MARGIN {description.crop_margin}
+/* So many eighths of a picture's shorter side are used, around its centre. */
+#define ELITE_CROP_EIGHTHS {description.crop_eighths}
 
 /* real = (stored - zero point) * scale */
 #define ELITE_INPUT_SCALE {description.input.scale!r}

@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from elite_tf.data.preprocess import CROP_MARGIN, quantize_input, scale
+from elite_tf.data.crop import CROP_EIGHTHS
+from elite_tf.data.preprocess import quantize_input, scale
 from elite_tf.errors import ConfigError
 from elite_tf.firmware import codegen, lowering, memory_planner, parse_tflite
 from elite_tf.firmware.common import one_quantization
@@ -42,7 +43,7 @@ def generate(
     labels: Names of the classes; empty: their numbers.
     origin: What it was made from, for a comment.
     crop: Whether pictures are cropped as by
-      `elite_tf.data.preprocess.central_square`.
+      `elite_tf.data.crop.central_square`.
 
   Raises:
     ConfigError: It is not a .tflite file, it has an operator without a kernel,
@@ -63,7 +64,7 @@ def generate(
     output=one_quantization(graph.tensors[graph.output]),
     labels=labels or tuple(str(i) for i in range(outputs)),
     input_codes=input_codes(source.scale, source.zero_point),
-    crop_margin=CROP_MARGIN if crop else 0,
+    crop_eighths=CROP_EIGHTHS if crop else 8,
   )
   return Generated(
     files=codegen.generate_sources(program, layout, description),

@@ -6,7 +6,7 @@ import numpy as np
 
 from elite_tf.conversion.interpreters.micro import run_micro
 from elite_tf.conversion.tflite.inspect import Inspection, inspect
-from elite_tf.data.preprocess import CROP_MARGIN
+from elite_tf.data.crop import CROP_EIGHTHS
 from elite_tf.errors import ConfigError
 from elite_tf.firmware import codegen, resolver
 from elite_tf.firmware.generate import Generated, input_codes
@@ -44,9 +44,9 @@ def generate(
   operators = resolver.header(found.operators)
   arena = arena_bytes(model, found)
   comment = f"/* {origin.replace('*/', '* /')} */\n"
-  margin = CROP_MARGIN if crop else 0
+  eighths = CROP_EIGHTHS if crop else 8
   files = {
-    "model.h": comment + _header(found, arena, margin),
+    "model.h": comment + _header(found, arena, eighths),
     "model_data.h": _data_header(len(model)),
     "model_data.cc": comment + _data(model, found),
     "resolver.h": operators,
@@ -89,7 +89,7 @@ def _require_int8(found: Inspection) -> None:
     )
 
 
-def _header(found: Inspection, arena: int, margin: int) -> str:
+def _header(found: Inspection, arena: int, eighths: int) -> str:
   _, height, width, channels = found.input.shape
   return f"""\
 #ifndef ELITE_MODEL_H
@@ -104,9 +104,8 @@ def _header(found: Inspection, arena: int, margin: int) -> str:
 #define ELITE_INPUT_BYTES {height * width * channels}
 #define ELITE_OUTPUT_BYTES {math.prod(found.output.shape)}
 
-/* Of every ELITE_INPUT_HEIGHT + ELITE_CROP_MARGIN pixels of a picture's shorter
- * side, the inner ELITE_INPUT_HEIGHT are used. */
-#define ELITE_CROP_MARGIN {margin}
+/* So many eighths of a picture's shorter side are used, around its centre. */
+#define ELITE_CROP_EIGHTHS {eighths}
 
 /* real = (stored - zero point) * scale */
 #define ELITE_INPUT_SCALE {found.input.scale!r}

@@ -31,7 +31,7 @@ class Pictures:
       different sizes.
     labels: Whole numbers (n,).
     crop: Whether they are cropped as by
-      `elite_tf.data.preprocess.central_square`.
+      `elite_tf.data.crop.central_square`.
   """
 
   images: np.ndarray | Sequence[np.ndarray]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from elite_tf.data.augment import FLIPPING
+from elite_tf.data.crop import CROP_EIGHTHS
 from elite_tf.data.sources import Dataset, Store
 from elite_tf.errors import ConfigError
 from elite_tf.runs.fingerprint import (
@@ -28,6 +29,8 @@ class Config(Record):
     versions: Versions of the packages, by name.
     data: Which images the search began with; None in a folder of an older
       version.
+    crop_eighths: How many eighths of a photograph's short side evaluation sees;
+      0 in a folder of an older version, where it depended on the input size.
     teacher: SHA-256 of the file of `--teacher`; empty without one.
   """
 
@@ -35,6 +38,7 @@ class Config(Record):
   versions: dict[str, str]
   data: Fingerprint | None = None
   teacher: str = ""
+  crop_eighths: int = 0
 
 
 def check_same_settings(
@@ -103,6 +107,22 @@ def check_same_teacher(path: Path, config: Config, settings: Settings) -> None:
     )
 
 
+def check_same_crop(path: Path, config: Config, photographs: bool) -> None:
+  """Checks that photographs are evaluated as they were when a search began.
+
+  Raises:
+    ConfigError: They are not: accuracies before and after would be of different
+      pictures.
+  """
+  if photographs and config.crop_eighths != CROP_EIGHTHS:
+    version = config.versions.get("elite-tf", "unknown")
+    raise ConfigError(
+      f"--run_dir={path} was written by elite-tf {version}, which evaluates"
+      f" photographs on another crop than {CROP_EIGHTHS}/8; name another"
+      " --run_dir"
+    )
+
+
 def check_same_data(
   path: Path, config: Config, settings: Settings, store: Store, data: Dataset
 ) -> None:
@@ -119,8 +139,9 @@ def check_same_data(
     data: As loaded.
 
   Raises:
-    ConfigError: The images differ.
+    ConfigError: The images differ, or the way they are cropped.
   """
+  check_same_crop(path, config, data.description.photographs)
   there = config.data
   if there is None or settings.data != config.settings.data:
     return

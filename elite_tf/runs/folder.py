@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from elite_tf.data.crop import CROP_EIGHTHS
 from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
 from elite_tf.runs.config import (
@@ -174,8 +175,9 @@ def _read_history(path: Path) -> tuple[Epoch, ...]:
   return epochs
 
 
-# For an input of n pixels, evaluation crops n/(n + 32) of the short side of a
-# photograph. Stored with n + 32 pixels, the crop is the input pixel by pixel.
+# Evaluation crops 7/8 of the short side of a photograph. Stored with n + 32
+# pixels, the crop has at least the n pixels of an input, up to n = 224, where it
+# is the input pixel by pixel. Random crops of training are sharper for the rest.
 STORE_MARGIN = 32
 
 
@@ -231,7 +233,9 @@ def open_run(
     if not folder.config.exists():
       # config.json comes last: it makes the folder a run folder.
       write_file(folder.flags, _flagfile(settings))
-      config = Config(settings, versions, data, teacher_hash(settings))
+      config = Config(
+        settings, versions, data, teacher_hash(settings), CROP_EIGHTHS
+      )
       config.write(folder.config)
     elif data is not None and (config := folder.read_config()).data != data:
       dataclasses.replace(config, data=data).write(folder.config)

@@ -21,19 +21,19 @@ class Preprocessing:
   Attributes:
     resolution: Side of the input, in pixels.
     crop: Whether only the central part of an image is used.
-    crop_margin: The side of the part is the short side of the image times
-      `resolution` / (`resolution` + `crop_margin`), in pixels; 0 without crop.
     filter: Filter of the resizing.
     pixel_zero: The input is (pixel - `pixel_zero`) * `pixel_scale`.
     pixel_scale: See `pixel_zero`.
+    crop_eighths: How many eighths of the short side of the image are used; 8
+      without crop, and in files of earlier versions, whose crop was another.
   """
 
   resolution: int
   crop: bool
-  crop_margin: int
   filter: str
   pixel_zero: int
   pixel_scale: float
+  crop_eighths: int = 8
 
 
 @dataclasses.dataclass(frozen=True)

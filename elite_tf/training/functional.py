@@ -12,6 +12,10 @@ from keras import ops
 
 from elite_tf.networks.keras_cost import every_layer
 
+# Multiples of this odd number, 2^32 over the golden ratio, lie far apart: layers
+# of networks with different seeds have different keys.
+_SPREAD = 0x9E3779B1
+
 
 class FunctionalModel:
   """A model as a pure function; only `set_weights` changes its variables.
@@ -23,8 +27,15 @@ class FunctionalModel:
     seeds: The states of the random generators (dropout).
   """
 
-  def __init__(self, model: keras.Model):
+  def __init__(self, model: keras.Model, seed: int = 0):
+    """Takes a model's variables.
+
+    Args:
+      model: The model.
+      seed: Decides the draws of dropout and stochastic depth, with the step.
+    """
     self.model = model
+    self._seed = seed
     self.weights = list(model.trainable_variables)
     self.seeds = [
       variable
@@ -61,7 +72,7 @@ class FunctionalModel:
     }
     for number, variable in enumerate(self.seeds):
       # Every dropout layer has other draws in every step.
-      key = ops.cast(number, "uint32")
+      key = ops.cast((number + _SPREAD * self._seed) % 2**32, "uint32")
       values[id(variable)] = ops.stack([key, 0 * key if step is None else step])
     probabilities, updated = self.model.stateless_call(
       split(weights, self.weights),

@@ -108,7 +108,7 @@ class Trainer:
       network = first_weights.build_network(
         candidate, make_training_layer, seed
       )
-    self._function = FunctionalModel(leave_averaging(network))
+    self._function = FunctionalModel(leave_averaging(network), seed)
     self._state = initial_state(self._function)
     self._train_step, self._evaluate_step = make_steps(
       self._function,

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from elite_tf.data import preprocess
+from elite_tf.data.crop import central_square
 from elite_tf.errors import ConfigError
 
 
@@ -50,13 +51,14 @@ def test_resize_is_pillows(channels, mode, height, width, box, resolution):
 @pytest.mark.parametrize(
   "height, width, resolution, box",
   [
-    # By hand: short * n / (n + 32), halves up; left, top, right, bottom.
+    # By hand: 7/8 of the short side, halves up; left, top, right, bottom.
     (256, 256, 224, (16, 16, 240, 240)),  # 224
-    (375, 500, 96, (109, 47, 390, 328)),  # 281.25
-    (500, 375, 96, (47, 109, 328, 390)),
-    (72, 100, 32, (32, 18, 68, 54)),  # 36
-    (65, 65, 32, (16, 16, 49, 49)),  # 32.5
-    (64, 64, 64, (10, 10, 53, 53)),  # 42.67
+    (256, 256, 96, (16, 16, 240, 240)),  # The same part at every input size.
+    (375, 500, 96, (86, 23, 414, 351)),  # 328.125
+    (500, 375, 96, (23, 86, 351, 414)),
+    (72, 100, 32, (18, 4, 81, 67)),  # 63
+    (68, 68, 32, (4, 4, 64, 64)),  # 59.5
+    (64, 64, 64, (4, 4, 60, 60)),  # 56
     (1, 1, 8, (0, 0, 1, 1)),
   ],
 )
@@ -69,7 +71,7 @@ def test_crop_of_photographs(height, width, resolution, box, channels):
     expected = picture.crop(box).resize((resolution, resolution), Image.BICUBIC)
     assert result.tobytes() == expected.tobytes()
   left, top, right, bottom = box
-  found = preprocess.central_square(height, width, resolution, True)
+  found = central_square(height, width, True)
   assert found == (top, left, right - left) and right - left == bottom - top
 
 
@@ -97,13 +99,13 @@ def test_pictures_must_be_pictures():
     assert line.endswith(f"Received: {received}")
 
 
-@pytest.mark.parametrize("crop, margin", [(False, 0), (True, 32)])
-def test_description_suffices_to_make_an_input(crop, margin):
+@pytest.mark.parametrize("crop, eighths", [(False, 8), (True, 7)])
+def test_description_suffices_to_make_an_input(crop, eighths):
   """An input made from nothing but what the description says."""
   said = preprocess.describe(24, crop)
   image = _noise(50, 60, 3)
   size = said["resolution"]
-  side = math.floor(50 * size / (size + said["crop_margin"]) + 0.5)
+  side = math.floor(50 * said["crop_eighths"] / 8 + 0.5)
   top, left = (50 - side) // 2, (60 - side) // 2
   picture = Image.fromarray(image).crop((left, top, left + side, top + side))
   picture = picture.resize(
@@ -113,7 +115,7 @@ def test_description_suffices_to_make_an_input(crop, margin):
     "pixel_scale"
   ]
   found = preprocess.preprocess(image[None], 24, crop)[0]
-  assert said["crop"] is crop and said["crop_margin"] == margin
+  assert said["crop"] is crop and said["crop_eighths"] == eighths
   assert (found == expected).all()
 
 

@@ -66,7 +66,7 @@ def write_champion(folder, model, candidate, *_):
   return Metrics(
     name=candidate.name,
     test_images=1000,
-    preprocessing=Preprocessing(8, False, 0, "bicubic", 128, 1 / 128),
+    preprocessing=Preprocessing(8, False, "bicubic", 128, 1 / 128),
     test_accuracy_float=accuracy,
     float_=ClassifierMetrics(accuracy, 0.5, (), ()),
     conversions={},

@@ -191,3 +191,27 @@ def test_flips_of_a_folder_without_that_setting(open_, root):
   open_(augment="cifar10")
   with pytest.raises(ConfigError, match="--flip is 'always' there, 'never'"):
     open_(augment="cifar10", flip="never")
+
+
+def _enlarge(root):
+  for path in root.glob("pets/*/*.png"):
+    Image.open(path).resize((64, 64)).save(path)
+
+
+def test_photographs_are_not_resumed_with_another_crop(open_, root):
+  """A folder of an earlier version, whose crop depended on the input size."""
+  _enlarge(root)
+  open_()
+  config = _config(root)
+  assert config.pop("crop_eighths") == 7
+  (root / "run" / "config.json").write_text(json.dumps(config))
+  with pytest.raises(ConfigError, match="on another crop than 7/8; name"):
+    open_()
+
+
+def test_small_images_are_never_cropped_and_resumed(open_, root):
+  open_()
+  config = _config(root)
+  del config["crop_eighths"]
+  (root / "run" / "config.json").write_text(json.dumps(config))
+  open_()

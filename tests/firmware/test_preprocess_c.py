@@ -6,7 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from elite_tf.data.preprocess import CROP_MARGIN, resize
+from elite_tf.data.crop import CROP_EIGHTHS
+from elite_tf.data.preprocess import resize
 from elite_tf.firmware import sources
 
 _MODEL = """
@@ -15,7 +16,7 @@ _MODEL = """
 #define ELITE_INPUT_WIDTH {size}
 #define ELITE_INPUT_CHANNELS {channels}
 #define ELITE_INPUT_BYTES {bytes}
-#define ELITE_CROP_MARGIN {margin}
+#define ELITE_CROP_EIGHTHS {eighths}
 extern const int8_t elite_input_codes[256];
 """
 
@@ -27,7 +28,7 @@ def _compile(folder, size, channels, crop):
     size=size,
     channels=channels,
     bytes=size * size * channels,
-    margin=CROP_MARGIN if crop else 0,
+    eighths=CROP_EIGHTHS if crop else 8,
   )
   (folder / "model.h").write_text(header)
   codes = ",".join(str(i - 128) for i in range(256))
@@ -61,7 +62,10 @@ def _pictures(height, width, channels):
 
 @pytest.mark.parametrize(
     "size, channels, crop",
-    [(96, 3, False), (29, 1, False), (7, 1, False), (96, 3, True), (64, 1, True)],
+    [
+        (96, 3, False), (29, 1, False), (7, 1, False), (96, 3, True),
+        (64, 1, True), (32, 3, True), (224, 3, True),
+    ],
 )  # fmt: skip
 def test_every_pixel_is_pillows(size, channels, crop, tmp_path):
   library = _compile(tmp_path, size, channels, crop)

@@ -75,7 +75,7 @@ def _metrics(name, truth, answers, labels):
   return Metrics(
     name=name,
     test_images=len(truth),
-    preprocessing=Preprocessing(13, False, 0, "bicubic", 128, 1 / 128),
+    preprocessing=Preprocessing(13, False, "bicubic", 128, 1 / 128),
     test_accuracy_float=0.91234,
     float_=dataclasses.replace(answered, balanced_accuracy=0.90001),
     conversions={"float": file, "int8": file},

@@ -87,7 +87,7 @@ METRICS = {
   "preprocessing": {
     "resolution": 10,
     "crop": False,
-    "crop_margin": 0,
+    "crop_eighths": 8,
     "filter": "bicubic",
     "pixel_zero": 128,
     "pixel_scale": 0.0078125,

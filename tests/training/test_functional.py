@@ -90,6 +90,20 @@ def test_chance_depends_on_the_step_alone(make_network, images):
     assert np.array_equal(old, new)
 
 
+def test_seed_decides_what_is_dropped(make_network, images):
+  found = []
+  for seed in (0, 0, 1, 2):
+    function = FunctionalModel(make_network(dropout=0.5), seed)
+    weights, statistics = map(
+      np.asarray, _flat(FunctionalModel(make_network(dropout=0.5)))
+    )
+    answer, _ = function.apply(weights, statistics, images, np.uint32(7))
+    found.append(np.asarray(answer))
+  assert np.array_equal(found[0], found[1])
+  assert not np.array_equal(found[0], found[2])
+  assert not np.array_equal(found[2], found[3])
+
+
 def test_no_two_dropouts_share_their_chance():
   """Same rate, same shape, same step: other pixels are dropped."""
   image = keras.Input((50,))

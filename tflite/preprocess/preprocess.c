@@ -72,17 +72,16 @@ static span weights_of(int32_t side, int32_t x, int32_t *weights) {
 }
 
 /* The side of the central square of a picture that is used: its shorter side
- * or the part that ELITE_CROP_MARGIN leaves of it, to the nearest pixel. */
+ * or ELITE_CROP_EIGHTHS / 8 of it, to the nearest pixel. */
 static int32_t side_of(int32_t height, int32_t width) {
-  const int64_t whole = SIZE + ELITE_CROP_MARGIN;
   const int64_t side = height < width ? height : width;
-  const int64_t taken = (2 * side * SIZE + whole) / (2 * whole);
+  const int64_t taken = (side * ELITE_CROP_EIGHTHS + 4) / 8;
   return taken < 1 ? 1 : (int32_t)taken;
 }
 
 /* Whether a picture is used without resizing. */
 static int fits(int32_t height, int32_t width) {
-  return height == SIZE && width == SIZE && ELITE_CROP_MARGIN == 0;
+  return height == SIZE && width == SIZE && ELITE_CROP_EIGHTHS == 8;
 }
 
 static uint8_t to_pixel(int32_t sum) {

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from elite_tf.data import preprocess
+from elite_tf.data.crop import central_square
 
 # Of a random resized crop, as published with Inception.
 ASPECT_RATIOS = (3 / 4, 4 / 3)
@@ -43,7 +43,7 @@ def random_box(
       left = int(rng.integers(width - wide + 1))
       top = int(rng.integers(height - high + 1))
       return left, top, left + wide, top + high
-  top, left, side = preprocess.central_square(height, width, resolution, True)
+  top, left, side = central_square(height, width, True)
   return left, top, left + side, top + side
 
 

@@ -71,7 +71,7 @@ def resized(
   Args:
     images: uint8, as stored.
     resolution: Height and width of the result, in pixels.
-    crop: As in `elite_tf.data.preprocess.central_square`.
+    crop: As in `elite_tf.data.crop.central_square`.
     root: Folder of the cache; None keeps the images in memory.
     part: Beginning of the name in the cache.
     least_bytes: Fewer bytes than these are kept in memory.

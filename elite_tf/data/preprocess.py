@@ -167,7 +167,8 @@ def describe(resolution: int, crop: bool) -> dict:
   """Returns the preprocessing as JSON, so that firmware can do the same.
 
   The steps are: cut out the central square, whose side is the shorter side
-  times crop_eighths / 8, to the nearest pixel; resize it to `resolution`; compute (pixel - pixel_zero) * pixel_scale.
+  times crop_eighths / 8, to the nearest pixel; resize it to `resolution`;
+  compute (pixel - pixel_zero) * pixel_scale.
 
   Returns:
     {"resolution", "crop", "crop_eighths", "filter", "pixel_zero",

@@ -10,7 +10,7 @@ from pathlib import Path
 from elite_tf.data import sources
 from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
-from elite_tf.runs.config import check_same_crop
+from elite_tf.runs.config import check_same_crop, check_same_training
 from elite_tf.runs.fingerprint import (
   Fingerprint,
   check_same,
@@ -18,7 +18,8 @@ from elite_tf.runs.fingerprint import (
   fingerprint_of,
 )
 from elite_tf.runs.folder import RunFolder, no_cache_on_error, store_of
-from elite_tf.runs.settings import Settings
+from elite_tf.runs.settings import Settings, recipe_of
+from elite_tf.training.recipe import with_batch
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ def open_data(
   ended = folder.result.exists()
   if not ended:
     check_same_crop(folder.path, config, description.photographs)
+    check_same_training(folder.path, config, description.images)
   if there is None:
     if ended:
       return here
@@ -90,10 +92,26 @@ def _read(settings: Settings) -> OpenedData:
   store = store_of(settings)
   data = sources.load(settings.data, settings.seed, store)
   parts = hashes.hashed(data)
-  notes = (*data.notes, *hashes.duplicates(parts))
+  notes = (
+    *data.notes,
+    *hashes.duplicates(parts),
+    _batches(settings, len(data.train.labels)),
+  )
   return OpenedData(
     dataclasses.replace(data.description, notes=notes),
     fingerprint_of(settings.data, store, parts),
+  )
+
+
+def _batches(settings: Settings, images: int) -> str:
+  recipe = with_batch(recipe_of(settings), images)
+  batch = recipe.batch_size
+  rest = images % batch
+  peak = recipe.learning_rate * batch / 4096
+  return (
+    f"{images:,} training images: batches of {batch}, peak learning rate"
+    f" {peak:.4g}"
+    + (f"; {rest} images, others in every epoch, are left out" if rest else "")
   )
 
 

@@ -115,12 +115,36 @@ def check_same_crop(path: Path, config: Config, photographs: bool) -> None:
       pictures.
   """
   if photographs and config.crop_eighths != CROP_EIGHTHS:
-    version = config.versions.get("elite-tf", "unknown")
     raise ConfigError(
-      f"--run_dir={path} was written by elite-tf {version}, which evaluates"
-      f" photographs on another crop than {CROP_EIGHTHS}/8; name another"
+      f"--run_dir={path} was written by elite-tf {_version(config)}, which"
+      f" evaluates photographs on another crop than {CROP_EIGHTHS}/8; name"
+      " another --run_dir"
+    )
+
+
+def check_same_training(path: Path, config: Config, images: int) -> None:
+  """Checks that epochs to come are trained as those before were.
+
+  Args:
+    path: The run folder, for the message.
+    config: What stands in it.
+    images: Number of all images; more than half of them are for training.
+
+  Raises:
+    ConfigError: In the version that began the search the seed did not decide
+      dropout, or fewer images than a batch had the learning rate of a batch.
+  """
+  there = config.settings
+  if config.crop_eighths == 0 and (there.seed or images < 2 * there.batch_size):
+    raise ConfigError(
+      f"--run_dir={path} was written by elite-tf {_version(config)}, which"
+      " trains other networks with this seed or so few images; name another"
       " --run_dir"
     )
+
+
+def _version(config: Config) -> str:
+  return config.versions.get("elite-tf", "unknown")
 
 
 def check_same_data(

@@ -175,15 +175,19 @@ def _read_history(path: Path) -> tuple[Epoch, ...]:
   return epochs
 
 
-# Evaluation crops 7/8 of the short side of a photograph. Stored with n + 32
-# pixels, the crop has at least the n pixels of an input, up to n = 224, where it
-# is the input pixel by pixel. Random crops of training are sharper for the rest.
+# Evaluation crops 7/8 of the short side of a photograph. Stored with 8/7 of an
+# input's n pixels, the crop is the input pixel by pixel. With n + 32, up to n =
+# 224, random crops of training are sharper.
 STORE_MARGIN = 32
 
 
 def store_side(base_resolution: int) -> int:
   """Returns the short side of stored images in pixels; 0 keeps their size."""
-  return base_resolution + STORE_MARGIN if base_resolution else 0
+  if not base_resolution:
+    return 0
+  # 8/7 of more than 224 pixels are more than 32 pixels more.
+  whole = (8 * base_resolution + 3) // 7
+  return max(base_resolution + STORE_MARGIN, whole)
 
 
 def store_of(settings: Settings) -> Store:

@@ -19,6 +19,8 @@ _KEY = "setting"
 class Facts:
   """What is known about a setting beyond its name, type and default.
 
+  The default is always allowed; it may stand for a choice outside of the bounds.
+
   Attributes:
     help: The meaning, in whole sentences; help text of the flag.
     at_least: Smallest number allowed; None for no bound.
@@ -98,6 +100,8 @@ def checked(field: dataclasses.Field, value: object) -> typing.Any:
     raise ConfigError(
       f"--{field.name} must be of type {kind.__name__}. Received: {value!r}"
     )
+  if plain == field.default:  # It may be outside of the bounds: "chosen".
+    return plain
   if facts.at_least is not None and plain < facts.at_least:
     raise ConfigError(
       f"--{field.name} must be at least {facts.at_least}. Received: {value}"
@@ -107,7 +111,7 @@ def checked(field: dataclasses.Field, value: object) -> typing.Any:
     raise ConfigError(
       f"--{field.name} must be at most {facts.at_most}. Received: {value}"
     )
-  if facts.choices and plain not in (field.default, *facts.choices):
+  if facts.choices and plain not in facts.choices:
     raise ConfigError(
       f"--{field.name} must be one of {facts.bounds}. Received: {value!r}"
     )

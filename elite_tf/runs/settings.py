@@ -149,14 +149,14 @@ class Settings:
   weight_decay: float = setting(
     -1.0,
     "Factor of half the squared weights in the loss. -1: that of the recipe.",
-    at_least=-1,
+    at_least=0,
     at_most=1,
   )
   dropout: float = setting(
     -1.0,
     "Rate of dropout before the classifier, and of stochastic depth at the"
     " last block. -1: that of the recipe.",
-    at_least=-1,
+    at_least=0,
     at_most=0.9,
   )
   teacher: str = setting(
@@ -164,7 +164,12 @@ class Settings:
     "A trained network, FILE.keras: champions learn from its answers, too, in"
     " their training to the end (distillation). Empty: from labels alone.",
   )
-  batch_size: int = setting(100, "Images per training step.", at_least=2)
+  batch_size: int = setting(
+    0,
+    "Images per training step; the learning rate is scaled to it. 0: at most"
+    " 100, evened out, fewer for fewer than 1,000 training images.",
+    at_least=2,
+  )
   augment: str = setting(
     "",
     "Augmentation of the training images: none, light, cifar10, svhn or"

@@ -16,7 +16,8 @@ class Recipe:
   """Settings of the paper and of EfficientNet's published configuration.
 
   Attributes:
-    batch_size: Images per step.
+    batch_size: Images per step; 0 for `choose_batch`. The learning rate is
+      scaled to it, and to the number of images where that is smaller.
     learning_rate: Peak learning rate for a batch of 4,096 images.
     decay: Factor by which the learning rate is multiplied.
     decay_epochs: Epochs, out of 350, between two such multiplications.
@@ -61,6 +62,34 @@ RECIPES: dict[str, Recipe] = {
   "paper": Recipe(),
   "small": Recipe(learning_rate=1.024, dropout=0.0),
 }
+
+
+# The paper's batch.
+BATCH = 100
+
+# An epoch has so many steps at least, as long as a batch has so many images.
+FEWEST_STEPS = 10
+SMALLEST_BATCH = 8
+
+
+def choose_batch(images: int) -> int:
+  """Returns the batch size for a number of training images.
+
+  The paper's 100, evened out, so that an epoch leaves out as few images as it
+  can; smaller for fewer than a thousand images, so that an epoch has ten steps,
+  down to eight images. Of 199 images a batch of 100 would see half in an epoch.
+
+  Args:
+    images: Number of training images.
+  """
+  steps = max(-(-images // BATCH), min(FEWEST_STEPS, images // SMALLEST_BATCH))
+  return max(1, images // max(1, steps))
+
+
+def with_batch(recipe: Recipe, images: int) -> Recipe:
+  """Returns a recipe whose batch is that of a number of training images."""
+  batch = recipe.batch_size or choose_batch(images)
+  return dataclasses.replace(recipe, batch_size=min(batch, images))
 
 
 def learning_rate(

@@ -32,6 +32,7 @@ from elite_tf.training.recipe import (
   balanced_weights,
   ema_decay,
   learning_rate,
+  with_batch,
 )
 from elite_tf.training.steps import (
   State,
@@ -101,7 +102,7 @@ class Trainer:
     self._train, self._val = data.train, data.val
     self._total_epochs = epochs
     self._seed = seed
-    self._recipe = recipe
+    self._recipe = with_batch(recipe, len(self._train.labels))
     self._path = path
     mixed = get_family(candidate.family).mixed_precision
     with precision(best_precision() if mixed else "float32"):
@@ -182,7 +183,7 @@ class Trainer:
 
   def _epoch(self, epoch: int) -> dict[str, float]:
     count = len(self._train.labels)
-    batch = min(self._recipe.batch_size, count)
+    batch = self._recipe.batch_size
     steps = count // batch
     key = [self._seed, epoch]
     order = np.random.default_rng(key).permutation(count)[: steps * batch]

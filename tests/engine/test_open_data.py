@@ -209,9 +209,21 @@ def test_photographs_are_not_resumed_with_another_crop(open_, root):
     open_()
 
 
-def test_small_images_are_never_cropped_and_resumed(open_, root):
-  open_()
+@pytest.mark.parametrize(
+  ("given", "resumed"),
+  [
+    ({"batch_size": 10}, True),  # Small images were never cropped.
+    ({"batch_size": 10, "seed": 1}, False),
+    ({"batch_size": 11}, False),  # Of 20 images perhaps 10 are for training.
+  ],
+)
+def test_runs_of_versions_that_trained_otherwise(open_, root, given, resumed):
+  open_(**given)
   config = _config(root)
   del config["crop_eighths"]
   (root / "run" / "config.json").write_text(json.dumps(config))
-  open_()
+  if resumed:
+    open_(**given)
+    return
+  with pytest.raises(ConfigError, match="trains other networks with this seed"):
+    open_(**given)

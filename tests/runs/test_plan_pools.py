@@ -129,10 +129,10 @@ def test_recipe_is_one_for_all_and_follows_the_largest_candidate():
 
 
 def test_what_is_given_replaces_parts_of_the_recipe():
-  assert recipe_of(resolve({}, "paper")) == Recipe()
+  assert recipe_of(resolve({}, "paper")) == Recipe(batch_size=100)
   given = {"learning_rate": 0.5, "weight_decay": 0.0, "dropout": 0.0}
   found = recipe_of(resolve({**given, "recipe": "paper"}))
-  assert found == Recipe(**given)
+  assert found == Recipe(batch_size=0, **given)
 
 
 def _description(side=32, channels=3):

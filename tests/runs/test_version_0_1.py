@@ -17,7 +17,7 @@ from elite_tf.types import Epoch, Outcome
 
 GIVEN = {"include": "*-w4-d[34]-r16", "group_size": 2, "epochs": 2,
          "round_epochs": 1, "base_resolution": 16, "augment": "none",
-         "pool": "elite"}  # fmt: skip
+         "pool": "elite", "batch_size": 100}  # fmt: skip
 
 SETTINGS = {
     "data": "digits", "cache_dir": "", "tfds_dir": "", "download": False,
@@ -179,7 +179,7 @@ def test_its_recipe_was_the_papers(folder):
 
 def test_a_setting_that_is_not_known_is_refused(folder):
   """As of a newer version: what it means is not known here."""
-  settings = {**SETTINGS, "teacher": "auto"}
+  settings = {**SETTINGS, "warm_start": "auto"}
   config = {"settings": settings, "versions": {"elite-tf": "0.9.0"}}
   folder.config.write_text(json.dumps(config))
   before = _files(folder)
@@ -187,7 +187,7 @@ def test_a_setting_that_is_not_known_is_refused(folder):
     _open(folder)
   assert str(caught.value) == (
     f"--run_dir={folder.path} was written by elite-tf 0.9.0, whose setting"
-    " --teacher this version does not have"
+    " --warm_start this version does not have"
   )
   assert _files(folder) == before
 

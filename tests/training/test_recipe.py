@@ -12,8 +12,10 @@ from sklearn.utils.class_weight import compute_class_weight
 from elite_tf.training.recipe import (
   Recipe,
   balanced_weights,
+  choose_batch,
   ema_decay,
   learning_rate,
+  with_batch,
 )
 
 
@@ -32,6 +34,9 @@ def test_recipe_is_the_papers():
     "weight_decay": 1e-5,
     "ema": 0.9999,
     "dropout": 0.2,
+    # Of distillation: not the paper's, and without effect without a teacher.
+    "teaching": 0.9,
+    "temperature": 4.0,
     "class_weights": "none",
   }
 
@@ -121,3 +126,33 @@ def test_balanced_weights_are_scikit_learns():
 
 def test_a_class_without_images_counts_nothing():
   assert balanced_weights([3, 0]) == [0.5, 0.0]
+
+
+@pytest.mark.parametrize(
+  ("images", "batch"),
+  [
+    # By hand: ten steps of at least eight images, then as many as it takes for
+    # batches of at most 100.
+    (45_000, 100),
+    (2_000, 100),
+    (1_293, 99),  # 13 steps leave out 6 images; 12 of 100 would leave out 93.
+    (1_000, 100),
+    (199, 19),
+    (80, 8),
+    (79, 8),  # Nine steps.
+    (17, 8),
+    (7, 7),
+    (1, 1),
+  ],
+)
+def test_batch_follows_the_number_of_images(images, batch):
+  assert choose_batch(images) == batch
+  recipe = with_batch(Recipe(batch_size=0), images)
+  assert recipe == Recipe(batch_size=batch)
+
+
+def test_rate_is_that_of_the_images_there_are():
+  """Fewer images than a batch: the peak of 40 images, not of 100."""
+  recipe = with_batch(Recipe(batch_size=100, warmup_epochs=0.0), 40)
+  assert recipe.batch_size == 40
+  assert learning_rate(recipe, 0, 1, 350) == pytest.approx(0.256 * 40 / 4096)

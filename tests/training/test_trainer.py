@@ -73,7 +73,7 @@ def seen(make, monkeypatch):
   """What the steps of three epochs are given; they compute nothing."""
   given = {"train": [], "evaluate": []}
 
-  def make_steps(function, recipe, image_shape, class_weights):
+  def make_steps(function, recipe, image_shape, class_weights, teacher):
     def train(state, totals, images, labels, settings):
       given["train"].append((images, labels, settings))
       return state, Totals(totals.loss + 50, totals.correct + 5)

@@ -15,7 +15,7 @@ from elite_tf.data.sources.ragged import Pixels, Ragged, Residence
 from elite_tf.data.sources.types import RESIZED_BYTES
 
 # Part of every key: with another number, existing files are not read.
-FORMAT = 1
+FORMAT = 2  # 2: the crop of photographs is 7/8 at every size.
 
 _CHUNK = 256
 

@@ -17,6 +17,7 @@ from elite_tf.data.sources import Description
 from elite_tf.engine.runners.gpus import Gpu, workers_for
 from elite_tf.runs.plan import Plan
 from elite_tf.runs.settings import Settings
+from elite_tf.training.recipe import BATCH
 from elite_tf.types import Size
 
 MIB = 1 << 20
@@ -90,7 +91,9 @@ def size(
     cards: The GPUs; several workers share one if its memory allows.
   """
   needs = {
-    candidate.name: predict_need(extent, cost.params, settings.batch_size)
+    candidate.name: predict_need(
+      extent, cost.params, settings.batch_size or BATCH
+    )
     for candidate, cost, extent in zip(plan.candidates, plan.costs, plan.sizes)
   }
   workers, threads = default_workers(

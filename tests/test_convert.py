@@ -34,7 +34,7 @@ def _run(*flags):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
   """A .keras file of the smallest HF network, trained a little by Keras."""
-  candidate = make_pool("hf", classes=10, channels=1, base_resolution=32)[-1]
+  candidate = make_pool("hf", 10, 1, 32, levels=6)[-1]
   keras.utils.set_random_seed(0)
   network = to_keras.build(candidate)
   train = sources.load("digits").train

@@ -10,6 +10,19 @@ from elite_tf.runs.settings import Settings
 from elite_tf.system.text import one_line
 
 
+def check_file(path: Path) -> None:
+  """Checks that a file is there, before anything is loaded for it.
+
+  Args:
+    path: The .keras file.
+
+  Raises:
+    ConfigError: It is not.
+  """
+  if not path.is_file():
+    raise ConfigError(f"--model={path}: no such file")
+
+
 def load_model(path: Path, pool: str = "elite"):
   """Returns the keras.Model of a .keras file.
 
@@ -23,8 +36,7 @@ def load_model(path: Path, pool: str = "elite"):
   """
   import keras
 
-  if not path.is_file():
-    raise ConfigError(f"--model={path}: no such file")
+  check_file(path)
   get_family(pool).import_code()
   try:
     return keras.saving.load_model(path, compile=False)

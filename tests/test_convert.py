@@ -34,12 +34,13 @@ def _run(*flags):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
   """A .keras file of the smallest HF network, trained a little by Keras."""
-  candidate = make_pool("hf", classes=10, channels=1, base_resolution=32)[-1]
+  candidate = make_pool("hf", 10, 1, 32, levels=6)[-1]
   keras.utils.set_random_seed(0)
   network = to_keras.build(candidate)
   train = sources.load("digits").train
   images = train.images.repeat(2, axis=1).repeat(2, axis=2)
-  network.compile("adam", "sparse_categorical_crossentropy")
+  # Of plain SGD: to trace Adam takes far longer than to train.
+  network.compile("sgd", "sparse_categorical_crossentropy")
   network.fit(
       (images[:400].astype("float32") - 128) / 128, train.labels[:400],
       epochs=1, batch_size=20, verbose=0,

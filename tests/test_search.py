@@ -23,10 +23,12 @@ SEARCH = (sys.executable, "-m", "elite_tf.search")
 
 # Four of the smallest networks in one group: two rounds and the champion.
 SMALL = (
-  "--include=elite-w4-d4-*",
+  "--levels=6",
+  "--include=elite-w6-d6-r1*",
   "--group_size=4",
   "--round_epochs=1",
   "--epochs=3",
+  "--batch_size=50",
   "--calibration_images=64",
 )
 
@@ -264,8 +266,9 @@ from pathlib import Path
 import numpy as np
 import elite_tf
 result = elite_tf.run_search(
-    include=["elite-w4-d4-*"], group_size=np.int64(4), round_epochs=np.int8(1),
-    epochs=np.uint16(3), calibration_images=64, run_dir=Path(sys.argv[1]),
+    levels=6, include=["elite-w6-d6-r1*"], group_size=np.int64(4),
+    round_epochs=np.int8(1), epochs=np.uint16(3), batch_size=50,
+    calibration_images=64, run_dir=Path(sys.argv[1]),
     **json.loads(sys.argv[2]),
 )
 print(json.dumps(result))
@@ -306,7 +309,7 @@ def test_other_settings_are_refused_and_nothing_is_changed(finished):
 def test_text_output_fits_a_terminal(finished):
   run_dir, result, _ = finished
   done = _run(*SMALL, f"--run_dir={run_dir}")
-  table = [line for line in done.stdout.splitlines() if "elite-w4" in line]
+  table = [line for line in done.stdout.splitlines() if "elite-w6" in line]
   (champion,) = result["champions"]
   assert len(table) == 1 and len(table[0]) <= 80
   assert champion["name"] in table[0]
@@ -364,7 +367,7 @@ def test_a_group_that_fails_as_a_whole_ends_with_an_error(tmp_path):
   run_dir = tmp_path / "run"
   done = subprocess.run(
       [sys.executable, "-c", script, f"--data=npz:{path}", *SMALL,
-       "--include=elite-w4-d4-r16,elite-w4-d4-r15", f"--run_dir={run_dir}"],
+       "--workers=1", "--include=elite-w6-d6-r16,elite-w6-d6-r15", f"--run_dir={run_dir}"],
       env={**os.environ, "PYTHONPATH": str(HOME)},
       capture_output=True, text=True, timeout=200, check=False,
   )  # fmt: skip

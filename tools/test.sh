@@ -4,4 +4,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh
-exec .venv/bin/python -m pytest --numprocesses=auto --dist=loadfile "$@"
+# In the order of tests/conftest.py, which begins with the longest files.
+exec .venv/bin/python -m pytest --numprocesses=auto --dist=loadfile \
+  --no-loadscope-reorder "$@"

@@ -5,7 +5,7 @@ import logging
 import typing
 from pathlib import Path
 
-from elite_tf.conversion.model_file import load_for
+from elite_tf.conversion.model_file import check_file, load_for
 from elite_tf.data import sources
 from elite_tf.runs.folder import store_of
 from elite_tf.runs.metrics import Metrics
@@ -47,7 +47,8 @@ def convert_file(path: Path, out: Path, settings: Settings) -> Converted:
     OSError: The file cannot be written.
   """
   description = sources.describe(settings.data, store_of(settings))
-  # TensorFlow is loaded only when the data set is known to be there.
+  check_file(path)
+  # TensorFlow is loaded only when network and data set are known to be there.
   backend.load_keras()
   from elite_tf.conversion.champion_metrics import metrics_of
   from elite_tf.conversion.converted import convert

@@ -78,6 +78,7 @@ def convert(model, data: Dataset, settings: Settings) -> dict[str, Conversion]:
       settings.seed,
       Options.of(settings),
     )
+    material = dataclasses.replace(material, float_model=models["float"])
     quantized = METHODS[settings.quantize](model, material)
     models[quantized.kind] = quantized.model
     counts[quantized.kind] = len(labels)

@@ -10,6 +10,20 @@ from elite_tf.runs.settings import Settings
 from elite_tf.system.text import one_line
 
 
+def check_file(path: Path, flag: str = "model") -> None:
+  """Checks that a file is there, before anything is loaded for it.
+
+  Args:
+    path: The .keras file.
+    flag: Flag that names the file, for the message.
+
+  Raises:
+    ConfigError: It is not.
+  """
+  if not path.is_file():
+    raise ConfigError(f"--{flag}={path}: no such file")
+
+
 def load_model(path: Path, pool: str = "elite", flag: str = "model"):
   """Returns the keras.Model of a .keras file.
 
@@ -24,8 +38,7 @@ def load_model(path: Path, pool: str = "elite", flag: str = "model"):
   """
   import keras
 
-  if not path.is_file():
-    raise ConfigError(f"--{flag}={path}: no such file")
+  check_file(path, flag)
   for family in get_families(pool):
     family.import_code()
   try:

@@ -83,3 +83,19 @@ def test_accuracy_and_calibration_are_of_the_image_that_training_sees(
     "pixel_scale": 1 / 128,
     "crop_eighths": 7,
   }
+
+
+@pytest.mark.parametrize("method", ["int8", "int16x8"])
+def test_the_float_network_is_converted_once(
+  network, noise, monkeypatch, method
+):
+  convert_float, converted_models = convert.float32, []
+
+  def counted(model):
+    converted_models.append(model)
+    return convert_float(model)
+
+  monkeypatch.setattr(convert, "float32", counted)
+  settings = Settings(quantize=method, calibration_images=5)
+  assert set(converted.convert(network, noise, settings)) == {"float", method}
+  assert sum(model is network for model in converted_models) == 1

@@ -3,13 +3,17 @@
     python tests/quick_search.py FLAGS...
 
 Planning, runner, worker, journal, checkpoints and signals are the real ones;
-an epoch is drawn from (seed, candidate, epoch) and takes 20 ms.
+an epoch is drawn from (seed, candidate, epoch) and takes 20 ms. While the file
+$HOLD_FILE is there, no epoch begins once the journal has $HOLD_AT of them: what
+is done to a search is then done while it is at work, however busy the machine.
 """
 
+import os
 import sys
 import time
 import types
 import zlib
+from pathlib import Path
 
 import numpy as np
 
@@ -43,7 +47,16 @@ class Trainer:
         self._module.Checkpoint({"state": self._state}, self.epochs),
       )
       listener(self._name, self.epochs[-1])
+      _hold(self._path.parents[2] / "journal.jsonl")
     return self.epochs
+
+
+def _hold(journal):
+  file, most = os.environ.get("HOLD_FILE"), int(os.environ.get("HOLD_AT", 0))
+  while file and Path(file).exists():
+    if journal.read_text().count('{"event": "epoch"') < most:
+      break
+    time.sleep(0.01)
 
 
 def load_trained(candidate, path):

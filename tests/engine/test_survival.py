@@ -46,13 +46,22 @@ def _ended(done):
 
 
 @pytest.fixture
-def start(tmp_path):
-  """Starts a search; it is ended afterwards."""
+def hold(tmp_path):
+  """A file: while it is there, a search holds at so many epochs."""
+  path = tmp_path / "hold"
+  path.touch()
+  return path
+
+
+@pytest.fixture
+def start(hold):
+  """Starts a search that holds at an epoch; it is ended afterwards."""
   started = []
 
-  def start(*flags):
+  def start(*flags, at):
+    environment = {"HOLD_FILE": str(hold), "HOLD_AT": str(at)}
     process = subprocess.Popen(
-        [*SEARCH, *flags], cwd=HOME, env=ENVIRONMENT,
+        [*SEARCH, *flags], cwd=HOME, env={**ENVIRONMENT, **environment},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     started.append(process)
@@ -66,7 +75,7 @@ def start(tmp_path):
 
 
 def _wait_for_epochs(run_dir, count, process):
-  journal, end = run_dir / "journal.jsonl", time.monotonic() + 60
+  journal, end = run_dir / "journal.jsonl", time.monotonic() + 120
   while not journal.exists() or journal.read_text().count(EPOCH) < count:
     assert process.poll() is None, process.stdout.read()
     assert time.monotonic() < end, "the search came to nothing"
@@ -79,7 +88,7 @@ def _children(pid):
 
 
 def _wait_until_gone(pids):
-  end = time.monotonic() + 20
+  end = time.monotonic() + 60
   while any(Path(f"/proc/{pid}").exists() for pid in pids):
     assert time.monotonic() < end, f"still there: {pids}"
     time.sleep(0.01)
@@ -135,7 +144,7 @@ def undisturbed(tmp_path_factory):
 def killed(tmp_path, start):
   """The run folder of a search that was killed in its second round."""
   run_dir = tmp_path / "run"
-  process = start(*FLAGS, f"--run_dir={run_dir}")
+  process = start(*FLAGS, f"--run_dir={run_dir}", at=20)
   _wait_for_epochs(run_dir, 20, process)
   workers = _children(process.pid)
   process.kill()
@@ -189,12 +198,15 @@ def test_checkpoints_truncated(undisturbed, killed, both):
   assert again > len(told) if both else again <= len(told)
 
 
-def test_killed_worker_costs_nothing_but_time(undisturbed, tmp_path, start):
+def test_killed_worker_costs_nothing_but_time(
+  undisturbed, tmp_path, start, hold
+):
   run_dir = tmp_path / "run"
-  process = start(*FLAGS, f"--run_dir={run_dir}")
+  process = start(*FLAGS, f"--run_dir={run_dir}", at=2)
   _wait_for_epochs(run_dir, 2, process)
   os.kill(_children(process.pid)[0], signal.SIGKILL)
-  out, _ = process.communicate(timeout=60)
+  hold.unlink()
+  out, _ = process.communicate(timeout=120)
   assert process.returncode == 0, out
   assert _found(run_dir) == undisturbed
   trained = _trained(run_dir)
@@ -208,12 +220,12 @@ def test_interrupted_it_says_how_to_go_on(
   undisturbed, tmp_path, start, how, code
 ):
   run_dir = tmp_path / "a run"
-  process = start(*FLAGS, f"--run_dir={run_dir}")
+  process = start(*FLAGS, f"--run_dir={run_dir}", at=5)
   _wait_for_epochs(run_dir, 5, process)
   workers = _children(process.pid)
   assert workers
   process.send_signal(how)
-  out, _ = process.communicate(timeout=20)
+  out, _ = process.communicate(timeout=60)
   assert process.returncode == code
   _wait_until_gone(workers)
   assert (
@@ -228,19 +240,18 @@ def test_interrupted_it_says_how_to_go_on(
   assert _found(run_dir) == undisturbed
 
 
-def test_two_at_once(undisturbed, tmp_path, start):
+def test_two_at_once(undisturbed, tmp_path, start, hold):
   run_dir = tmp_path / "run"
-  first = start(*FLAGS, f"--run_dir={run_dir}")
+  first = start(*FLAGS, f"--run_dir={run_dir}", at=2)
   _wait_for_epochs(run_dir, 2, first)
-  first.send_signal(signal.SIGSTOP)  # Or it could end before the second begins.
   second = _run(*FLAGS, f"--run_dir={run_dir}")
-  first.send_signal(signal.SIGCONT)
+  hold.unlink()
   assert second.returncode == 1
   (line,) = second.stderr.strip().splitlines()
   assert line.startswith(
     f"error: --run_dir={run_dir} is in use by process {first.pid} on "
   )
-  out, _ = first.communicate(timeout=60)
+  out, _ = first.communicate(timeout=120)
   assert first.returncode == 0, out
   assert _found(run_dir) == undisturbed
 
@@ -273,14 +284,15 @@ def small_disk(tmp_path):
   subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def test_disk_filled(undisturbed, small_disk, start):
+def test_disk_filled(undisturbed, small_disk, start, hold):
   run_dir, filler = small_disk / "run", small_disk / "filler"
-  process = start(*FLAGS, f"--run_dir={run_dir}")
+  process = start(*FLAGS, f"--run_dir={run_dir}", at=3)
   _wait_for_epochs(run_dir, 3, process)
   with contextlib.suppress(OSError), open(filler, "wb", 0) as file:
     while True:
       file.write(bytes(1 << 16))
-  out, _ = process.communicate(timeout=60)
+  hold.unlink()
+  out, _ = process.communicate(timeout=120)
   assert process.returncode == 1
   assert "Traceback" not in out
   last = out.strip().splitlines()[-1]

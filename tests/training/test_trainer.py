@@ -12,6 +12,7 @@ from elite_tf.data import preprocess
 from elite_tf.data.batches import make_inputs
 from elite_tf.data.sources import Split
 from elite_tf.errors import CandidateFailed
+from elite_tf.networks.pool import make_pool
 from elite_tf.training import checkpoint, trainer
 from elite_tf.training.recipe import Recipe
 from elite_tf.training.steps import Totals
@@ -30,6 +31,13 @@ def _bits(path):
 def _measured(epochs):
   """What the epochs measured, without the time it took."""
   return [dataclasses.replace(epoch, seconds=0.0) for epoch in epochs]
+
+
+@pytest.fixture(scope="module")
+def tiny_candidate(tiny_candidate):
+  """Of the family with the fewest layers: here networks are mostly traced."""
+  smallest = make_pool("lite", classes=10, channels=1, levels=6)[-1]
+  return dataclasses.replace(smallest, resolution=tiny_candidate.resolution)
 
 
 @pytest.fixture(scope="module")

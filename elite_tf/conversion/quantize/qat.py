@@ -59,7 +59,7 @@ def qat(model: keras.Model, material: Material) -> Quantized:
 
   began = time.monotonic()
   check_calibration(model, material.calibration)
-  network = convert.float32(model)  # Refuses weights that are not finite.
+  network = material.float32(model)  # Refuses weights that are not finite.
   exact = accuracy(network, material.val)
   layers = read_layers(model)
   start = equalize(model, material.calibration)

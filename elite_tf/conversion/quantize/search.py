@@ -77,11 +77,10 @@ def int8(model: keras.Model, material: Material) -> Quantized:
   """
   from elite_tf.conversion.quantize.accuracy import accuracy
   from elite_tf.conversion.quantize.sqnr import layer_noise
-  from elite_tf.conversion.tflite import convert as tflite
 
   began = time.monotonic()
   converter = _Converter(model, material)
-  exact = accuracy(tflite.float32(model), material.val)
+  exact = accuracy(converter.network(False), material.val)
   tried = {CANDIDATES[0]: converter.convert(CANDIDATES[0])}
   scores = {CANDIDATES[0]: accuracy(tried[CANDIDATES[0]], material.val)}
 
@@ -154,6 +153,7 @@ class _Converter:
 
     check_calibration(model, material.calibration)
     self._model = model
+    self._material = material
     self._images = material.calibration
     self.network = functools.cache(self._network)
     self.tails = functools.cache(self._tails)
@@ -180,8 +180,9 @@ class _Converter:
     from elite_tf.conversion.quantize.equalize import equalize
     from elite_tf.conversion.tflite import convert as tflite
 
-    model = self._model
-    return tflite.float32(equalize(model, self._images) if equalized else model)
+    if equalized:
+      return tflite.float32(equalize(self._model, self._images))
+    return self._material.float32(self._model)
 
   def _tails(self, equalized: bool) -> dict[int, Any]:
     from elite_tf.conversion.quantize.calibration import measure

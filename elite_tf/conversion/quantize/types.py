@@ -10,6 +10,7 @@ from elite_tf.runs.metrics import Quantization, Trial
 
 if typing.TYPE_CHECKING:
   # Only for the annotations: a dry run knows the methods without numpy.
+  import keras
   import numpy as np
 
   from elite_tf.data.sources.types import Split
@@ -49,6 +50,8 @@ class Material:
     train: Returns the training images, uint8, and their labels.
     options: What was chosen.
     seed: Decides the order of the training images.
+    float_model: The network's float32 .tflite file, where it has been converted
+      already; None converts it when it is needed.
   """
 
   calibration: np.ndarray
@@ -56,6 +59,20 @@ class Material:
   train: Callable[[], Split]
   options: Options = Options()
   seed: int = 0
+  float_model: bytes | None = None
+
+  def float32(self, model: keras.Model) -> bytes:
+    """Returns the network's float32 .tflite file.
+
+    Args:
+      model: The network.
+
+    Raises:
+      ConfigError: It cannot be converted.
+    """
+    from elite_tf.conversion.tflite import convert
+
+    return self.float_model or convert.float32(model)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

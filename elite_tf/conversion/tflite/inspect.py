@@ -1,6 +1,7 @@
 """Inspects a .tflite file without TensorFlow: operators, input, output."""
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -62,6 +63,8 @@ class Inspection:
   bytes: int
 
 
+# One conversion asks for the contents of the same few files a dozen times.
+@functools.lru_cache(maxsize=4)
 def inspect(model: bytes) -> Inspection:
   """Returns the contents of a .tflite file.
 

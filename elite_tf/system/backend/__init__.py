@@ -11,6 +11,7 @@ from elite_tf.errors import ConfigError
 from elite_tf.system.backend.base import Backend
 from elite_tf.system.backend.jax import Jax
 from elite_tf.system.backend.tensorflow import TensorFlow
+from elite_tf.system.hidden import hidden
 from elite_tf.system.quiet import quiet
 
 __all__ = ("BACKENDS", "Backend", "current", "load_keras")
@@ -45,8 +46,9 @@ def current() -> Backend:
 def load_keras(threads: int = 0):
   """Loads Keras and its backend, set up for this machine; returns `keras`.
 
-  Call it before anything else imports them. What the user has set in the
-  environment is kept.
+  Call it before anything else imports them, in a process of this package's own:
+  Keras then takes matplotlib and scikit-learn for not installed. What the user
+  has set in the environment is kept.
 
   Args:
     threads: Threads that compute; 0 means one per core.
@@ -56,8 +58,11 @@ def load_keras(threads: int = 0):
   """
   backend = current()
   os.environ["KERAS_BACKEND"] = backend.name
+  # Keras loads sklearn and matplotlib for wrappers and drawings, TensorFlow
+  # loads JAX for its converter: together 40 % of the time to load.
+  others = [name for name in BACKENDS if name != backend.name]
   try:
-    with quiet():
+    with quiet(), hidden("matplotlib", "sklearn", *others):
       backend.set_up(threads)
       import keras
   except ModuleNotFoundError as error:
@@ -65,9 +70,8 @@ def load_keras(threads: int = 0):
     # is of use.
     if error.name not in (backend.name, f"{backend.name}lib"):
       raise
-    others = ", ".join(name for name in BACKENDS if name != backend.name)
     raise ConfigError(
       f"{error.name} is not installed, and KERAS_BACKEND is {backend.name} (its"
-      f" default is {next(iter(BACKENDS))}); the other one is {others}"
+      f" default is {next(iter(BACKENDS))}); the other one is {', '.join(others)}"
     ) from error
   return keras

@@ -25,7 +25,7 @@ from elite_tf.system.records import to_json
 def network():
   """The smallest HF network, of weights that tell images apart."""
   keras.utils.set_random_seed(0)
-  built = to_keras.build(make_pool("hf", 10, 1, 32)[-1])
+  built = to_keras.build(make_pool("hf", 10, 1, 32, levels=6)[-1])
   built.get_layer("logits").bias.assign(np.linspace(-1, 1, 10))
   return built
 
@@ -77,7 +77,7 @@ def test_one_calibration_image_is_enough(network, material):
 
 
 def test_weights_that_are_no_numbers_are_refused(material):
-  broken = to_keras.build(make_pool("hf", 10, 1, 32)[-1])
+  broken = to_keras.build(make_pool("hf", 10, 1, 32, levels=6)[-1])
   broken.get_layer("logits").bias.assign(np.full(10, np.nan))
   for method in METHODS.values():
     with pytest.raises(ConfigError, match="not finite numbers"):

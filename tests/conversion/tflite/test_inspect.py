@@ -196,6 +196,18 @@ def test_softmax_needs_a_scale_above_two_to_the_minus_26(
     inspecting.require_softmax(found)
 
 
+def test_the_same_file_is_read_once(quantized, monkeypatch):
+  reads, read = [], inspecting._read
+  monkeypatch.setattr(
+    inspecting, "_read", lambda *given: reads.append(1) or read(*given)
+  )
+  inspecting.inspect.cache_clear()
+  first = inspecting.inspect(quantized)
+  inspecting.require_full_integer(quantized)
+  assert inspecting.inspect(bytes(bytearray(quantized))) is first
+  assert len(reads) == 1
+
+
 def test_every_truncation_is_refused(quantized):
   whole = len(quantized)
   for size in [*range(0, whole, 7), whole - 1]:

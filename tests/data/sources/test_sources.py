@@ -180,9 +180,38 @@ def test_describing_loads_no_library_for_learning(source):
 
 
 def test_digits_without_scikit_learn(complaint, monkeypatch):
-  monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+  for name in ("sklearn", "sklearn.datasets"):
+    monkeypatch.setitem(sys.modules, name, None)
   line = complaint(sources.load, "digits")
   assert line.startswith("--data=digits needs scikit-learn")
+
+
+def test_digits_are_read_without_loading_scikit_learn():
+  """A second of every worker's start."""
+  code = (
+    "import sys; from elite_tf.data import sources;"
+    "print(len(sources.load('digits').train.labels), 'sklearn' in sys.modules)"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", code],
+    env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.stdout.split() == ["1231", "False"], done.stderr
+
+
+def test_digits_of_a_scikit_learn_that_moved_the_file(monkeypatch):
+  expected = sources.load("digits")
+  with monkeypatch.context() as patched:
+    patched.setattr(sources.digits.Path, "is_file", lambda path: False)
+    found = sources.load("digits")
+  for part in ("train", "val", "test"):
+    one, other = getattr(found, part), getattr(expected, part)
+    assert np.array_equal(one.images, other.images)
+    assert np.array_equal(one.labels, other.labels)
+    assert one.labels.dtype == other.labels.dtype
 
 
 def test_digits_test_part_stays_what_it_was():

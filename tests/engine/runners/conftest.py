@@ -123,8 +123,10 @@ def ray_fake():
 
 
 @pytest.fixture
-def ray_runner(tmp_path, heard, ray_here, ray_fake):
+def ray_runner(tmp_path, heard, ray_here, ray_fake, monkeypatch):
   """Makes Ray runners; they are closed afterwards."""
+  # On a busy machine actors take a while to start, of which nothing is said.
+  monkeypatch.setattr(ray_here, "PATIENCE", 600.0)
   (tmp_path / "config.json").touch()
   with contextlib.ExitStack() as stack:
 

@@ -14,6 +14,10 @@ from elite_tf.runs.plan import Plan, plan_for_data
 from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
 
+# Module that tries a user's own network; it loads TensorFlow in the process that
+# prices them.
+TRIAL = "elite_tf.conversion.trial"
+
 
 @dataclasses.dataclass(frozen=True)
 class PreparedSearch:
@@ -42,7 +46,7 @@ def prepare_search(settings: Settings) -> PreparedSearch:
   backend.current()
   check_runner(settings.runner)
   check_tensorboard(settings)
-  plan, description = plan_for_data(settings)
+  plan, description = plan_for_data(settings, TRIAL)
   settings = dataclasses.replace(
     settings,
     run_dir=settings.run_dir

@@ -120,6 +120,7 @@ def make_plan(
   channels: int,
   base_resolution: int,
   known: Prices | None = None,
+  trial: str = "",
 ) -> Plan:
   """Returns the plan of a search, by arithmetic alone.
 
@@ -131,6 +132,7 @@ def make_plan(
     channels: Channels of the images, 1 or 3.
     base_resolution: Input size at r = 1, in pixels.
     known: What a user's own networks cost, if that was counted before.
+    trial: As for `elite_tf.networks.custom_cost.price`.
 
   Raises:
     ConfigError: The settings contradict one another.
@@ -158,7 +160,13 @@ def make_plan(
         "--slices is for the built-in families."
         f" Received: --pool={settings.pool}"
       )
-    prices = custom_cost.price(pool, settings.quantize == "qat", known)
+    prices = custom_cost.price(
+      pool,
+      settings.quantize == "qat",
+      known,
+      trial=trial,
+      quantize=settings.quantize,
+    )
     notes = (custom_cost.UNPREDICTED,) if limited else ()
     candidates = pool
     costs = [prices.found[candidate.name].cost for candidate in pool]
@@ -209,11 +217,14 @@ def make_plan(
   )
 
 
-def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
+def plan_for_data(
+  settings: Settings, trial: str = ""
+) -> tuple[Plan, Description]:
   """Returns the plan for the settings' data set, and what that is.
 
   Args:
     settings: Of the search.
+    trial: As for `elite_tf.networks.custom_cost.price`.
 
   Raises:
     ConfigError: The data or the settings are not what they should be.
@@ -230,6 +241,7 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
     description.channels,
     base,
     Prices.read(RunFolder(Path(run_dir)).prices),
+    trial,
   )
   if not settings.cache_dir:
     size = sources.cache_bytes(

@@ -332,6 +332,7 @@ def test_a_second_interrupt_ends_at_once(first):
     assert process.wait(10) == 130
     assert process.stderr.read() == ""
 
+
 def _events(run_dir, kind):
   lines = (run_dir / "journal.jsonl").read_text().splitlines()
   return [e for e in map(json.loads, lines) if e["event"] == kind]

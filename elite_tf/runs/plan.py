@@ -4,7 +4,7 @@ import dataclasses
 import os
 from pathlib import Path
 
-from elite_tf.data import sources
+from elite_tf.data import augment, sources
 from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
 from elite_tf.hardware.boards import Limits
@@ -249,6 +249,7 @@ def plan_for_data(
       description,
       store_side(base),
       (candidate.resolution for candidate in plan.candidates),
+      settings.augment or augment.choose_augmentation(description),
     )
     plan = dataclasses.replace(plan, disk_bytes=plan.disk_bytes + size)
   return plan, description

@@ -85,7 +85,9 @@ def test_prices_that_are_known_are_not_tried_again(monkeypatch):
   COST, SIZE = Cost(10, 10), Size(1, 1)
   monkeypatch.setattr(processes, "start", start)
   monkeypatch.setattr(custom_cost, "_ask", ask)
-  settings = resolve({"pool": "nets:mine", "quantize": "qat", "base_resolution": 16})
+  settings = resolve(
+    {"pool": "nets:mine", "quantize": "qat", "base_resolution": 16}
+  )
   known = prepare_search.prepare_search(settings).plan.prices
   assert asked == [("elite_tf.conversion.trial", "qat")]
   planning.make_plan(settings, 10, 1, 16, known, trial.__name__)

@@ -27,7 +27,13 @@ from elite_tf.firmware.targets import (
 )
 from elite_tf.hardware.board_list import describe_boards
 from elite_tf.hardware.boards import Board, get_board
-from elite_tf.system.cli import define_flag, define_format, run, show_log
+from elite_tf.system.cli import (
+  define_flag,
+  define_format,
+  open_console,
+  run,
+  show_log,
+)
 from elite_tf.system.output_path import check_new_folder
 
 logger = logging.getLogger("elite_tf.deploy")
@@ -129,10 +135,9 @@ def image_progress(count: int) -> Iterator[Callable[[int], None]]:
   if not count:
     yield lambda done: None
     return
-  from rich.console import Console
   from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-  console = Console(stderr=True)
+  console = open_console(stderr=True)
   columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
   with Progress(
     *columns, TimeRemainingColumn(), console=console, transient=True

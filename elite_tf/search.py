@@ -21,6 +21,7 @@ from elite_tf.system.cli import (
   define_flag,
   define_format,
   given_flags,
+  open_console,
   run,
   show_log,
   versions,
@@ -70,9 +71,7 @@ def run_search(preset: str = "", progress: bool = True, **settings) -> dict:
   """
   if not progress:
     return _play(prepare_search(resolve(settings, preset)), None).to_json()
-  from rich.console import Console
-
-  console = Console(stderr=True)
+  console = open_console(stderr=True)
   with show_log(console):
     result = _play(prepare_search(resolve(settings, preset)), console)
     return result.to_json()
@@ -103,11 +102,9 @@ def main(on_begin: Callable[[RunFolder], None] = lambda folder: None) -> int:
     with show_log():
       _print_plan(prepare_search(settings), as_json)
     return 0
-  from rich.console import Console
-
   from elite_tf.engine import tables
 
-  console = Console(stderr=as_json)
+  console = open_console(stderr=as_json)
   with show_log(console):
     search = prepare_search(settings)
     on_begin(RunFolder(Path(search.settings.run_dir)))
@@ -125,11 +122,9 @@ def _print_plan(search: PreparedSearch, as_json: bool) -> None:
     for note in (*search.description.notes, *search.plan.notes):
       logger.info(note)
     return
-  from rich.console import Console
-
   from elite_tf.engine import tables
 
-  tables.print_plan(Console(), search.plan, search.description)
+  tables.print_plan(open_console(), search.plan, search.description)
 
 
 def how_to_continue(folder: RunFolder | None) -> str:

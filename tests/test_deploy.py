@@ -107,7 +107,8 @@ def test_list_shows_the_boards():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--target=c-mps2-an38"], "did you mean c-mps2-an386"),
+        (["--target=c-mps2-an38"],
+         "explains them. Received: 'c-mps2-an38'; did you mean c-mps2-an386?"),
         ([], "either --model or --run_dir"),
         (["--model=nowhere.tflite"], "--model=nowhere.tflite: no such file"),
         (["--model=MODEL"], "--out must name the folder"),

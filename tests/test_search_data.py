@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 import elite_tf
-from elite_tf.data import sources
+from elite_tf.data import augment, sources
+from elite_tf.data.augment import pipelines
 from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
 from elite_tf.runs import plan as planning
@@ -125,8 +126,18 @@ def test_room_for_the_resized_images_is_planned():
   photographs = dataclasses.replace(
     described, photographs=True, channels=3, height=100, width=150
   )
-  found = sources.cache_bytes("folder:d", photographs, 128, [96])
+  found = sources.cache_bytes("folder:d", photographs, 128, [96], "imagenet")
   assert found == 70_000 * 100 * 150 * 3 + 7_000 * 96 * 96 * 3
+  # Without an augmentation that crops, training images are kept resized, too.
+  found = sources.cache_bytes("folder:d", photographs, 128, [96], "none")
+  assert found == 70_000 * (100 * 150 + 96 * 96) * 3
+
+
+@pytest.mark.parametrize("photographs", [False, True])
+def test_what_is_known_of_augmentations_is_what_they_do(photographs):
+  for name in augment.NAMES:
+    found = pipelines.get_augmentation(name, photographs).stored
+    assert augment.takes_stored(name, photographs) == found
 
 
 def _dry_run(folder, *flags):

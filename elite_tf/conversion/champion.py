@@ -10,9 +10,10 @@ from elite_tf.conversion.champion_metrics import (
   keras_answers,
   metrics_of,
 )
-from elite_tf.conversion.converted import convert
+from elite_tf.conversion.converted import Conversion, convert
 from elite_tf.conversion.tflite.sliced import slice_model
 from elite_tf.conversion.verify import predictions
+from elite_tf.conversion.verify.predictions import Answers
 from elite_tf.data import preprocess
 from elite_tf.data.sources import Dataset
 from elite_tf.networks.families import get_family
@@ -20,17 +21,18 @@ from elite_tf.runs import metrics
 from elite_tf.runs.metrics import Metrics
 from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
-from elite_tf.system.atomic_files import replace_folder
+from elite_tf.system.atomic_files import replace_folder, write_file
 from elite_tf.types import Candidate
 
 
 def write_champion(
   folder: Path, model, candidate: Candidate, data: Dataset, settings: Settings
 ) -> Metrics:
-  """Converts, verifies and writes a champion: all of its files or none.
+  """Writes a champion: first what was trained, then what is made of it.
 
-  With another backend of Keras than TensorFlow nothing is converted: there are
-  no .tflite files, and the metrics are those of the Keras model.
+  The first part is the Keras model and its figures, all of its files or none;
+  they stay if the conversion fails. With another backend of Keras than
+  TensorFlow there is no second part.
 
   Args:
     folder: Folder of the champion; replaced if it exists.
@@ -48,27 +50,79 @@ def write_champion(
     OSError: The folder cannot be written.
   """
   began = time.monotonic()
-  conversions = {}
-  if backend.current().converts:
-    exported = _exported(model, candidate, settings.slices)
-    conversions = convert(exported, data, settings)
+  answers = keras_answers(model, data.test, preprocess.crops(data.description))
+  found = metrics_of(model, data, {}, answers)
+  found = dataclasses.replace(found, seconds=time.monotonic() - began)
+  names = data.description.class_names
   with replace_folder(folder) as beside:
     model.save(beside / "model.keras")
-    for name, conversion in conversions.items():
-      (beside / f"model_{name}.tflite").write_bytes(conversion.model)
-    names = data.description.class_names
     (beside / "labels.txt").write_text("".join(f"{n}\n" for n in names))
-    answers = keras_answers(
-      model, data.test, preprocess.crops(data.description)
-    )
-    found = metrics_of(model, data, conversions, answers)
-    found = dataclasses.replace(found, seconds=time.monotonic() - began)
-    found.write(beside / metrics.FILE)
-    kept = deployed_predictions(model, data, conversions, answers)
-    (beside / predictions.FILE).write_bytes(predictions.to_bytes(kept))
-    text = model_card.model_card(found, data.description, model.count_params())
-    (beside / model_card.FILE).write_text(text)
+    _write_figures(beside, found, model, data, {}, answers)
+  if not backend.current().converts:
+    return found
+  return add_conversions(folder, model, candidate, data, settings, answers)
+
+
+def add_conversions(
+  folder: Path,
+  model,
+  candidate: Candidate,
+  data: Dataset,
+  settings: Settings,
+  answers: Answers | None = None,
+) -> Metrics:
+  """Converts and verifies a champion whose Keras model is in its folder.
+
+  Nothing is written before all conversions are verified, and metrics.json comes
+  last: what it lists is there, whenever the process ends.
+
+  Args:
+    folder: Folder of the champion.
+    model: keras.Model with the averaged weights.
+    candidate: Candidate that the model was built from.
+    data: Data set, as for `convert`.
+    settings: Settings of the conversion.
+    answers: Answers of the model to the test split; None computes them.
+
+  Returns:
+    The contents of metrics.json.
+
+  Raises:
+    VerificationFailed: A .tflite file gives other outputs in TensorFlow Lite
+      Micro.
+    OSError: The folder cannot be written.
+  """
+  began = time.monotonic()
+  answers = answers or keras_answers(
+    model, data.test, preprocess.crops(data.description)
+  )
+  exported = _exported(model, candidate, settings.slices)
+  conversions = convert(exported, data, settings)
+  found = metrics_of(model, data, conversions, answers)
+  files = {f"model_{n}.tflite": c.model for n, c in conversions.items()}
+  for stale in set(folder.glob("model_*.tflite")):
+    if stale.name not in files:
+      stale.unlink()
+  for name, content in files.items():
+    write_file(folder / name, content)
+  found = dataclasses.replace(found, seconds=time.monotonic() - began)
+  _write_figures(folder, found, model, data, conversions, answers)
   return found
+
+
+def _write_figures(
+  folder: Path,
+  found: Metrics,
+  model,
+  data: Dataset,
+  conversions: dict[str, Conversion],
+  answers: Answers,
+) -> None:
+  kept = deployed_predictions(model, data, conversions, answers)
+  write_file(folder / predictions.FILE, predictions.to_bytes(kept))
+  text = model_card.model_card(found, data.description, model.count_params())
+  write_file(folder / model_card.FILE, text)
+  found.write(folder / metrics.FILE)
 
 
 def _exported(model, candidate: Candidate, slices: bool):

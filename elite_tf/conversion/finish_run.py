@@ -1,4 +1,4 @@
-"""Converts the champions of a search that ran without TensorFlow."""
+"""Converts the champions of a search that could not be converted in it."""
 
 import dataclasses
 import logging
@@ -7,15 +7,17 @@ from pathlib import Path
 
 import keras
 
-from elite_tf.conversion.champion import write_champion
+from elite_tf.conversion.champion import add_conversions
 from elite_tf.data import sources
 from elite_tf.data.sources import Description
+from elite_tf.errors import EliteError
 from elite_tf.runs import plan as planning
 from elite_tf.runs.config import check_same_data
 from elite_tf.runs.folder import RunFolder, store_of
 from elite_tf.runs.metrics import Metrics
 from elite_tf.runs.results import ChampionResult, figures_of
 from elite_tf.runs.settings import Settings, limits_of
+from elite_tf.system import lock
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +48,8 @@ def finish(
   """Converts, verifies and writes champions of a search.
 
   Each champion is complete, in its folder and in result.json, before the next
-  one begins, and is logged in one line.
+  one begins, and is logged in one line. A champion that fails keeps none of the
+  others from their conversion.
 
   Args:
     folder: Folder of a finished search.
@@ -56,8 +59,8 @@ def finish(
       data set.
 
   Raises:
-    ConfigError: A model cannot be loaded or does not suit the data, or these
-      are not those of the search.
+    ConfigError: A model cannot be loaded or does not suit the data, these are
+      not those of the search, or a search is at work in the folder.
     VerificationFailed: A .tflite file gives other outputs in TensorFlow Lite
       Micro.
     OSError: The folder cannot be written.
@@ -66,22 +69,34 @@ def finish(
   store = store_of(settings)
   data = sources.load(settings.data, settings.seed, store)
   check_same_data(folder.path, folder.read_config(), settings, store, data)
-  for name in names:
-    path = folder.champion(name) / "model.keras"
-    model = load(path, description)
-    position = plan.position(name)
-    metrics = write_champion(
-      folder.champion(name), model, plan.candidates[position], data, settings
-    )
-    champion = _record(folder, name, metrics)
-    logger.info(
-      f"{path.parent}: {champion.tflite_bytes:,} bytes, arena"
-      f" {champion.arena_bytes:,} bytes, equal to TensorFlow Lite Micro"
-    )
-    needs = plan.needs[position]
-    misfit = champion.misfit(needs and needs.memory, limits_of(settings))
-    if misfit:
-      logger.warning(f"{name} {misfit}")
+  failed: list[EliteError] = []
+  with lock.hold(folder.lock):
+    for name in names:
+      position = plan.position(name)
+      try:
+        model = load(folder.champion(name) / "model.keras", description)
+        metrics = add_conversions(
+          folder.champion(name),
+          model,
+          plan.candidates[position],
+          data,
+          settings,
+        )
+      except EliteError as error:
+        logger.warning(f"{name}: {error}")
+        failed.append(error)
+        continue
+      champion = _record(folder, name, metrics)
+      logger.info(
+        f"{folder.champion(name)}: {champion.tflite_bytes:,} bytes, arena"
+        f" {champion.arena_bytes:,} bytes, equal to TensorFlow Lite Micro"
+      )
+      needs = plan.needs[position]
+      misfit = champion.misfit(needs and needs.memory, limits_of(settings))
+      if misfit:
+        logger.warning(f"{name} {misfit}")
+  for error in failed:
+    raise error
 
 
 def _record(folder: RunFolder, name: str, metrics: Metrics) -> ChampionResult:
@@ -98,6 +113,11 @@ def _record(folder: RunFolder, name: str, metrics: Metrics) -> ChampionResult:
     champions=tuple(
       champion if known is before else known for known in result.champions
     ),
+    unverified={
+      known: reason
+      for known, reason in result.unverified.items()
+      if known != name
+    },
     convert_seconds=result.convert_seconds + metrics.seconds,
   ).write(folder.result)
   return champion

@@ -60,7 +60,8 @@ def open_data(
   config = folder.read_config()
   there = config.data
   here = OpenedData(description, fingerprint(description, key))
-  ended = folder.result.exists()
+  result = folder.read_result()
+  ended = result is not None and not result.unverified
   if not ended:
     check_same_crop(folder.path, config, description.photographs)
     check_same_training(folder.path, config, description.images)

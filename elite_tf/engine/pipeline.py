@@ -2,20 +2,18 @@
 
 import contextlib
 import logging
-import shutil
 
 from rich.console import Console
 
 from elite_tf.data.sources import Description
+from elite_tf.engine.champions import Champions
 from elite_tf.engine.cleanup import Housekeeping, Observers
 from elite_tf.engine.open_data import open_data
 from elite_tf.engine.progress import Progress
 from elite_tf.engine.runners import check_runner
-from elite_tf.engine.runners.messages import Export
 from elite_tf.engine.runners.replay import RecordedRunner
-from elite_tf.engine.runners.scheduling import Workers
 from elite_tf.engine.tensorboard import open_tensorboard
-from elite_tf.errors import SearchFailed
+from elite_tf.errors import ConfigError, SearchFailed
 from elite_tf.report import ending
 from elite_tf.runs import plan_json
 from elite_tf.runs.folder import (
@@ -25,24 +23,17 @@ from elite_tf.runs.folder import (
 )
 from elite_tf.runs.journal import (
   Journal,
-  champion_to_event,
   epoch_to_event,
   event_to_champion,
 )
-from elite_tf.runs.metrics import Metrics
 from elite_tf.runs.plan import Plan
-from elite_tf.runs.results import (
-  ChampionEvent,
-  ChampionResult,
-  GroupResult,
-  Result,
-  figures_of,
-)
-from elite_tf.runs.settings import Settings, limits_of
+from elite_tf.runs.plan_json import PlanRecord
+from elite_tf.runs.results import ChampionResult, GroupResult, Result
+from elite_tf.runs.settings import Settings
 from elite_tf.system import backend, lock
 from elite_tf.system.atomic_files import write_file
 from elite_tf.tournament.bracket import Bracket, Rules, play
-from elite_tf.types import Epoch, Job
+from elite_tf.types import Epoch
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +46,9 @@ def run_search(
   console: Console | None = None,
 ) -> Result:
   """Runs a search, resumes it, or reads the result if it has ended.
+
+  A search of which a champion could not be converted is resumed, too: the
+  champion is tried again.
 
   Args:
     settings: Complete, with a run folder.
@@ -76,16 +70,18 @@ def run_search(
   folder = check_run(settings, plan.disk_bytes)
   data = open_data(settings, description, folder)
   result = folder.read_result()
-  if result is not None:
+  if result is not None and not result.unverified:
     logger.info(f"{folder.path}: this search has ended already")
     return _checked(result, folder)
   with lock.hold(folder.lock):
     # A part of the disk space is used by now.
     open_run(settings, versions, 0, data.fingerprint)
+    description = data.description
+    record = plan_json.plan_record(plan, description)
+    _check_same_plan(record, folder)
     if plan.prices is not None:
       write_file(folder.prices, plan.prices.to_json())
-    description = data.description
-    plan_json.plan_record(plan, description).write(folder.plan)
+    record.write(folder.plan)
     folder.tidy()
     try:
       result = _play_to_the_end(settings, plan, description, folder, console)
@@ -97,6 +93,26 @@ def run_search(
       folder.tidy()  # Killed workers leave files half written.
     ending.write_or_warn(folder)
   return _checked(result, folder)
+
+
+def _check_same_plan(here: PlanRecord, folder: RunFolder) -> None:
+  """Checks that a resumed search has the plan with which it began.
+
+  The settings are the same; what stands in the file of a board, or in another
+  version of the package, may not be.
+
+  Raises:
+    ConfigError: The plan is another one.
+  """
+  try:
+    there = PlanRecord.read(folder.plan)
+  except (ConfigError, FileNotFoundError):  # Written again.
+    return
+  difference = here.difference(there)
+  if difference:
+    raise ConfigError(
+      f"--run_dir={folder.path} holds a search with another plan: {difference}"
+    )
 
 
 def _play_to_the_end(
@@ -137,21 +153,20 @@ def _play_to_the_end(
     recorded.on_new = housekeeping.catch_up
     observers = Observers(progress, housekeeping, writer)
 
+    champions = Champions(brackets, plan, settings, folder, journal, workers)
     jobs = None  # The first ones are those of the brackets.
     while True:
       play(brackets, recorded, observers, jobs)
-      champions, unverified = _write_champions(
-        brackets, plan, settings, folder, journal, workers
-      )
-      jobs = _replace_misfits(champions, brackets, plan, settings, folder)
+      champions.write()
+      jobs = champions.replace_misfits()
       if jobs is None:
         break
     housekeeping.catch_up()
     journal.append({"event": "end"})
     return _result(
       brackets,
-      champions,
-      unverified,
+      champions.found(),
+      champions.unverified,
       journal,
       len(workers),
       recorded.first_step_seconds,
@@ -164,14 +179,26 @@ def _checked(result: Result, folder: RunFolder) -> Result:
   Raises:
     SearchFailed: A group has none, or its champion cannot be deployed.
   """
-  failed = ", ".join(map(str, result.failed_groups))
+  faults = []
+  failed = [g for g in result.groups if g.champion is None]
   if failed:
-    raise SearchFailed(
-      f"every candidate failed in group {failed}; the reasons stand in"
-      f" {folder.result}"
+    numbers = ", ".join(str(group.group) for group in failed)
+    unfit = any(group.rejected for group in failed)
+    faults.append(
+      f"every candidate failed{' or does not fit' if unfit else ''} in group"
+      f" {numbers}; the reasons stand in {folder.result}"
     )
-  for name, reason in result.unverified.items():
-    raise SearchFailed(f"champion {name}: {reason}")
+  faults += [
+    f"champion {name}: {reason}" for name, reason in result.unverified.items()
+  ]
+  if result.unverified:
+    faults.append(
+      f"the trained networks are in {folder.path / 'champions'}; the same"
+      " command tries again to convert them, and python -m elite_tf.convert"
+      f" --run_dir={folder.path} with other settings"
+    )
+  if faults:
+    raise SearchFailed("; ".join(faults))
   return result
 
 
@@ -198,81 +225,6 @@ def _log_beginning(
       " so on a machine that has TensorFlow: python -m elite_tf.convert"
       f" --run_dir={settings.run_dir}"
     )
-
-
-def _write_champions(
-  brackets: list[Bracket],
-  plan: Plan,
-  settings: Settings,
-  folder: RunFolder,
-  journal: Journal,
-  workers: Workers,
-) -> tuple[list[ChampionResult], dict[str, str]]:
-  """Returns the champions, and by name why others cannot be deployed."""
-  exports = map(event_to_champion, journal.champions)
-  known = {export.champion.name: export.champion for export in exports}
-  champions = {bracket.champion: bracket for bracket in brackets}
-  champions.pop(None, None)
-  missing = [name for name in champions if name not in known]
-  for name in missing:
-    bracket = champions[name]
-    workers.submit(Export(bracket.candidates[name], bracket.group))
-  unverified = {}
-  for _ in missing:
-    exported = workers.wait()
-    if exported.error is not None:
-      unverified[exported.name] = exported.error
-      continue
-    champion = _champion(
-      champions[exported.name], plan, exported.metrics, folder
-    )
-    known[exported.name] = champion
-    event = ChampionEvent(champion, exported.metrics.seconds)
-    journal.append(champion_to_event(event))
-  return [known[name] for name in champions if name in known], unverified
-
-
-def _replace_misfits(
-  champions: list[ChampionResult],
-  brackets: list[Bracket],
-  plan: Plan,
-  settings: Settings,
-  folder: RunFolder,
-) -> list[Job] | None:
-  """Rejects champions that, as measured, do not fit.
-
-  Returns:
-    The jobs by which others take their place; None if all champions fit.
-  """
-  limits = limits_of(settings)
-  home = {bracket.champion: bracket for bracket in brackets}
-  jobs, all_fit = [], True
-  for champion in champions:
-    needs = plan.needs[plan.position(champion.name)]
-    misfit = champion.misfit(needs and needs.memory, limits)
-    if misfit:
-      all_fit = False
-      shutil.rmtree(folder.champion(champion.name))
-      jobs += home[champion.name].reject(misfit)
-  return None if all_fit else jobs
-
-
-def _champion(
-  bracket: Bracket, plan: Plan, metrics: Metrics, folder: RunFolder
-) -> ChampionResult:
-  name = bracket.champion
-  cost = plan.cost(name)
-  needs = plan.needs[plan.position(name)]
-  return ChampionResult(
-    name=name,
-    group=bracket.group,
-    params=cost.params,
-    macs=cost.macs,
-    val_accuracy=bracket.histories[name].val_accuracy[-1],
-    **figures_of(metrics),
-    estimated_seconds=needs.seconds if needs else None,
-    files=tuple(folder.champion_files(name)),
-  )
 
 
 def _result(

@@ -15,6 +15,10 @@ from elite_tf.runs.plan import Plan, plan_for_data
 from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
 
+# Module that tries a user's own network; it loads TensorFlow in the process that
+# prices them.
+TRIAL = "elite_tf.conversion.trial"
+
 
 @dataclasses.dataclass(frozen=True)
 class PreparedSearch:
@@ -44,7 +48,7 @@ def prepare_search(settings: Settings) -> PreparedSearch:
   check_runner(settings.runner)
   check_tensorboard(settings)
   teacher_hash(settings)  # That it can be read is known before the images are.
-  plan, description = plan_for_data(settings)
+  plan, description = plan_for_data(settings, TRIAL)
   choice = augment.choose(description, settings.augment, settings.flip)
   notes = (class_names.told(description), choice.why)
   plan = dataclasses.replace(plan, notes=(*notes, *plan.notes))

@@ -67,6 +67,8 @@ def price(
   trainable: bool = False,
   known: Prices | None = None,
   patience: float = PATIENCE,
+  trial: str = "",
+  quantize: str = "",
 ) -> Prices:
   """Returns the costs of candidates of a custom family.
 
@@ -76,11 +78,13 @@ def price(
       `elite_tf.networks.layers.LAYER_KINDS`, for quantization-aware training.
     known: Prices found before; returned if the module's file is unchanged.
     patience: Seconds that one network may take.
+    trial: As in `Request`; not used for prices found before.
+    quantize: As in `Request`.
 
   Raises:
     ConfigError: The function fails, hangs or returns something else than it
-      must; its networks differ from the known ones; or they have layers of
-      other kinds although `trainable`.
+      must; its networks differ from the known ones; they have layers of other
+      kinds although `trainable`; or the trial fails.
   """
   pool = candidates[0].family
   names = [candidate.name for candidate in candidates]
@@ -90,7 +94,7 @@ def price(
     if digest(known.source.path) == known.source.digest != "":
       return known
   logger.info(f"--pool={pool}: {len(names)} networks are built to be priced")
-  found = _ask(Request(tuple(candidates), trainable), patience)
+  found = _ask(Request(tuple(candidates), trainable, trial, quantize), patience)
   for name in names if known else ():
     before, now = known.found.get(name), found.found[name]
     if before not in (None, now):

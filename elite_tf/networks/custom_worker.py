@@ -8,11 +8,12 @@ does.
 
 import dataclasses
 import hashlib
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from elite_tf.errors import ConfigError
+from elite_tf.errors import ConfigError, EliteError
 from elite_tf.system import backend
 from elite_tf.system.processes import connection_to_parent
 from elite_tf.system.text import one_line
@@ -27,10 +28,16 @@ class Request:
     candidates: Of one custom family.
     known_layers: Whether the networks must consist of the kinds of layers in
       `elite_tf.networks.layers.LAYER_KINDS`.
+    trial: Full name of a module whose `check(model, quantize)` refuses a
+      network that cannot be deployed; empty checks nothing. The last candidate
+      is tried.
+    quantize: Way of quantizing for `trial`.
   """
 
   candidates: tuple[Candidate, ...]
   known_layers: bool
+  trial: str = ""
+  quantize: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +92,8 @@ def prices(request: Request) -> Iterator[Source | Price]:
       if request.known_layers:
         read_layers(model)
       price = Price(*count(model))
+      if request.trial and number == len(request.candidates) - 1:
+        _try(request, model)
     except Exception as error:
       # A user's layer may raise anything when it is called.
       known = isinstance(error, ConfigError)
@@ -92,6 +101,19 @@ def prices(request: Request) -> Iterator[Source | Price]:
       raise ConfigError(f"--pool={pool}: {line}") from error
     yield price
     keras.backend.clear_session()
+
+
+def _try(request: Request, model) -> None:
+  """Raises ConfigError if a network cannot be deployed."""
+  # By name: what a champion goes through is above the rooms of this module.
+  trial = importlib.import_module(request.trial)
+  try:
+    trial.check(model, request.quantize)
+  except EliteError as error:
+    raise ConfigError(
+      f"{model.name}, untrained, cannot be converted with"
+      f" --quantize={request.quantize}: {error}"
+    ) from error
 
 
 def main(arguments: list[str]) -> None:

@@ -71,7 +71,7 @@ class Champion:
     labels: Names of the classes; empty if labels.txt is missing.
     confusion: Confusion matrix of the network for a board on the test split:
       rows are true classes, columns are answers. Empty if metrics.json could
-      not be read.
+      not be read, and for many classes.
     answered_by: Which network gave the answers: "int8", "int16x8" or "float".
     predictions: Single answers; None if predictions.npz is missing or damaged.
     fits: Whether the champion fits each known board; empty if there is no

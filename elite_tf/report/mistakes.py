@@ -1,6 +1,7 @@
 """Classes that a champion confuses: figure, list and images."""
 
 import base64
+import collections
 import dataclasses
 import io
 
@@ -62,13 +63,36 @@ def label_of(champion: Champion, number: int) -> str:
 
 def worst_pairs(champion: Champion, count: int = PAIRS) -> list[Pair]:
   """Returns the most frequent confusions, the most frequent one first."""
-  found = [
-    Pair(label_of(champion, truth), label_of(champion, answer), n, sum(row))
-    for truth, row in enumerate(champion.confusion)
-    for answer, n in enumerate(row)
-    if n and truth != answer
+  found, images = _wrong_answers(champion)
+  worst = sorted(found.items(), key=lambda pair: (-pair[1], *pair[0]))[:count]
+  return [
+    Pair(
+      label_of(champion, truth), label_of(champion, answer), n, images[truth]
+    )
+    for (truth, answer), n in worst
   ]
-  return sorted(found, key=lambda pair: -pair.count)[:count]
+
+
+def _wrong_answers(
+  champion: Champion,
+) -> tuple[dict[tuple[int, int], int], dict[int, int]]:
+  """Returns counts by (true class, answer), and images by true class."""
+  if champion.confusion:
+    rows = dict(enumerate(champion.confusion))
+    found = {
+      (truth, answer): n
+      for truth, row in rows.items()
+      for answer, n in enumerate(row)
+      if n and truth != answer
+    }
+    return found, {truth: sum(row) for truth, row in rows.items()}
+  kept = champion.predictions
+  if kept is None:
+    return {}, {}
+  # With many classes there are single answers only.
+  pairs = zip(kept.labels.tolist(), kept.answers.tolist())
+  found = collections.Counter(pair for pair in pairs if pair[0] != pair[1])
+  return found, collections.Counter(kept.labels.tolist())
 
 
 def worst_mistakes(champion: Champion) -> list[Mistake]:

@@ -8,7 +8,12 @@ from elite_tf.system.records import OMIT_EMPTY, Record
 
 FILE = "metrics.json"
 
-# Counts of images: rows are true classes, columns are answers.
+# Most classes with a confusion matrix: of 1,000 it would be most of the file, and
+# almost all zeros. The single answers are in predictions.npz.
+MOST_CONFUSED = 100
+
+# Counts of images: rows are true classes, columns are answers. Empty for more
+# than `MOST_CONFUSED` classes.
 Confusion = tuple[tuple[int, ...], ...]
 
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from elite_tf.data import sources
+from elite_tf.data import augment, sources
 from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
 from elite_tf.hardware.boards import Limits
@@ -179,6 +179,7 @@ def make_plan(
   channels: int,
   base_resolution: int,
   known: Prices | None = None,
+  trial: str = "",
 ) -> Plan:
   """Returns the plan of a search, by arithmetic alone.
 
@@ -190,6 +191,7 @@ def make_plan(
     channels: Channels of the images, 1 or 3.
     base_resolution: Input size at r = 1, in pixels.
     known: What a user's own networks cost, if that was counted before.
+    trial: As for `elite_tf.networks.custom_cost.price`.
 
   Raises:
     ConfigError: The settings contradict one another.
@@ -222,7 +224,13 @@ def make_plan(
         "--slices is for the built-in families."
         f" Received: --pool={settings.pool}"
       )
-    prices = custom_cost.price(pool, settings.quantize == "qat", known)
+    prices = custom_cost.price(
+      pool,
+      settings.quantize == "qat",
+      known,
+      trial=trial,
+      quantize=settings.quantize,
+    )
     notes = (custom_cost.UNPREDICTED,) if limited else ()
     candidates = pool
     costs = [prices.found[candidate.name].cost for candidate in pool]
@@ -282,11 +290,14 @@ def make_plan(
   )
 
 
-def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
+def plan_for_data(
+  settings: Settings, trial: str = ""
+) -> tuple[Plan, Description]:
   """Returns the plan for the settings' data set, and what that is.
 
   Args:
     settings: Of the search.
+    trial: As for `elite_tf.networks.custom_cost.price`.
 
   Raises:
     ConfigError: The data or the settings are not what they should be.
@@ -301,6 +312,7 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
     description.channels,
     base,
     Prices.read(RunFolder(Path(run_dir)).prices),
+    trial,
   )
   if not settings.cache_dir:
     size = sources.cache_bytes(
@@ -308,6 +320,7 @@ def plan_for_data(settings: Settings) -> tuple[Plan, Description]:
       description,
       store_side(base),
       (candidate.resolution for candidate in plan.candidates),
+      settings.augment or augment.choose_augmentation(description),
     )
     plan = dataclasses.replace(plan, disk_bytes=plan.disk_bytes + size)
   return plan, description

@@ -3,6 +3,7 @@
 import dataclasses
 import numbers
 from dataclasses import field
+from typing import Self
 
 from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
@@ -97,6 +98,36 @@ class PlanRecord(Record):
   disk_bytes: int
   base_resolution: int | None = field(default=None, metadata=OMIT_EMPTY)
   data: Description | None = field(default=None, metadata=OMIT_EMPTY)
+
+  def difference(self, there: Self) -> str:
+    """Returns in which way another plan is no plan of the same search, or "".
+
+    What a board needs does not count: it changes who takes part at most.
+
+    Args:
+      there: The other plan.
+    """
+    mine, theirs = map(_taking_part, (self, there))
+    missing, added = sorted(theirs - mine), sorted(mine - theirs)
+    names = {name for name, *_ in missing} & {name for name, *_ in added}
+    for name, params, macs in missing:
+      if name in names:
+        (now,) = [one for one in added if one[0] == name]
+        return (
+          f"{name} has {params} parameters and {macs} multiply-accumulates"
+          f" there, {now[1]} and {now[2]} here"
+        )
+    if missing:
+      return f"{missing[0][0]} takes part there, not here"
+    if added:
+      return f"{added[0][0]} takes part here, not there"
+    if self.groups != there.groups:
+      return "its groups are others"
+    return ""
+
+
+def _taking_part(plan: PlanRecord) -> set[tuple[str, int, int]]:
+  return {(c.name, c.params, c.macs) for c in plan.candidates if c.fits}
 
 
 def _planned_candidate(

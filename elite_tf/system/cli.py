@@ -104,6 +104,24 @@ def show_log(console: "Console | None" = None) -> Iterator[None]:
     package.propagate = before[1]
 
 
+def open_console(stderr: bool = False) -> "Console":
+  """Returns a console that raises BrokenPipeError if nobody reads.
+
+  rich's own ends the process, with the exit code of an error.
+
+  Args:
+    stderr: Whether it prints on stderr.
+  """
+  from rich.console import Console
+
+  class Piped(Console):
+    def on_broken_pipe(self):
+      self.quiet = True
+      raise BrokenPipeError
+
+  return Piped(stderr=stderr)
+
+
 class _ConsoleHandler(logging.Handler):
   """Prints records as plain lines; warnings in colour on a terminal."""
 
@@ -138,7 +156,9 @@ def run(
   """Runs a command and exits.
 
   Exit codes: 0 for success, 1 for an error that the user can fix (one line on
-  stderr), 130 after Ctrl-C, 143 after SIGTERM. The first Ctrl-C or SIGTERM
+  stderr), 130 after Ctrl-C, 143 after SIGTERM. If whoever reads the output has
+  gone (`| head`), the command ends without a word, of SIGPIPE, as other programs
+  do. The first Ctrl-C or SIGTERM
   stops the command in order, the second one stops it at once. Worker processes
   end with this process, however it ends.
 
@@ -158,7 +178,11 @@ def run(
     try:
       if len(arguments) > 1:
         return _complain(f"unexpected argument {arguments[1]!r}")
-      return main()
+      code = main()
+      sys.stdout.flush()  # Here, where an error is answered.
+      return code
+    except BrokenPipeError:
+      return _end_of_output()
     except EliteError as error:
       return _complain(str(error))
     except OSError as error:
@@ -176,6 +200,14 @@ def _stop_at_once(number, _) -> None:
   if sys.stderr.isatty():
     os.write(2, b"\x1b[?25h\n")  # The cursor, which a table may have hidden.
   os._exit(128 + number)
+
+
+def _end_of_output() -> int:
+  # Nobody reads: what is still in the buffer must not be written at the exit.
+  os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+  signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+  os.kill(os.getpid(), signal.SIGPIPE)
+  return 128 + signal.SIGPIPE  # Where the signal is blocked.
 
 
 def _complain(line: str) -> int:

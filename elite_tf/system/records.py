@@ -72,7 +72,7 @@ class Record:
     Raises:
       OSError: The file cannot be written.
     """
-    write_file(path, json.dumps(self.to_json(), indent=2) + "\n")
+    write_file(path, dumps(self.to_json()) + "\n")
 
 
 def to_json(value: Any) -> Any:
@@ -88,6 +88,34 @@ def to_json(value: Any) -> Any:
   if isinstance(value, list | tuple):
     return [to_json(held) for held in value]
   return value
+
+
+def dumps(value: Any, indent: str = "") -> str:
+  """Returns JSON for people: indented, with lists of numbers on one line.
+
+  Args:
+    value: What `to_json` returns.
+    indent: Spaces before the lines but the first.
+  """
+  deeper = indent + "  "
+  if isinstance(value, dict):
+    items = [
+      f"{json.dumps(str(key))}: {dumps(held, deeper)}"
+      for key, held in value.items()
+    ]
+    ends = "{}"
+  elif isinstance(value, list) and not all(map(_is_number, value)):
+    items, ends = [dumps(held, deeper) for held in value], "[]"
+  else:
+    return json.dumps(value)
+  if not items:
+    return ends
+  joined = f",\n{deeper}".join(items)
+  return f"{ends[0]}\n{deeper}{joined}\n{indent}{ends[1]}"
+
+
+def _is_number(value: Any) -> bool:
+  return type(value) in (int, float)
 
 
 def _is_optional(field: dataclasses.Field) -> bool:

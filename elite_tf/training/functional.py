@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from elite_tf.errors import CandidateFailed
 from elite_tf.networks.keras_cost import every_layer
 
 # Multiples of this odd number, 2^32 over the golden ratio, lie far apart: layers
@@ -25,6 +26,8 @@ class FunctionalModel:
     weights: The trainable variables.
     statistics: The moving statistics (batch norm).
     seeds: The states of the random generators (dropout).
+    constants: Other states that are not float, such as the number of images
+      that a normalization was adapted to. Training leaves them as they are.
   """
 
   def __init__(self, model: keras.Model, seed: int = 0):
@@ -37,18 +40,24 @@ class FunctionalModel:
     self.model = model
     self._seed = seed
     self.weights = list(model.trainable_variables)
-    self.seeds = [
-      variable
-      for variable in model.non_trainable_variables
-      if not keras.backend.is_float_dtype(variable.dtype)
-    ]
-    self.statistics = [
-      variable
-      for variable in model.non_trainable_variables
-      if keras.backend.is_float_dtype(variable.dtype)
-    ]
+    states = model.non_trainable_variables
+    generators = {
+      id(generator.state)
+      for layer in every_layer(model)
+      for generator in layer._seed_generators
+    }
+    self.statistics, self.seeds, self.constants = [], [], []
+    for variable in states:
+      if keras.backend.is_float_dtype(variable.dtype):
+        self.statistics.append(variable)
+      elif id(variable) in generators:
+        self.seeds.append(variable)
+      else:
+        self.constants.append(variable)
+    # As arrays, which every trace can have as tensors of its own.
+    self._fixed = {id(v): ops.convert_to_numpy(v) for v in self.constants}
     # By identity: layers of two nested models may have the same path.
-    self._order = [id(v) for v in model.non_trainable_variables]
+    self._order = [id(v) for v in states]
 
   def apply(self, weights, statistics, images, step=None):
     """Runs the network.
@@ -63,6 +72,9 @@ class FunctionalModel:
     Returns:
       (probabilities, statistics): float32, (batch, classes), and the statistics
       after the run: in training, with `BatchStatistics`, those of the batch.
+
+    Raises:
+      CandidateFailed: A layer changes a state that is not float.
     """
     values = {
       id(variable): value
@@ -70,6 +82,7 @@ class FunctionalModel:
         self.statistics, split(statistics, self.statistics)
       )
     }
+    values |= {n: ops.convert_to_tensor(v) for n, v in self._fixed.items()}
     for number, variable in enumerate(self.seeds):
       # Every dropout layer has other draws in every step.
       key = ops.cast((number + _SPREAD * self._seed) % 2**32, "uint32")
@@ -81,6 +94,12 @@ class FunctionalModel:
       training=step is not None,
     )
     updated = dict(zip(self._order, updated))
+    for variable in self.constants:
+      if updated[id(variable)] is not values[id(variable)]:
+        raise CandidateFailed(
+          "a network must not change integers as it is trained."
+          f" Received: {variable.path}"
+        )
     return probabilities, join([updated[id(v)] for v in self.statistics])
 
   def decayed(self) -> np.ndarray:

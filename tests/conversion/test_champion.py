@@ -32,16 +32,38 @@ def test_files_are_written_together(network, noise, tmp_path):
   assert [path.name for path in folder.parent.iterdir()] == ["small"]
 
 
-def test_a_failed_verification_leaves_nothing(
+def test_a_failed_verification_leaves_what_was_trained(
   network, noise, tmp_path, monkeypatch
 ):
+  """A later conversion completes it, as if the first one had not failed."""
+
   def fail(*_):
     raise VerificationFailed("planted")
 
-  monkeypatch.setattr(converted, "require_equal", fail)
-  with pytest.raises(VerificationFailed, match="planted"):
-    champion.write_champion(tmp_path / "c", network, CANDIDATE, noise, FLOAT)
-  assert not list(tmp_path.iterdir())
+  folder = tmp_path / "c"
+  with monkeypatch.context() as patched:
+    patched.setattr(converted, "require_equal", fail)
+    with pytest.raises(VerificationFailed, match="planted"):
+      champion.write_champion(folder, network, CANDIDATE, noise, FLOAT)
+  there = {path.name for path in folder.iterdir()}
+  assert there == {
+    "README.md",
+    "labels.txt",
+    "metrics.json",
+    "model.keras",
+    "predictions.npz",
+  }
+  before = Metrics.read(folder / "metrics.json")
+  answers = network.predict(preprocess.scale(noise.test.images), verbose=0)
+  right = (answers.argmax(-1) == noise.test.labels).mean()
+  assert before.float_.accuracy == pytest.approx(right)
+  assert before.conversions == {}
+  (folder / "model_int8.tflite").touch()  # Of a conversion that was killed.
+  found = champion.add_conversions(folder, network, CANDIDATE, noise, FLOAT)
+  assert found == Metrics.read(folder / "metrics.json")
+  assert (found.float_, list(found.conversions)) == (before.float_, ["float"])
+  now = {path.name for path in folder.iterdir()}
+  assert now == there | {"model_float.tflite"}
 
 
 def test_a_full_disk_leaves_nothing(network, noise, tmp_path, monkeypatch):

@@ -99,3 +99,29 @@ def test_the_float_network_is_converted_once(
   settings = Settings(quantize=method, calibration_images=5)
   assert set(converted.convert(network, noise, settings)) == {"float", method}
   assert sum(model is network for model in converted_models) == 1
+
+
+def test_a_difference_on_other_images_is_mended(network, noise, monkeypatch):
+  """Few test images: those of the other splits find it; scales are changed."""
+  seen = []
+
+  def compared(model, images, labels):
+    seen.append((model, images[:]))
+    differs = np.array_equal(images[:], noise.val.images)
+    differs &= not model.endswith(b"aligned")
+    return dataclasses.replace(real(plain, images, labels), equal=not differs)
+
+  real, plain = converted.compare, convert.float32(network)
+  quantized = Quantized(plain, 1.0, TRIAL)
+  monkeypatch.setitem(converted.METHODS, "spy", lambda *_: quantized)
+  monkeypatch.setattr(converted, "compare", compared)
+  monkeypatch.setattr(
+    converted.align_mul, "align", lambda model: model + b"aligned"
+  )
+  found = converted.convert(network, noise, SPY)["spy"]
+  assert found.model == plain + b"aligned"
+  assert found.verification.images == len(noise.test.labels)
+  ours = [images for model, images in seen if model == found.model]
+  for images, split in zip(ours, (noise.test, noise.val, noise.train)):
+    assert np.array_equal(images, split.images)
+  assert len(ours) == 3

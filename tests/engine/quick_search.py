@@ -6,8 +6,13 @@ Planning, runner, worker, journal, checkpoints and signals are the real ones;
 an epoch is drawn from (seed, candidate, epoch) and takes 20 ms. While the file
 $HOLD_FILE is there, no epoch begins once the journal has $HOLD_AT of them: what
 is done to a search is then done while it is at work, however busy the machine.
+
+SEARCH_FAULT=export lets the first export of every champion fail after its model
+was written. SEARCH_FAULT=size makes int8 networks of 20 MB, but for the smallest
+input.
 """
 
+import dataclasses
 import os
 import sys
 import time
@@ -71,12 +76,14 @@ def load_trained(candidate, path):
 
 def write_champion(folder, model, candidate, *_):
   """Writes a file and returns what metrics.json would hold."""
+  from elite_tf.errors import VerificationFailed
   from elite_tf.runs.metrics import ClassifierMetrics, Metrics, Preprocessing
   from elite_tf.system.atomic_files import write_file
 
+  fault = os.environ.get("SEARCH_FAULT")
   write_file(folder / "model.keras", model.tobytes())
   accuracy = float(model[0]) / 1000
-  return Metrics(
+  found = Metrics(
     name=candidate.name,
     test_images=1000,
     preprocessing=Preprocessing(8, False, "bicubic", 128, 1 / 128),
@@ -84,6 +91,31 @@ def write_champion(folder, model, candidate, *_):
     float_=ClassifierMetrics(accuracy, 0.5, (), ()),
     conversions={},
     seconds=0.0,
+  )
+  found.write(folder / "metrics.json")
+  failed = folder.parents[1] / "candidates" / candidate.name / "failed"
+  if fault == "export" and not failed.exists():
+    write_file(failed, "")
+    raise VerificationFailed("the first export fails")
+  if fault == "size":
+    size = 1_000 if candidate.r == 4 else 20_000_000
+    found = dataclasses.replace(found, conversions={"int8": _int8(size)})
+    write_file(folder / "model_int8.tflite", str(size))
+    found.write(folder / "metrics.json")
+  return found
+
+
+def _int8(size):
+  from elite_tf.runs.metrics import ConversionMetrics
+
+  values = {
+    f.name: 0
+    for f in dataclasses.fields(ConversionMetrics)
+    if f.default is dataclasses.MISSING
+  }
+  lists = dict.fromkeys(("per_channel_dense", "confusion", "recall"), ())
+  return ConversionMetrics(
+    **{**values, **lists, "tflite_bytes": size, "equal": True}
   )
 
 

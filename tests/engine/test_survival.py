@@ -343,3 +343,54 @@ def test_a_second_interrupt_ends_at_once(first):
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
     assert process.stderr.read() == ""
+
+
+def _events(run_dir, kind):
+  lines = (run_dir / "journal.jsonl").read_text().splitlines()
+  return [e for e in map(json.loads, lines) if e["event"] == kind]
+
+
+def test_export_that_failed_is_tried_again_by_the_same_command(
+  undisturbed, tmp_path, monkeypatch
+):
+  """The first session leaves the model and its figures."""
+  monkeypatch.setitem(ENVIRONMENT, "SEARCH_FAULT", "export")
+  run_dir = tmp_path / "run"
+  first = _run(*FLAGS, f"--run_dir={run_dir}")
+  assert first.returncode == 1
+  (line,) = [n for n in first.stderr.splitlines() if n.startswith("error: ")]
+  assert "the first export fails" in line and "the same command" in line
+  result = json.loads((run_dir / "result.json").read_text())
+  (champion,) = result["champions"]
+  assert list(result["unverified"]) == [champion["name"]]
+  assert champion["tflite_bytes"] is None
+  assert (run_dir / "champions" / champion["name"] / "model.keras").exists()
+  done = _ended(_run(*FLAGS, f"--run_dir={run_dir}"))
+  assert "ended already" not in done.stdout
+  assert _found(run_dir) == undisturbed
+  assert len(_trained(run_dir)) == 4 * 4 + 2 * 4 + 22, "trained again"
+
+
+def test_champion_too_large_is_replaced_and_the_search_resumed(
+  tmp_path, monkeypatch
+):
+  """It is rejected again when the journal is played again."""
+  monkeypatch.setitem(ENVIRONMENT, "SEARCH_FAULT", "size")
+  run_dir = tmp_path / "run"
+  flags = (*FLAGS, "--quantize=int8", "--flash=10MB", f"--run_dir={run_dir}")
+  done = _ended(_run(*flags))
+  told = re.findall(
+    r"champion (\S+) does not fit: (\d+) bytes of flash.*; (\S+) takes its",
+    done.stdout,
+  )
+  found = _found(run_dir)
+  (group,) = found["groups"]
+  assert group["champion"].endswith("-r10") and len(group["rejected"]) >= 1
+  assert [name for name, *_ in told] == list(group["rejected"])
+  assert told[-1][2] == group["champion"]
+  exported = len(_events(run_dir, "champion"))
+  assert exported == 1 + len(group["rejected"])
+  (run_dir / "result.json").unlink()  # Killed before it was written.
+  _ended(_run(*flags))
+  assert _found(run_dir) == found
+  assert len(_events(run_dir, "champion")) == exported, "exported again"

@@ -1,18 +1,20 @@
 """A plan under a board's limits: what fits is known before it is trained."""
 
+import contextlib
 import dataclasses
 import json
 
 import pytest
 
-from elite_tf.engine.pipeline import _replace_misfits
+from elite_tf.engine.champions import Champions
 from elite_tf.errors import ConfigError
 from elite_tf.hardware import fit
 from elite_tf.hardware.boards import Limits, Shortfall
 from elite_tf.runs import plan as planning
 from elite_tf.runs import plan_json
 from elite_tf.runs.folder import RunFolder
-from elite_tf.runs.results import ChampionResult
+from elite_tf.runs.journal import Journal, champion_to_event
+from elite_tf.runs.results import ChampionEvent, ChampionResult
 from elite_tf.runs.settings import resolve
 from elite_tf.tournament.bracket import Bracket, Rules
 from elite_tf.types import Epoch, Outcome
@@ -148,12 +150,18 @@ def test_a_champion_that_does_not_fit_as_measured_is_replaced(tmp_path):
     estimated_seconds=None,
     files=(),
   )
-  assert _replace_misfits([champion], [bracket], plan, settings, folder) is None
+
+  def replace(champion):
+    with contextlib.closing(Journal(folder.journal)) as journal:
+      journal.append(champion_to_event(ChampionEvent(champion, 1.0)))
+      known = Champions([bracket], plan, settings, folder, journal, None)
+      return known.replace_misfits()
+
+  assert replace(champion) is None
   assert bracket.champion == first and folder.champion(first).exists()
 
   larger = memory.arena_bytes_host + (1 << 20)
-  champion = dataclasses.replace(champion, arena_bytes=larger)
-  jobs = _replace_misfits([champion], [bracket], plan, settings, folder)
+  jobs = replace(dataclasses.replace(champion, arena_bytes=larger))
   assert [(job.candidate.name, job.stop) for job in jobs] == [(second, 5)]
   assert "does not fit: 0 bytes of flash" in bracket.rejected[first]
   assert bracket.failures == {}

@@ -2,6 +2,8 @@
 
 import io
 import logging
+import os
+import signal
 import subprocess
 import sys
 
@@ -76,3 +78,18 @@ def test_a_library_is_silent(level):
     [sys.executable, "-c", code], capture_output=True, check=True
   )
   assert (done.stdout, done.stderr) == (b"", b"")
+
+
+@pytest.mark.parametrize("flags", [["--board=list"], ["--dry_run"]])
+def test_a_reader_who_has_gone_ends_it_quietly(flags):
+  """As SIGPIPE ends other programs: `| head` prints no error."""
+  reader, writer = os.pipe()
+  os.close(reader)
+  try:
+    done = subprocess.run(
+        [sys.executable, "-m", "elite_tf.search", *flags],
+        stdout=writer, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+  finally:
+    os.close(writer)
+  assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b"")

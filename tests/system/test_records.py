@@ -134,3 +134,13 @@ def test_a_damaged_file_is_named(tmp_path, data):
 def test_a_missing_file_is_no_damaged_one(tmp_path):
   with pytest.raises(FileNotFoundError):
     Whole.read(tmp_path / "whole.json")
+
+
+def test_rows_of_numbers_are_one_line_each(tmp_path):
+  WHOLE.write(tmp_path / "whole.json")
+  text = (tmp_path / "whole.json").read_text()
+  assert json.loads(text) == WHOLE.to_json()
+  lines = [line.strip().rstrip(",") for line in text.splitlines()]
+  for row in WHOLE.table:
+    assert lines.count(json.dumps(list(row))) == 1
+  assert text.startswith('{\n  "class": "a",\n')

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from elite_tf.errors import CandidateFailed
 from elite_tf.networks import to_keras as models
 from elite_tf.training.functional import FunctionalModel, join, split
 
@@ -209,3 +210,47 @@ def test_networks_of_others(make, images):
   # Weight decay is for kernels: not for the two batch norms, of 2 channels.
   decayed = function.decayed()
   assert len(decayed) - decayed.sum() == (8 if make is _nested else 0)
+
+
+class Counter(keras.layers.Layer):
+  """Counts how often it was called."""
+
+  def build(self, shape):
+    del shape
+    self.calls = self.add_weight(
+      shape=(), dtype="int32", initializer="zeros", trainable=False
+    )
+
+  def call(self, inputs):
+    self.calls.assign(self.calls + 1)
+    return inputs
+
+
+def _with(layer, dropout=0.5):
+  image = keras.Input((6, 6, 1))
+  x = keras.layers.GlobalAveragePooling2D()(layer(image))
+  return keras.Model(image, keras.layers.Dropout(dropout, seed=1)(x))
+
+
+def test_an_integer_state_is_no_seed(images):
+  """The number of images that a normalization was adapted to stays."""
+  layer = keras.layers.Normalization()
+  layer.adapt(images)
+  function = FunctionalModel(_with(layer))
+  assert (len(function.seeds), len(function.constants)) == (1, 1)
+  before = [np.array(v) for v in function.model.variables]
+  found, _ = function.apply(*_flat(function), images)
+  expected = (images - images.mean()) / images.std()
+  assert np.asarray(found)[:, 0] == pytest.approx(
+    expected.mean(axis=(1, 2, 3)), abs=1e-5
+  )
+  found, _ = function.apply(*_flat(function), images, np.uint32(3))
+  assert (np.asarray(found) == 0).any(), "dropout has no chance"
+  for old, variable in zip(before, function.model.variables):
+    assert np.array_equal(old, np.array(variable))
+
+
+def test_an_integer_state_that_changes_is_refused(images):
+  function = FunctionalModel(_with(Counter(name="odd")))
+  with pytest.raises(CandidateFailed, match="Received: .*odd"):
+    function.apply(*_flat(function), images, np.uint32(0))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from elite_tf.conversion.interpreters.refusal import refusals
 from elite_tf.conversion.tflite.flatbuffer import activations, unpack
 from elite_tf.system.quiet import quiet
 
@@ -25,6 +26,9 @@ def observe(
 
   Yields:
     Copies of the tensors, by index.
+
+  Raises:
+    VerificationFailed: TensorFlow Lite refuses the network, or fails in it.
   """
   if wanted is None:
     wanted = activations(unpack(model))
@@ -32,7 +36,8 @@ def observe(
   (source,) = (detail["index"] for detail in running.get_input_details())
   for image in range(len(inputs)):
     running.set_tensor(source, inputs[image : image + 1])
-    running.invoke()
+    with refusals():
+      running.invoke()
     yield {index: running.get_tensor(index) for index in wanted}
 
 
@@ -46,11 +51,18 @@ def interpreter(model: bytes, preserve: bool = False) -> Any:
     model: The .tflite file.
     preserve: Whether all tensors keep their values, which takes five times as
       long.
+
+  Raises:
+    VerificationFailed: TensorFlow Lite refuses the network.
   """
   import tensorflow as tf
 
   resolvers = tf.lite.experimental.OpResolverType
-  with quiet(), warnings.catch_warnings():  # XNNPACK announces itself.
+  with (
+    refusals(),
+    quiet(),
+    warnings.catch_warnings(),
+  ):  # XNNPACK announces itself.
     # A warning announces a new package; this project pins no release of it.
     warnings.filterwarnings("ignore", "[^a-z]*Warning: tf.lite.Interpreter is")
     running = tf.lite.Interpreter(

@@ -6,9 +6,9 @@ from concurrent import futures
 
 import numpy as np
 
+from elite_tf.conversion.interpreters.refusal import refusals
 from elite_tf.conversion.interpreters.tensors import check_inputs, split_evenly
 from elite_tf.conversion.tflite.inspect import inspect, require_softmax
-from elite_tf.errors import VerificationFailed
 
 
 def run_reference(
@@ -31,7 +31,7 @@ def run_reference(
 
   Raises:
     ConfigError: An argument is not as described.
-    VerificationFailed: The interpreter refuses the network.
+    VerificationFailed: The interpreter refuses the network, or fails in it.
   """
   inspection = inspect(model)
   check_inputs(inspection.input, inputs)
@@ -48,7 +48,8 @@ def run_reference(
       if stop.is_set():
         break
       interpreter.set_tensor(source, inputs[image : image + 1])
-      interpreter.invoke()
+      with refusals():
+        interpreter.invoke()
       outputs.append(interpreter.get_tensor(target))
     return outputs
 
@@ -65,21 +66,15 @@ def _reference(model: bytes):
   # Importing TensorFlow takes seconds, and `run_micro` does not need it.
   import tensorflow as tf
 
-  with warnings.catch_warnings():
+  with warnings.catch_warnings(), refusals():
     # A warning announces a new package; this project pins no release of it.
     warnings.filterwarnings("ignore", "[^a-z]*Warning: tf.lite.Interpreter is")
-    try:
-      interpreter = tf.lite.Interpreter(
-        model_content=model,
-        experimental_op_resolver_type=(
-          tf.lite.experimental.OpResolverType.BUILTIN_REF
-        ),
-        num_threads=1,
-      )
-      interpreter.allocate_tensors()
-    except (RuntimeError, ValueError) as error:
-      reason = str(error).strip().partition("\n")[0]
-      raise VerificationFailed(
-        f"TensorFlow Lite refuses the network: {reason}"
-      ) from error
+    interpreter = tf.lite.Interpreter(
+      model_content=model,
+      experimental_op_resolver_type=(
+        tf.lite.experimental.OpResolverType.BUILTIN_REF
+      ),
+      num_threads=1,
+    )
+    interpreter.allocate_tensors()
   return interpreter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from elite_tf.conversion.interpreters.observe import interpreter
+from elite_tf.conversion.interpreters.refusal import refusals
 from elite_tf.conversion.interpreters.tensors import input_table
 from elite_tf.conversion.tflite.inspect import inspect
 from elite_tf.data.sources.types import Split
@@ -21,6 +22,9 @@ def accuracy(model: bytes, examples: Split) -> float:
   Args:
     model: A .tflite file.
     examples: Images of the network's size.
+
+  Raises:
+    VerificationFailed: TensorFlow Lite refuses the network, or fails in it.
   """
   table = input_table(inspect(model).input)
   running = interpreter(model)
@@ -31,6 +35,7 @@ def accuracy(model: bytes, examples: Split) -> float:
     inputs = table[examples.images[start : start + PART]]
     for index, label in enumerate(examples.labels[start : start + PART]):
       running.set_tensor(source, inputs[index : index + 1])
-      running.invoke()
+      with refusals():
+        running.invoke()
       right += int(running.get_tensor(target).argmax() == label)
   return right / len(examples.labels)

@@ -78,8 +78,9 @@ def convert(
     warnings.filterwarnings("ignore", "Statistics for quantized inputs")
     try:
       return converter.convert()
-    except ConverterError as error:  # Its message has pages.
-      failure = error
+    # Calibration, which runs the network, raises the others.
+    except (ConverterError, RuntimeError, ValueError) as error:
+      failure = error  # Its message has pages.
   raise ConfigError(
     f"{model.name} cannot be converted to TensorFlow Lite:"
     f" {_reason(str(failure))}"

@@ -38,7 +38,8 @@ class Verification:
     different: Number of images with different outputs.
     first_difference: Index of the first such image; None if there is none.
     accuracy: Top-1 accuracy of TensorFlow Lite Micro on the images, 0 to 1.
-    confusion: Its confusion matrix: rows are true classes, columns are answers.
+    confusion: Its confusion matrix, int32 (classes, classes): rows are true
+      classes, columns are answers.
     arena_bytes: As in `MicroRun`.
     arena_head_bytes: As in `MicroRun`.
     arena_tail_bytes: As in `MicroRun`.
@@ -53,7 +54,7 @@ class Verification:
   different: int
   first_difference: int | None
   accuracy: float
-  confusion: metrics.Confusion
+  confusion: np.ndarray = dataclasses.field(compare=False, repr=False)
   arena_bytes: int
   arena_head_bytes: int
   arena_tail_bytes: int

@@ -4,12 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from elite_tf.runs.metrics import ClassifierMetrics, ClassRecall, Confusion
+from elite_tf.runs.metrics import (
+  MOST_CONFUSED,
+  ClassifierMetrics,
+  ClassRecall,
+  Confusion,
+)
 
 
 def confusion_matrix(
   truth: Sequence[int], answers: Sequence[int], classes: int
-) -> Confusion:
+) -> np.ndarray:
   """Counts the answers to the images of each class.
 
   Args:
@@ -18,45 +23,47 @@ def confusion_matrix(
     classes: Number of classes.
 
   Returns:
-    Counts: rows are true classes, columns are answers.
+    int32 (classes, classes), counts: rows are true classes, columns are
+    answers.
   """
-  pairs = np.asarray(truth, np.int64) * classes + np.asarray(answers, np.int64)
-  counts = np.bincount(pairs, minlength=classes**2)
-  return tuple(map(tuple, counts.reshape(classes, classes).tolist()))
+  counts = np.zeros((classes, classes), np.int32)
+  np.add.at(counts, (np.asarray(truth), np.asarray(answers)), 1)
+  return counts
 
 
-def accuracy(confusion: Confusion) -> float:
+def accuracy(confusion: np.ndarray) -> float:
   """Returns the share of right answers, 0 to 1."""
-  right = sum(row[number] for number, row in enumerate(confusion))
-  return right / sum(map(sum, confusion))
+  return int(np.trace(confusion)) / int(confusion.sum())
 
 
-def recalls(confusion: Confusion) -> tuple[float | None, ...]:
+def recalls(confusion: np.ndarray) -> tuple[float | None, ...]:
   """Returns for each class the share of its images with the right answer.
 
   The recall of a class without images is None.
   """
-  return tuple(
-    row[number] / sum(row) if any(row) else None
-    for number, row in enumerate(confusion)
-  )
+  right, images = confusion.diagonal().tolist(), confusion.sum(axis=1).tolist()
+  return tuple(r / n if n else None for r, n in zip(right, images))
 
 
-def balanced_accuracy(confusion: Confusion) -> float:
+def balanced_accuracy(confusion: np.ndarray) -> float:
   """Returns the mean recall of the classes that have images, 0 to 1."""
   known = [recall for recall in recalls(confusion) if recall is not None]
   return sum(known) / len(known)
 
 
 def classifier_metrics(
-  confusion: Confusion, names: Sequence[str]
+  confusion: np.ndarray, names: Sequence[str]
 ) -> ClassifierMetrics:
   """Returns all metrics of a classifier.
 
   Args:
     confusion: Confusion matrix: rows are true classes, columns are answers.
+      With more than `MOST_CONFUSED` classes the metrics do not have it.
     names: Names of the classes, in the order of the rows.
   """
+  kept: Confusion = ()
+  if len(confusion) <= MOST_CONFUSED:
+    kept = tuple(map(tuple, confusion.tolist()))
   return ClassifierMetrics(
     accuracy(confusion),
     balanced_accuracy(confusion),
@@ -64,5 +71,5 @@ def classifier_metrics(
       ClassRecall(name, recall)
       for name, recall in zip(names, recalls(confusion), strict=True)
     ),
-    confusion,
+    kept,
   )

@@ -33,6 +33,18 @@ NAMES = ("none", "light", "cifar10", "svhn", "imagenet")
 FLIPS = ("auto", "always", "never")
 
 
+def takes_stored(name: str, photographs: bool) -> bool:
+  """Returns whether an augmentation crops images as stored by itself.
+
+  The others are given images that were resized before.
+
+  Args:
+    name: One of `NAMES`.
+    photographs: As in `elite_tf.data.sources.Description`.
+  """
+  return name == "imagenet" or (name == "light" and photographs)
+
+
 def choose_augmentation(description: "Description") -> str:
   """Returns the augmentation for a data set if the user named none."""
   return choose(description).augment

@@ -10,6 +10,7 @@ library, because a dry run must answer in under a second.
 
 from collections.abc import Iterable
 
+from elite_tf.data.augment import takes_stored
 from elite_tf.data.sources import digits, folder, idx, npz, pictures, tfds
 from elite_tf.data.sources.types import (
   RESIZED_BYTES,
@@ -103,7 +104,11 @@ def is_decoded(spec: str) -> bool:
 
 
 def cache_bytes(
-  spec: str, description: Description, side: int, resolutions: Iterable[int]
+  spec: str,
+  description: Description,
+  side: int,
+  resolutions: Iterable[int],
+  augmentation: str = "none",
 ) -> int:
   """Estimates the bytes that a data set will take in the cache.
 
@@ -112,12 +117,13 @@ def cache_bytes(
     description: What `describe` returned.
     side: Short side of the decoded images, in pixels; not used for sources whose
       images are arrays.
-    resolutions: Input sizes of the networks, in pixels. Of photographs only the
-      validation part is kept resized.
+    resolutions: Input sizes of the networks, in pixels.
+    augmentation: One of `elite_tf.data.augment.NAMES`. Where it crops images as
+      stored, only the validation part is kept resized.
   """
   images = description.images
   decoded = images * pictures.typical_bytes(description, side)
-  if description.photographs:
+  if takes_stored(augmentation, description.photographs):
     images = images // 10
   resized = (images * r * r * description.channels for r in set(resolutions))
   kept = sum(size for size in resized if size >= RESIZED_BYTES)

@@ -34,10 +34,10 @@ def get_target(name: str) -> Target:
   """
   if name not in TARGETS:
     near = difflib.get_close_matches(name, TARGETS, 1)
-    hint = f"; did you mean {near[0]}?" if near else "."
+    hint = f"; did you mean {near[0]}?" if near else ""
     raise ConfigError(
       f"--target must be one of {', '.join(TARGETS)}; --target=list explains"
-      f" them{hint} Received: {name!r}"
+      f" them. Received: {name!r}{hint}"
     )
   return TARGETS[name]
 

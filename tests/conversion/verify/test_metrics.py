@@ -33,7 +33,7 @@ def test_figures_are_scikit_learns(answers):
 
 def test_by_hand():
   found = metrics.confusion_matrix([0, 0, 0, 1], [0, 1, 1, 1], 2)
-  assert found == ((1, 2), (0, 1))
+  assert found.tolist() == [[1, 2], [0, 1]]
   assert to_json(metrics.classifier_metrics(found, ("no", "yes"))) == {
     "accuracy": 0.5,
     "balanced_accuracy": pytest.approx(2 / 3),
@@ -49,3 +49,18 @@ def test_a_class_without_images_has_no_recall():
   found = metrics.confusion_matrix([0, 2], [0, 1], 3)
   assert metrics.recalls(found) == (1.0, None, 0.0)
   assert metrics.balanced_accuracy(found) == 0.5
+
+
+def test_many_classes_have_no_matrix():
+  """The accuracies are those of the same answers, as scikit-learn has them."""
+  draw = np.random.default_rng(0)
+  truth = draw.integers(0, 1000, 3000)
+  answers = np.where(draw.random(3000) < 0.6, truth, 7)
+  found = metrics.classifier_metrics(
+    metrics.confusion_matrix(truth, answers, 1000), list(map(str, range(1000)))
+  )
+  assert found.accuracy == theirs.accuracy_score(truth, answers)
+  assert found.balanced_accuracy == pytest.approx(
+    theirs.balanced_accuracy_score(truth, answers)
+  )
+  assert found.confusion == () and len(found.recall) == 1000

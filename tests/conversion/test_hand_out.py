@@ -123,7 +123,7 @@ def test_another_setting_converts_again(run, tmp_path):
   assert done.returncode == 1
   told, error = done.stderr.splitlines()
   assert "converted again with --seed=4;" in told and "auto" not in told
-  assert "folder:gone" in error
+  assert "--data" in error and "'gone'" in error
   assert not (tmp_path / "mine.tflite").exists()
 
 

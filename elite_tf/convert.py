@@ -4,25 +4,32 @@ python -m elite_tf.convert --model=model.keras --data=digits --out=my.tflite
 python -m elite_tf.convert --run_dir=runs/mine --out=my.tflite
 python -m elite_tf.convert --run_dir=runs/mine
 
-The last command completes a search that ran without TensorFlow: it adds the
-.tflite files and their figures to the run folder.
+The second command copies the file that the search verified, or converts the
+champion again if a flag differs from the search's settings. The last command
+completes a search that ran without TensorFlow: it adds the .tflite files and
+their figures to the run folder.
 """
 
-import dataclasses
 import functools
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from absl import flags
 
 from elite_tf.conversion.convert_file import Converted, convert_file
+from elite_tf.conversion.hand_out import hand_out
 from elite_tf.conversion.model_file import load_for
 from elite_tf.conversion.quantize import report
 from elite_tf.conversion.tflite.inspect import dense_note, inspect
 from elite_tf.errors import ConfigError
-from elite_tf.runs.find_champion import data_settings, find_champion
+from elite_tf.runs.find_champion import (
+  differences,
+  find_champion,
+  search_settings,
+)
 from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.setting_field import flag_help
 from elite_tf.runs.settings import CONVERSION, FIELDS, Settings, resolve
@@ -43,7 +50,10 @@ def define_flags() -> None:
   """Defines the flags of the command."""
   define_flag("model", "", "A .keras file of one of the families.")
   define_flag(
-    "run_dir", "", "Folder of a finished search, instead of --model and --data."
+    "run_dir",
+    "",
+    "Folder of a finished search, instead of --model and --data. Flags that are"
+    " not given have the values of the search.",
   )
   define_flag(
     "champion",
@@ -69,17 +79,16 @@ def define_flags() -> None:
   define_format("the metrics")
 
 
-def find_model(
-  model: str, run_dir: str, champion: str, data: str, settings: Settings
-) -> tuple[Path, Settings]:
-  """Returns the .keras file and the settings with its data set.
+def find_network(
+  model: str, run_dir: str, champion: str, given: Mapping[str, object]
+) -> tuple[Path, Settings, RunFolder | None]:
+  """Returns the .keras file, all settings, and the folder of its search.
 
   Args:
     model: `--model`.
     run_dir: `--run_dir`.
     champion: `--champion`.
-    data: `--data`.
-    settings: As given.
+    given: Settings by name, only those that were given.
 
   Raises:
     ConfigError: The flags do not name one network and one data set.
@@ -89,35 +98,39 @@ def find_model(
       "either --model or --run_dir must be given."
       f" Received: --model={model} --run_dir={run_dir}"
     )
-  path = Path(model)
   if run_dir:
     folder = RunFolder(Path(run_dir))
-    files, there = find_champion(folder, champion)
-    path, data = files / "model.keras", data or there
-    settings = data_settings(folder, settings)
-  if not data:
+    files, _ = find_champion(folder, champion)
+    return files / "model.keras", search_settings(folder, given), folder
+  if champion:
+    raise ConfigError(
+      f"--champion needs --run_dir. Received: --champion={champion}"
+    )
+  settings = resolve(given)
+  if not given.get("data"):
     raise ConfigError(
       "--data must name the data set that calibrates. Received: ''"
     )
-  return path, dataclasses.replace(settings, data=data)
+  return Path(model), settings, None
 
 
 def main() -> int:
   """Runs the command with the flags given; returns the exit code."""
   values = flags.FLAGS
-  if not backend.current().converts:
-    raise ConfigError(
-      "KERAS_BACKEND must be tensorflow, the only one that writes .tflite"
-      f" files. Received: {backend.current().name}"
-    )
+  given = given_flags(CONVERSION)
+  if values.data:
+    given["data"] = values.data
   if values.run_dir and not values.out and not values.model:
-    return _finish(values)
+    _require_converter()
+    return _finish(values, given)
   out = check_new_file(values.out, values.overwrite)
-  settings = resolve(given_flags(CONVERSION))
-  path, settings = find_model(
-    values.model, values.run_dir, values.champion, values.data, settings
+  path, settings, folder = find_network(
+    values.model, values.run_dir, values.champion, given
   )
-  converted = convert_file(path, out, settings)
+  converted = folder and _hand_out(path.parent, out, settings, folder)
+  if not converted:
+    _require_converter()
+    converted = convert_file(path, out, settings, folder)
   if values.format == "json":
     print(json.dumps({"out": str(out), **converted.metrics.to_json()}))
   else:
@@ -125,29 +138,55 @@ def main() -> int:
   return 0
 
 
+def _require_converter() -> None:
+  if not backend.current().converts:
+    raise ConfigError(
+      "KERAS_BACKEND must be tensorflow, the only one that writes .tflite"
+      f" files. Received: {backend.current().name}"
+    )
+
+
+def _hand_out(
+  files: Path, out: Path, settings: Settings, folder: RunFolder
+) -> Converted | None:
+  """Hands out the champion's file, unless it has to be converted anew."""
+  differing = differences(folder.read_config().settings, settings)
+  if differing:
+    logger.info(
+      f"{files.name} is converted again with {' '.join(differing)}; everything"
+      " else is as in its search"
+    )
+    return None
+  converted = hand_out(files, out)
+  if converted:
+    logger.info(f"{files.name}: the file that its search verified")
+  return converted
+
+
 def _print(out: Path, converted: Converted) -> None:
-  conversion = converted.conversion
-  verified = conversion.verification
-  print(
-    f"{out}: {len(conversion.model):,} bytes, arena"
-    f" {verified.arena_bytes:,} bytes, test accuracy"
-    f" {100 * verified.accuracy:.2f} % (float"
-    f" {100 * converted.metrics.test_accuracy_float:.2f} %), equal to"
-    f" TensorFlow Lite Micro on {verified.images:,} images"
+  made, found = converted.metrics.deployed, converted.metrics
+  exact = f"float {100 * found.test_accuracy_float:.2f} %"
+  accuracy = (
+    f"{100 * found.quantized.accuracy:.2f} % ({exact})"
+    if found.quantized
+    else exact
   )
-  note = dense_note(inspect(conversion.model))
+  print(
+    f"{out}: {made.tflite_bytes:,} bytes, arena {made.arena_bytes:,} bytes,"
+    f" test accuracy {accuracy}, equal to TensorFlow Lite Micro on"
+    f" {made.images:,} images"
+  )
+  note = dense_note(inspect(converted.model))
   if note:
     print(note)
-  if conversion.quantization:
-    print(report.summary(conversion.quantization))
+  if made.quantization:
+    print(report.summary(made.quantization))
 
 
-def _finish(values) -> int:
+def _finish(values, given: Mapping[str, object]) -> int:
   folder = RunFolder(Path(values.run_dir))
   find_champion(folder, values.champion)
-  given = given_flags(("run_dir", "data", *CONVERSION))
-  before = dataclasses.asdict(folder.read_config().settings)
-  settings = resolve({**before, **given})
+  settings = search_settings(folder, given)
   backend.load_keras()
   from elite_tf.conversion import finish_run
   from elite_tf.report import ending

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from elite_tf.conversion.tflite.inspect import inspect
-from elite_tf.data import sources
+from elite_tf.data import preprocess, sources
 from elite_tf.networks import to_keras
 from elite_tf.networks.pool import make_pool
 from elite_tf.runs.settings import CONVERSION
@@ -79,11 +79,20 @@ def test_none_writes_the_float_network(trained, tmp_path):
   )  # fmt: skip
   assert done.returncode == 0, done.stderr
   assert inspect(out.read_bytes()).input.dtype == "float32"
+  test = sources.load("digits").test
+  inputs = preprocess.preprocess(test.images, 16)
+  answers = keras.saving.load_model(trained).predict(inputs, verbose=0)
+  right = (answers.argmax(-1) == test.labels).mean()
+  assert f"test accuracy float {100 * right:.2f} %" in done.stdout
 
 
 BAD = [
   ((), ["--out"]),
   (("--out=x.tflite",), ["--model", "--run_dir"]),
+  (
+    ("--out=x.tflite", "--model=m.keras", "--champion=a", "--data=digits"),
+    ["--champion", "--run_dir", "a"],
+  ),
   (("--out=x.tflite", "--model=m.keras"), ["--data"]),
   (
     ("--out=x.tflite", "--model=m.keras", "--data=digits"),

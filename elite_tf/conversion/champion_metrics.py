@@ -74,17 +74,19 @@ def metrics_of(
     test_accuracy_float=real.accuracy,
     float_=real,
     conversions={
-      name: _conversion_metrics(conversion, names)
+      name: _conversion_metrics(conversion, names, len(data.test.labels))
       for name, conversion in conversions.items()
     },
   )
 
 
 def _conversion_metrics(
-  conversion: Conversion, names: Sequence[str]
+  conversion: Conversion, names: Sequence[str], test_images: int
 ) -> ConversionMetrics:
   verification = conversion.verification
   answered = classifier_metrics(verification.confusion, names)
+  # A few images verify a network, but do not tell its accuracy.
+  whole = verification.images == test_images
   return ConversionMetrics(
     tflite_bytes=len(conversion.model),
     per_channel_dense=tuple(inspect(conversion.model).per_channel_dense),
@@ -92,15 +94,15 @@ def _conversion_metrics(
     equal=verification.equal,
     different=verification.different,
     first_difference=verification.first_difference,
-    accuracy=answered.accuracy,
-    confusion=answered.confusion,
+    accuracy=answered.accuracy if whole else None,
+    confusion=answered.confusion if whole else (),
     arena_bytes=verification.arena_bytes,
     arena_head_bytes=verification.arena_head_bytes,
     arena_tail_bytes=verification.arena_tail_bytes,
     codes=verification.codes,
     seconds=verification.seconds,
-    balanced_accuracy=answered.balanced_accuracy,
-    recall=answered.recall,
+    balanced_accuracy=answered.balanced_accuracy if whole else None,
+    recall=answered.recall if whole else (),
     quantization=conversion.quantization,
   )
 

@@ -2,19 +2,23 @@
 
 import dataclasses
 import logging
-import typing
 from pathlib import Path
 
 from elite_tf.conversion.model_file import check_file, load_for
 from elite_tf.data import sources
-from elite_tf.runs.folder import store_of
+from elite_tf.hardware import boards
+from elite_tf.hardware.boards import Limits
+from elite_tf.hardware.fit import measured_shortfall
+from elite_tf.hardware.memory import predict
+from elite_tf.networks.families import get_families
+from elite_tf.networks.from_keras import read_layers
+from elite_tf.runs.config import check_same_data
+from elite_tf.runs.folder import RunFolder, store_of
 from elite_tf.runs.metrics import Metrics
+from elite_tf.runs.results import shortfall_text
 from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
 from elite_tf.system.atomic_files import write_file
-
-if typing.TYPE_CHECKING:  # Loads Keras.
-  from elite_tf.conversion.converted import Conversion
 
 logger = logging.getLogger(__name__)
 
@@ -24,24 +28,32 @@ class Converted:
   """A network that was converted.
 
   Attributes:
-    conversion: The one that was written: quantized, unless --quantize=none.
+    model: Contents of the .tflite file that was written: quantized, unless
+      --quantize=none.
     metrics: Of the network and all of its conversions, as in metrics.json.
   """
 
-  conversion: "Conversion"
+  model: bytes
   metrics: Metrics
 
 
-def convert_file(path: Path, out: Path, settings: Settings) -> Converted:
+def convert_file(
+  path: Path, out: Path, settings: Settings, folder: RunFolder | None = None
+) -> Converted:
   """Converts a trained network, verifies it and writes the .tflite file.
 
   Args:
     path: The .keras file.
     out: The .tflite file; replaced if it is there.
-    settings: Data set and its place, family, quantization and seed.
+    settings: Data set and its place, family, slices, quantization, seed and
+      limits. That the network does not fit the limits is logged.
+    folder: Of the search that trained the network; None if it is not known. If
+      the data are those of the search, so are its training, validation and test
+      images, whatever the seed is.
 
   Raises:
-    ConfigError: The data set or the network is wrong.
+    ConfigError: The data set or the network is wrong, or the data have changed
+      since the search.
     VerificationFailed: The conversion computes something else on a
       microcontroller.
     OSError: The file cannot be written.
@@ -52,16 +64,54 @@ def convert_file(path: Path, out: Path, settings: Settings) -> Converted:
   backend.load_keras()
   from elite_tf.conversion.champion_metrics import metrics_of
   from elite_tf.conversion.converted import convert
+  from elite_tf.conversion.tflite.sliced import slice_model
 
   model = load_for(path, description, settings)
   if not settings.base_resolution:
     settings = dataclasses.replace(
       settings, base_resolution=model.input_shape[1]
     )
-  data = sources.load(settings.data, settings.seed, store_of(settings))
+  data = _load(settings, folder)
   for note in data.notes:
     logger.info(note)
-  conversions = convert(model, data, settings)
+  exported = (
+    slice_model(model, read_layers(model)) if settings.slices else model
+  )
+  conversions = convert(exported, data, settings)
+  metrics = metrics_of(model, data, conversions)
+  misfit = _misfit(exported, metrics, settings)
+  if misfit:
+    logger.warning(f"{out} {misfit}")
   *_, name = conversions  # The quantized one, if there is one.
   write_file(out, conversions[name].model)
-  return Converted(conversions[name], metrics_of(model, data, conversions))
+  return Converted(conversions[name].model, metrics)
+
+
+def _load(settings: Settings, folder: RunFolder | None) -> sources.Dataset:
+  """Loads the data; with the parts of the search, if they are its data."""
+  store = store_of(settings)
+  if folder is None:
+    return sources.load(settings.data, settings.seed, store)
+  config = folder.read_config()
+  if settings.data == config.settings.data:
+    # Another seed would validate with images that were trained on.
+    settings = dataclasses.replace(settings, seed=config.settings.seed)
+  data = sources.load(settings.data, settings.seed, store)
+  check_same_data(folder.path, config, settings, store, data)
+  return data
+
+
+def _misfit(exported, metrics: Metrics, settings: Settings) -> str:
+  """Returns why the network does not fit the limits; "" if it does."""
+  limits = boards.limits(settings.board, settings.flash, settings.sram)
+  if limits == Limits():
+    return ""
+  memory = None
+  if metrics.kind == "int8" and all(
+    family.has_layers for family in get_families(settings.pool)
+  ):
+    memory = predict(read_layers(exported))
+  made = metrics.deployed
+  return shortfall_text(
+    measured_shortfall(memory, limits, made.tflite_bytes, made.arena_bytes)
+  )

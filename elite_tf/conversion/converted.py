@@ -21,7 +21,8 @@ from elite_tf.data.sources import Dataset, Split
 from elite_tf.runs.metrics import Quantization
 from elite_tf.runs.settings import Settings
 
-# Images on which a float network is compared: both kinds of kernels are slow in
+# Images on which a float network is compared, drawn evenly over the split, whose
+# images may be in the order of the classes: both kinds of kernels are slow in
 # floating point.
 FLOAT_IMAGES = 64
 
@@ -58,7 +59,7 @@ def convert(model, data: Dataset, settings: Settings) -> dict[str, Conversion]:
   Returns:
     Conversions by name: "float" and, unless `quantize` is "none", "int8" or
     "int16x8". The quantized network is verified on every test image, the float
-    network on 64.
+    network on 64, drawn evenly over the split.
 
   Raises:
     VerificationFailed: TensorFlow Lite Micro cannot run the network or gives
@@ -87,13 +88,20 @@ def convert(model, data: Dataset, settings: Settings) -> dict[str, Conversion]:
   conversions = {}
   for name, bytes_ in models.items():
     count = counts[name]
-    part = images if count == len(labels) else images[:count]
+    chosen = _evenly(len(labels), count)
+    part = images if count == len(labels) else images[chosen]
     others = ()
     if count < LEAST_IMAGES and name != "float":
       others = _others(data, resolution, crop)
-    bytes_, verification = verified(bytes_, part, labels[:count], others)
+    bytes_, verification = verified(bytes_, part, labels[chosen], others)
     conversions[name] = Conversion(bytes_, verification, reports.get(name))
   return conversions
+
+
+def _evenly(images: int, count: int) -> np.ndarray:
+  """Returns the positions of `count` images, or of all if there are fewer."""
+  count = min(count, images)
+  return np.arange(count) * images // count
 
 
 def verified(

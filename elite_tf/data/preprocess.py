@@ -91,7 +91,7 @@ def _resized(image: np.ndarray, size: int, crop: bool) -> np.ndarray:
 class Resized:
   """Images at a network's resolution, resized when they are read.
 
-  `images[start:stop]` is `resize` of those images. Memory does not grow with
+  `images[start:stop]` is `resize` of those images, as is `images[indices]`. Memory does not grow with
   the number of images.
 
   Attributes:
@@ -117,8 +117,8 @@ class Resized:
     """Returns the number of images."""
     return self.shape[0]
 
-  def __getitem__(self, part: slice) -> "np.ndarray":
-    """Returns some of the images."""
+  def __getitem__(self, part: "slice | np.ndarray") -> "np.ndarray":
+    """Returns some of the images, by a slice or by indices."""
     return resize(self._images[part], *self._arguments)
 
 

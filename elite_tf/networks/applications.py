@@ -10,6 +10,7 @@ uint8 images.
 """
 
 import dataclasses
+import logging
 import os
 import textwrap
 import warnings
@@ -25,8 +26,11 @@ from elite_tf.networks.cost import network_cost
 from elite_tf.networks.families import get_family
 from elite_tf.networks.keras_layers import build_layers
 from elite_tf.networks.pool import MIN_RESOLUTION, make_pool
+from elite_tf.networks.saved_network import check_same
 from elite_tf.system.text import one_line
 from elite_tf.types import Candidate
+
+logger = logging.getLogger(__name__)
 
 
 class Entry(NamedTuple):
@@ -94,13 +98,18 @@ _DOCSTRING = """Returns {name} with newly drawn weights, or those of a file.
 
   Input: float32 (batch, height, width, channels) from -1 to 127/128, which is
   (pixel - 128) / 128 of pixels from 0 to 255; `elite_tf.preprocess` makes it of
-  uint8 images. The network does not scale pixels itself.
+  uint8 images. The network does not scale pixels itself. As in a search, its
+  first convolution keeps every pixel of an input whose shorter side has fewer
+  than {halves_from} pixels, and halves a larger one.
 
   Args:
     include_top: Whether the network ends with its classifier; if not, with the
       activation of the last convolution, pooled as `pooling` says.
     weights: Path of a weights file (`.weights.h5` or `.keras`), or None. No
-      published weights exist.
+      published weights exist. A `.keras` file, such as the model.keras of a
+      champion, must be of a network with the same activation, the same stride
+      of the first convolution and, unless a size is given, the same input.
+      A `.weights.h5` file does not tell the stride and the input.
     input_tensor: Keras tensor to use as the input; None makes one.
     input_shape: (height, width, channels) of the input: at least {least} pixels
       per side (None: any size), 1 or 3 channels. None means
@@ -126,10 +135,19 @@ _DOCSTRING = """Returns {name} with newly drawn weights, or those of a file.
   """
 
 
-def _candidate(entry: Entry) -> Candidate:
+def _candidate(entry: Entry, base_resolution: int | None = None) -> Candidate:
   levels = (entry.w, entry.d, entry.r)
-  pool = make_pool(entry.family)
+  pool = make_pool(entry.family, base_resolution=base_resolution)
   return next(c for c in pool if (c.w, c.d, c.r) == levels)
+
+
+def _halves_from(entry: Entry) -> int:
+  """Returns the least input size whose stem has stride 2, in pixels.
+
+  That of the row's level in the smallest pool with this stride.
+  """
+  family = get_family(entry.family)
+  return _candidate(entry, family.stem_halves_from).resolution
 
 
 def _docstring(name: str, entry: Entry) -> str:
@@ -145,6 +163,7 @@ def _docstring(name: str, entry: Entry) -> str:
       summary, 80, initial_indent="  ", subsequent_indent="  "
     ),
     least=MIN_RESOLUTION,
+    halves_from=_halves_from(entry),
     size=size,
   )
 
@@ -165,12 +184,18 @@ def _make(name: str, entry: Entry) -> Callable[..., keras.Model]:
     path = _checked_weights(weights)
     candidate = _candidate(entry)
     image = _image(input_tensor, input_shape, candidate.resolution)
+    sides = [side for side in image.shape[1:3] if side is not None]
+    if sides and min(sides) < _halves_from(entry):
+      candidate = dataclasses.replace(candidate, stem_stride=1)
     if include_top:
       output = _classify(candidate, image, classes, classifier_activation)
     else:
       output = _features(candidate, image, pooling)
     model = keras.Model(_source(image), output, name=name)
-    return _load(model, path) if path else model
+    if path:
+      chosen = input_shape is not None or input_tensor is not None
+      _load(model, path, chosen)
+    return model
 
   application.__name__ = application.__qualname__ = name
   application.__doc__ = _docstring(name, entry)
@@ -273,7 +298,7 @@ def _checked_weights(weights: str | os.PathLike | None) -> Path | None:
   )
 
 
-def _load(model: keras.Model, path: Path) -> keras.Model:
+def _load(model: keras.Model, path: Path, chosen: bool) -> None:
   try:
     with warnings.catch_warnings():
       # A file of another network causes a warning for every layer, and then the
@@ -284,7 +309,9 @@ def _load(model: keras.Model, path: Path) -> keras.Model:
     raise ConfigError(
       f"weights do not fit {model.name} ({one_line(error)}). Received: {path}"
     ) from error
-  return model
+  note = check_same(model, path, chosen)
+  if note:
+    logger.warning(note)
 
 
 globals().update(

@@ -1,11 +1,12 @@
 """Finds a champion of a finished search, and its data set."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 from elite_tf.errors import ConfigError
 from elite_tf.runs.folder import RunFolder
-from elite_tf.runs.settings import Settings
+from elite_tf.runs.settings import FREE, Settings, resolve
 
 
 def find_champion(folder: RunFolder, champion: str) -> tuple[Path, str]:
@@ -55,3 +56,33 @@ def data_settings(folder: RunFolder, given: Settings = Settings()) -> Settings:
     cache_dir=given.cache_dir or there.cache_dir,
     tfds_dir=given.tfds_dir or there.tfds_dir,
   )
+
+
+def search_settings(folder: RunFolder, given: Mapping[str, object]) -> Settings:
+  """Returns the settings of a search, with those that were given in their place.
+
+  Args:
+    folder: Folder of the search; it may have been moved.
+    given: Settings by name, only those that were given.
+
+  Raises:
+    ConfigError: There is no search, config.json is damaged, or a setting is
+      wrong.
+  """
+  there = dataclasses.asdict(folder.read_config().settings)
+  return resolve({**there, **given, "run_dir": str(folder.path)})
+
+
+def differences(there: Settings, here: Settings) -> list[str]:
+  """Returns the settings that decide results and differ, as flags.
+
+  Args:
+    there: Of the search.
+    here: As they are now.
+  """
+  before = dataclasses.asdict(there)
+  return [
+    f"--{name}={value}"
+    for name, value in dataclasses.asdict(here).items()
+    if name not in FREE and value != before[name]
+  ]

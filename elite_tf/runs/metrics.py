@@ -124,14 +124,15 @@ class ConversionMetrics:
   """Metrics of a .tflite file on the test split.
 
   `accuracy`, `balanced_accuracy`, `recall` and `confusion` are as in
-  `ClassifierMetrics`.
+  `ClassifierMetrics` if the file was run on the whole split, otherwise None and
+  empty.
 
   Attributes:
     tflite_bytes: Size of the file.
     per_channel_dense: Names of dense layers with one scale per output, which
       TensorFlow Lite Micro may round differently.
     images: Number of images on which TensorFlow Lite Micro was compared with
-      the reference kernels; the metrics are of these images.
+      the reference kernels.
     equal: Whether all bytes of all outputs are equal.
     different: Number of images with different outputs.
     first_difference: Position of the first of these images; None if there is
@@ -150,14 +151,14 @@ class ConversionMetrics:
   equal: bool
   different: int
   first_difference: int | None
-  accuracy: float
+  accuracy: float | None
   confusion: Confusion
   arena_bytes: int
   arena_head_bytes: int
   arena_tail_bytes: int
   codes: int
   seconds: float
-  balanced_accuracy: float
+  balanced_accuracy: float | None
   recall: tuple[ClassRecall, ...]
   quantization: Quantization | None = field(default=None, metadata=OMIT_EMPTY)
 
@@ -174,7 +175,7 @@ class Metrics(Record):
     float_: Metrics of the Keras model; "float" in the file.
     conversions: Metrics of the .tflite files by name: "float", and "int8" or
       "int16x8". The float file, which computes the same as the Keras model, is
-      run on a few images only.
+      run on a few images only, and has no accuracy of its own.
     seconds: Wall-clock seconds of conversion and verification; None if they
       were not measured.
   """

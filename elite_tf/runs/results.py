@@ -116,13 +116,21 @@ class ChampionResult(Record):
     """
     if limits == Limits() or self.tflite_bytes is None:
       return ""
-    missing = self.shortfall(memory, limits)
-    if missing == (0, 0):
-      return ""
-    return (
-      f"does not fit: {missing.flash_bytes} bytes of flash and"
-      f" {missing.sram_bytes} of memory are missing, as measured"
-    )
+    return shortfall_text(self.shortfall(memory, limits))
+
+
+def shortfall_text(missing: Shortfall) -> str:
+  """Returns in words by how much a network exceeds limits; "" if it does not.
+
+  Args:
+    missing: As `elite_tf.hardware.fit.measured_shortfall` returns it.
+  """
+  if missing == (0, 0):
+    return ""
+  return (
+    f"does not fit: {missing.flash_bytes} bytes of flash and"
+    f" {missing.sram_bytes} of memory are missing, as measured"
+  )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -125,3 +125,24 @@ def test_a_difference_on_other_images_is_mended(network, noise, monkeypatch):
   for images, split in zip(ours, (noise.test, noise.val, noise.train)):
     assert np.array_equal(images, split.images)
   assert len(ours) == 3
+
+
+def test_float_is_compared_evenly_and_measured_on_the_whole_split(
+  network, noise
+):
+  """Of 130 images in the order of the classes; 64 are run."""
+  rng = np.random.default_rng(1)
+  images = rng.integers(0, 256, (130, 8, 8, 1), dtype=np.uint8)
+  test = Split(images, np.repeat([0, 1], 65).astype(np.int32))
+  data = dataclasses.replace(noise, test=test)
+  conversions = converted.convert(network, data, Settings(quantize="none"))
+  verification = conversions["float"].verification
+  assert verification.images == 64
+  assert np.sum(verification.confusion, axis=1).tolist() == [32, 32]
+  metrics = metrics_of(network, data, conversions)
+  answers = network.predict(preprocess.scale(images), verbose=0).argmax(-1)
+  right = (answers == test.labels).mean()
+  assert metrics.float_.accuracy == pytest.approx(right)
+  found = metrics.conversions["float"]
+  assert (found.accuracy, found.balanced_accuracy) == (None, None)
+  assert (found.confusion, found.recall) == ((), ())

@@ -12,8 +12,9 @@ import pytest
 import elite_tf
 from elite_tf.data.preprocess import scale
 from elite_tf.errors import ConfigError
-from elite_tf.networks import applications
+from elite_tf.networks import applications, to_keras
 from elite_tf.networks.applications import APPLICATIONS
+from elite_tf.networks.pool import make_pool
 
 TABLES = json.loads((Path(__file__).parent / "paper_tables.json").read_text())
 
@@ -146,8 +147,11 @@ def test_input_of_no_fixed_size():
 
 def test_without_top_it_ends_at_the_heads_activation():
   model = _tiny(include_top=False, input_shape=(64, 33, 3))
-  # 1280 * 0.514 = 657.9 -> 656; 64 and 33 pixels halved five times.
-  assert model.output_shape == (None, 2, 2, 656)
+  # 1280 * 0.514 = 657.9 -> 656; 64 and 33 pixels halved four times, as 33
+  # pixels are too few for a stem that halves.
+  assert model.output_shape == (None, 4, 3, 656)
+  large = _tiny(include_top=False, input_shape=(64, 65, 3))
+  assert large.output_shape == (None, 2, 3, 656)
   assert model.layers[-1].name == "head_swish"
   full = _tiny(input_shape=(64, 33, 3))
   without_dense = full.count_params() - full.get_layer("logits").count_params()
@@ -161,7 +165,7 @@ def test_pooling(images):
     model = _tiny(include_top=False, pooling=pooling)
     outputs[pooling] = np.asarray(model(images))
   maps = outputs[None]
-  assert maps.shape == (2, 1, 2, 656)
+  assert maps.shape == (2, 2, 3, 656)
   assert outputs["avg"] == pytest.approx(maps.mean(axis=(1, 2)), abs=1e-6)
   assert outputs["max"] == pytest.approx(maps.max(axis=(1, 2)), abs=1e-6)
 
@@ -216,6 +220,95 @@ def test_weights_from_a_file(saved):
   ):
     for one, two in zip(_weights(model), _weights(loaded), strict=True):
       assert np.array_equal(one, two)
+
+
+def _saved_champion(path, **settings):
+  """Saves a network of a search's pool; returns it and its candidate."""
+  settings = {"classes": 5, **settings}
+  level = settings.pop("r", 1)
+  (candidate,) = [
+    c
+    for c in make_pool("elite", **settings)
+    if (c.w, c.d, c.r) == (4, 4, level)
+  ]
+  keras.utils.set_random_seed(2)
+  model = to_keras.build(candidate)
+  model.save(path)
+  return model
+
+
+@pytest.mark.parametrize("base, stride", [(16, 1), (64, 2)])
+def test_champion_of_a_search_computes_the_same(base, stride, tmp_path):
+  """The stem's stride follows the input size as in the search."""
+  path = tmp_path / "model.keras"
+  champion = _saved_champion(path, base_resolution=base)
+  assert champion.get_layer("stem_conv").strides == (stride, stride)
+  loaded = _tiny(weights=path, input_shape=(base, base, 3))
+  draw = np.random.default_rng(0)
+  images = draw.uniform(-1, 1, (2, base, base, 3)).astype(np.float32)
+  expected = np.asarray(champion(images))
+  assert np.asarray(loaded(images)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+  "name, least",
+  [("ELite7", 58), ("ELite8", 64), ("HF2", 64), ("HF5", 32)],
+)
+def test_stride_is_that_of_the_rows_level(name, least):
+  """0.905 * 64 = 57.9 -> 58 pixels at r = 2; HF halves them."""
+  function = getattr(elite_tf, f"EfficientNet{name}")
+  assert f"fewer than {least} pixels" in " ".join(function.__doc__.split())
+  for side, stride in ((least - 1, 1), (least, 2)):
+    model = function(include_top=False, input_shape=(side, side + 9, 1))
+    assert model.get_layer("stem_conv").strides == (stride, stride)
+
+
+def test_weights_of_another_stride_are_refused(tmp_path):
+  path = tmp_path / "model.keras"
+  _saved_champion(path, base_resolution=32)
+  with pytest.raises(ConfigError) as caught:
+    elite_tf.EfficientNetELite9(
+      classes=5, input_shape=(96, 96, 3), weights=path
+    )
+  line = str(caught.value)
+  assert "stride 1" in line and "(96, 96, 3) has 2" in line
+  assert "load_model" in line and "\n" not in line
+  # At level r = 4 of 64 pixels, 38, the search's stride is 2.
+  _saved_champion(path, base_resolution=64, r=4)
+  _refused(
+      f"Received: {path}", "weights are of a network whose first convolution",
+      weights=path, input_shape=(38, 38, 3),
+  )  # fmt: skip
+
+
+def test_weights_of_another_activation_are_refused(tmp_path):
+  path, bare = tmp_path / "model.keras", tmp_path / "a.weights.h5"
+  champion = _saved_champion(path, base_resolution=32, activation="relu6")
+  champion.save_weights(bare)
+  for file in (path, bare):
+    _refused(
+        f"Received: {file}",
+        "weights are of a network with the activation relu6", weights=file,
+        input_shape=(32, 32, 3),
+    )  # fmt: skip
+
+
+def test_weights_of_another_size_need_a_size(tmp_path):
+  path = tmp_path / "model.keras"
+  _saved_champion(path, base_resolution=96)
+  _refused(
+      f"Received: {path}", "input_shape must be given", weights=path,
+      input_shape=None,
+  )  # fmt: skip
+
+
+def test_what_bare_weights_do_not_tell_is_said(saved, caplog):
+  weights, whole = saved[1]
+  _tiny(weights=whole)
+  assert not caplog.records
+  _tiny(weights=weights)
+  (line,) = caplog.messages
+  assert str(weights) in line and "(32, 40, 3) has stride 1" in line
 
 
 @pytest.mark.parametrize(

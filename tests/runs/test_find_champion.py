@@ -7,7 +7,12 @@ import pytest
 
 from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
-from elite_tf.runs.find_champion import data_settings, find_champion
+from elite_tf.runs.find_champion import (
+  data_settings,
+  differences,
+  find_champion,
+  search_settings,
+)
 from elite_tf.runs.folder import Config, RunFolder, store_of
 from elite_tf.runs.results import ChampionResult, Result
 from elite_tf.runs.settings import Settings
@@ -78,3 +83,33 @@ def test_conversion_has_its_own_settings_but_the_family_of_its_search(tmp_path):
   found = data_settings(run, Settings(quantize="int16x8", seed=1))
   assert (found.pool, found.quantize, found.seed) == ("hf", "int16x8", 1)
   assert found.max_drop == Settings().max_drop
+
+
+def test_a_champion_is_converted_as_in_its_search_but_for_what_is_given(
+  tmp_path,
+):
+  there = {
+    "data": "folder:a",
+    "run_dir": "before/it/was/moved",
+    "quantize": "auto",
+    "seed": 5,
+    "slices": True,
+    "calibration_images": 7,
+    "calibration_balance": True,
+    "max_drop": 9.0,
+    "qat_epochs": 2,
+    "board": "nano33ble",
+    "sram": "100KB",
+  }
+  run = RunFolder(tmp_path)
+  run.config.write_text(json.dumps({"settings": there, "versions": {}}))
+  found = search_settings(run, {})
+  expected = Settings(**{**there, "run_dir": str(tmp_path)})
+  assert found == expected
+  searched = run.read_config().settings
+  assert differences(searched, found) == []
+  # Where data are and how a search runs makes no difference.
+  given = {"seed": 5, "cache_dir": "c", "download": True, "quantize": "qat"}
+  found = search_settings(run, given)
+  assert (found.quantize, found.cache_dir, found.max_drop) == ("qat", "c", 9.0)
+  assert differences(searched, found) == ["--quantize=qat"]

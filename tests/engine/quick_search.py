@@ -8,8 +8,8 @@ $HOLD_FILE is there, no epoch begins once the journal has $HOLD_AT of them: what
 is done to a search is then done while it is at work, however busy the machine.
 
 SEARCH_FAULT=export lets the first export of every champion fail after its model
-was written. SEARCH_FAULT=size makes int8 networks of 20 MB, but for the smallest
-input.
+was written. SEARCH_FAULT=size:2,4 makes int8 networks of 20 MB, but for the
+levels 2 and 4 of the resolution.
 """
 
 import dataclasses
@@ -80,7 +80,7 @@ def write_champion(folder, model, candidate, *_):
   from elite_tf.runs.metrics import ClassifierMetrics, Metrics, Preprocessing
   from elite_tf.system.atomic_files import write_file
 
-  fault = os.environ.get("SEARCH_FAULT")
+  fault, _, levels = os.environ.get("SEARCH_FAULT", "").partition(":")
   write_file(folder / "model.keras", model.tobytes())
   accuracy = float(model[0]) / 1000
   found = Metrics(
@@ -98,7 +98,7 @@ def write_champion(folder, model, candidate, *_):
     write_file(failed, "")
     raise VerificationFailed("the first export fails")
   if fault == "size":
-    size = 1_000 if candidate.r == 4 else 20_000_000
+    size = 1_000 if str(candidate.r) in levels.split(",") else 20_000_000
     found = dataclasses.replace(found, conversions={"int8": _int8(size)})
     write_file(folder / "model_int8.tflite", str(size))
     found.write(folder / "metrics.json")

@@ -17,6 +17,7 @@ from elite_tf.engine.runners.replay import RecordedRunner
 from elite_tf.engine.runners.scheduling import Workers
 from elite_tf.engine.tensorboard import open_tensorboard
 from elite_tf.errors import SearchFailed
+from elite_tf.networks.ancestors import read_start
 from elite_tf.report import ending
 from elite_tf.runs import plan_json
 from elite_tf.runs.folder import (
@@ -79,6 +80,8 @@ def run_search(
   folder = check_run(settings, plan.disk_bytes)
   if not folder.config.exists():
     description = _load_once(settings, folder)
+    for start in plan.starts.values():
+      read_start(start)  # Fails now, not in every worker.
   result = folder.read_result()
   if result is not None:
     logger.info(f"{folder.path}: this search has ended already")

@@ -49,6 +49,7 @@ def prepare_search(settings: Settings) -> PreparedSearch:
     or default_run_dir(description.name, settings.pool),
     base_resolution=plan.base_resolution,
     recipe=plan.recipe,
+    weights=plan.weights,
     augment=settings.augment or augment.choose_augmentation(description),
   )
   return PreparedSearch(settings, plan, description)

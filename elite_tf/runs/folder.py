@@ -14,10 +14,10 @@ from pathlib import Path
 
 from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
+from elite_tf.runs.config import Config
 from elite_tf.runs.results import Result
-from elite_tf.runs.settings import FREE, Settings
+from elite_tf.runs.settings import FIELDS, Settings
 from elite_tf.system.atomic_files import previous, write_file
-from elite_tf.system.records import Record
 from elite_tf.system.text import one_line
 from elite_tf.types import Epoch
 
@@ -29,20 +29,6 @@ HISTORY_FIELDS = (
   "val_accuracy",
   "seconds",
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Config(Record):
-  """Contents of config.json.
-
-  Attributes:
-    settings: All settings as resolved. A setting that an older version did not
-      have has its default.
-    versions: Versions of the packages, by name.
-  """
-
-  settings: Settings
-  versions: dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,7 +220,7 @@ def open_run(
     if not folder.config.exists():
       # config.json comes last: it makes the folder a run folder.
       write_file(folder.flags, _flagfile(settings))
-      Config(settings, versions).write(folder.config)
+      Config.of(settings, versions).write(folder.config)
   except OSError as error:
     raise _unusable(folder, error) from error
   return folder
@@ -325,17 +311,11 @@ def _flagfile(settings: Settings) -> str:
 
 def _check_same(folder: RunFolder, settings: Settings) -> None:
   config = folder.read_config()
-  there = dataclasses.asdict(config.settings)
   for name in json.loads(folder.config.read_text())["settings"]:
-    if name not in there:
+    if name not in FIELDS:
       version = config.versions.get("elite-tf", "unknown")
       raise ConfigError(
         f"--run_dir={folder.path} was written by elite-tf {version}, whose"
         f" setting --{name} this version does not have"
       )
-  for name, here in dataclasses.asdict(settings).items():
-    if name not in FREE and there[name] != here:
-      raise ConfigError(
-        f"--run_dir={folder.path} holds a search with other settings:"
-        f" --{name} is {there[name]!r} there, {here!r} here"
-      )
+  config.check_same(settings, folder.path)

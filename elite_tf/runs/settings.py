@@ -152,6 +152,13 @@ class Settings:
     " imagenet (as in the paper). Empty: chosen by the images.",
     choices=augmentations.NAMES,
   )
+  weights: str = setting(
+    "",
+    "First weights: none (random), imagenet (inherited from a network trained on"
+    " ImageNet) or a weights file of such a network. Empty: imagenet if the"
+    " images have 64 pixels or more and a package with weights for the family is"
+    " installed.",
+  )
   class_weights: str = setting(
     "none",
     "Weight of each image in the training loss: none (all images count the"
@@ -284,6 +291,7 @@ PRESETS: dict[str, dict[str, object]] = {
     "epochs": 350,
     "criterion": "average",
     "recipe": "paper",
+    "weights": "none",
     "batch_size": 100,
     "augment": "imagenet",
   },

@@ -32,6 +32,7 @@ from elite_tf.engine.runners.messages import (
 from elite_tf.errors import CandidateFailed, ConfigError, EliteError
 from elite_tf.runs.folder import store_of
 from elite_tf.runs.settings import recipe_of
+from elite_tf.runs.starts import starts_of
 from elite_tf.system import backend
 from elite_tf.system.processes import connection_to_parent
 from elite_tf.system.text import one_line
@@ -51,7 +52,7 @@ class Worker:
       setup: The search that the worker is for.
 
     Raises:
-      EliteError: The data set is wrong.
+      EliteError: The data set or the file of first weights is wrong.
       OSError: The data set cannot be read.
     """
     self._send = tell
@@ -74,6 +75,10 @@ class Worker:
         store.root,
       )
     )
+    self._starts = starts_of(setup.settings)
+    if self._folder.config.exists():
+      config = self._folder.read_config()
+      config.check_starts(self._starts, self._folder.path)
     self._trainers = {}
 
   def answer(self, request: Request) -> Answer:
@@ -177,6 +182,7 @@ class Worker:
         self._settings.seed,
         recipe_of(self._settings),
         self._folder.checkpoint(candidate.name),
+        self._starts.get(candidate.family),
       )
     return self._trainers[candidate.name]
 

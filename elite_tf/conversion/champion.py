@@ -15,6 +15,7 @@ from elite_tf.conversion.tflite.sliced import slice_model
 from elite_tf.conversion.verify import predictions
 from elite_tf.data import preprocess
 from elite_tf.data.sources import Dataset
+from elite_tf.networks.ancestors import NONE, ancestor_of
 from elite_tf.networks.families import get_family
 from elite_tf.runs import metrics
 from elite_tf.runs.metrics import Metrics
@@ -66,7 +67,14 @@ def write_champion(
     found.write(beside / metrics.FILE)
     kept = deployed_predictions(model, data, conversions, answers)
     (beside / predictions.FILE).write_bytes(predictions.to_bytes(kept))
-    text = model_card.model_card(found, data.description, model.count_params())
+    random = settings.weights in ("", NONE)
+    ancestor = None if random else ancestor_of(candidate.family)
+    text = model_card.model_card(
+      found,
+      data.description,
+      model.count_params(),
+      ancestor.name if ancestor else "",
+    )
     (beside / model_card.FILE).write_text(text)
   return found
 

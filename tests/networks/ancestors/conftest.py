@@ -31,7 +31,7 @@ def _forward(layers, weights, image, last=""):
   """Returns the output of the layer `last`, or of the last one.
 
   Args:
-    layers: `Layer`s of a network without squeeze-and-excitation.
+    layers: `Layer`s of a network.
     weights: Layer name -> arrays as Keras has them.
     image: (height, width, channels), as the network takes it.
     last: Name of a layer.
@@ -42,17 +42,22 @@ def _forward(layers, weights, image, last=""):
     mine = weights.get(layer.name, ())
     if layer.op in ("conv", "depthwise"):
       y = _convolve(x, mine[0], layer.stride, layer.op == "depthwise")
+      y = y + mine[1] if layer.bias else y
     elif layer.op == "batch_norm":
       gamma, beta, mean, variance = mine
       y = (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
     elif layer.op == "add":
       y = x + others[0]
+    elif layer.op == "multiply":
+      y = x * others[0]
     elif layer.op == "mean":
-      y = x.mean(axis=(0, 1))
+      y = x.mean(axis=(0, 1)).reshape(layer.shape)
     elif layer.op == "dense":
       y = x @ mine[0] + mine[1]
     elif layer.function == "relu6":
       y = np.clip(x, 0, 6)
+    elif layer.function in ("sigmoid", "swish"):
+      y = 1 / (1 + np.exp(-x)) * (x if layer.function == "swish" else 1)
     elif layer.function == "softmax":
       y = np.exp(x - x.max())
       y /= y.sum()

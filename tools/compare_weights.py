@@ -24,7 +24,6 @@ from elite_tf.data.sources import Split, Store
 from elite_tf.networks.ancestors import find_starts, inherit
 from elite_tf.networks.pool import include, make_pool
 from elite_tf.system import backend
-from elite_tf.training import first_weights
 from elite_tf.training.recipe import RECIPES
 
 
@@ -97,6 +96,7 @@ def main() -> None:
   parser.add_argument("--out", default="")
   args = parser.parse_args()
   backend.load_keras(args.threads)
+  from elite_tf.networks.ancestors import give
   from elite_tf.training.trainer import Trainer
 
   store = Store(Path(args.cache) if args.cache else None, 0)
@@ -128,7 +128,7 @@ def main() -> None:
   ]
   for candidate, weights, rule, seed in plans:
     start = find_starts(weights, [args.pool]).get(args.pool)
-    first_weights.inherit = functools.partial(
+    give.inherit = functools.partial(
       inherit.inherit, importance=RULES.get(rule)
     )
     began = time.time()

@@ -1,4 +1,4 @@
-"""The paper's networks, used like those of `keras.applications`.
+"""The paper's networks and Lite0, used like those of `keras.applications`.
 
     import elite_tf
     model = elite_tf.EfficientNetELite9(classes=10, input_shape=(96, 96, 1))
@@ -21,24 +21,31 @@ from typing import NamedTuple
 import keras
 
 from elite_tf.errors import ConfigError
+from elite_tf.networks.ancestors import (
+  IMAGENET,
+  Start,
+  ancestor_of,
+  find_starts,
+)
+from elite_tf.networks.ancestors.give import give_weights
 from elite_tf.networks.cost import network_cost
 from elite_tf.networks.families import get_family
 from elite_tf.networks.keras_layers import build_layers
 from elite_tf.networks.pool import MIN_RESOLUTION, make_pool
 from elite_tf.system.text import one_line
-from elite_tf.types import Candidate
+from elite_tf.types import Candidate, Layer
 
 
 class Entry(NamedTuple):
-  """A row of the paper's Table 5.
+  """A row of the paper's Table 5, or a network from which others are made.
 
   Attributes:
-    row: Name in the table.
+    row: Name in the table; empty for a network that is not in it.
     family: Name in `elite_tf.networks.families.FAMILIES`.
     w: Width level.
     d: Depth level.
     r: Resolution level.
-    top1: Accuracy on ImageNet that the paper reports, in percent.
+    top1: Published accuracy on ImageNet, in percent.
     remark: What a reader of the table has to know.
   """
 
@@ -76,19 +83,25 @@ APPLICATIONS = {
     "EfficientNetHF3": Entry("HF3", "hf", 1, 2, 2, 70.32),
     "EfficientNetHF4": Entry("HF4", "hf", 2, 3, 2, 67.95),
     "EfficientNetHF5": Entry("HF5", "hf", 1, 4, 2, 66.76),
+    "EfficientNetLite0": Entry("", "lite", 1, 1, 1, 75.1),
 }  # fmt: skip
 
 __all__ = sorted(APPLICATIONS)
 
 _SUMMARY = (
   "{size} x {size} pixels, {params:,} parameters, {macs:,}"
-  " multiply-accumulates (with three channels and 1000 classes). Row {row} of"
-  " the paper's Table 5 (w{w}, d{d}, r{r}), with {top1:.2f} % top-1"
-  " accuracy on ImageNet in the paper. {remark}"
+  " multiply-accumulates (with three channels and 1000 classes). {what}, with"
+  " {top1} % top-1 accuracy on ImageNet {where}. {remark}"
+)
+
+_WEIGHTS = (
+  'weights: None, "imagenet" or the path of a weights file of this network'
+  ' (`.weights.h5` or `.keras`). "imagenet" gives {the} weights of {ancestor};'
+  " the classifier's only with 1000 classes. They are in {source}."
 )
 
 # Filled in for each row of the table, so that help() shows its figures.
-_DOCSTRING = """Returns {name} with newly drawn weights, or those of a file.
+_DOCSTRING = """Returns {name}, with random weights or trained ones.
 
 {summary}
 
@@ -99,8 +112,7 @@ _DOCSTRING = """Returns {name} with newly drawn weights, or those of a file.
   Args:
     include_top: Whether the network ends with its classifier; if not, with the
       activation of the last convolution, pooled as `pooling` says.
-    weights: Path of a weights file (`.weights.h5` or `.keras`), or None. No
-      published weights exist.
+{weights}
     input_tensor: Keras tensor to use as the input; None makes one.
     input_shape: (height, width, channels) of the input: at least {least} pixels
       per side (None: any size), 1 or 3 channels. None means
@@ -137,10 +149,34 @@ def _docstring(name: str, entry: Entry) -> str:
   cost = network_cost(get_family(entry.family).layers(candidate))
   size = candidate.resolution
   summary = _SUMMARY.format(
-    size=size, params=cost.params, macs=cost.macs, **entry._asdict()
+    size=size,
+    params=cost.params,
+    macs=cost.macs,
+    what=(
+      f"Row {entry.row} of the paper's Table 5 (w{entry.w}, d{entry.d},"
+      f" r{entry.r})"
+      if entry.row
+      else "EfficientNet-Lite0"
+    ),
+    top1=f"{entry.top1:.2f}" if entry.row else entry.top1,
+    where="in the paper" if entry.row else "as published",
+    remark=entry.remark,
   )
+  ancestor = ancestor_of(entry.family)
+  whole = (entry.family, entry.w, entry.d) == (ancestor.family, 1, 1)
   return _DOCSTRING.format(
     name=name,
+    weights=textwrap.fill(
+      _WEIGHTS.format(
+        the="the" if whole else "a slice of the",
+        ancestor=ancestor.name,
+        source=ancestor.source,
+      ),
+      80,
+      initial_indent="    ",
+      subsequent_indent="      ",
+      break_long_words=False,
+    ),
     summary=textwrap.fill(
       summary, 80, initial_indent="  ", subsequent_indent="  "
     ),
@@ -162,7 +198,9 @@ def _make(name: str, entry: Entry) -> Callable[..., keras.Model]:
     classifier_activation: str | Callable | None = "softmax",
     name: str = name,
   ) -> keras.Model:
-    path = _checked_weights(weights)
+    imagenet = weights == IMAGENET
+    start = _imagenet(entry.family) if imagenet else None
+    path = None if imagenet else _checked_weights(weights)
     candidate = _candidate(entry)
     image = _image(input_tensor, input_shape, candidate.resolution)
     if include_top:
@@ -170,6 +208,8 @@ def _make(name: str, entry: Entry) -> Callable[..., keras.Model]:
     else:
       output = _features(candidate, image, pooling)
     model = keras.Model(_source(image), output, name=name)
+    if start:
+      return give_weights(model, _layers(candidate, image, classes), start)
     return _load(model, path) if path else model
 
   application.__name__ = application.__qualname__ = name
@@ -191,10 +231,19 @@ def _classify(
       "classifier_activation must be an activation of Keras, a function or"
       f" None. Received: {activation!r}"
     ) from error
-  candidate = dataclasses.replace(candidate, classes=classes)
-  layers = get_family(candidate.family).layers(candidate)
+  layers = _layers(candidate, image, classes)
   logits = build_layers(layers, image, last="logits")
   return logits if activation is None else layer(logits)
+
+
+def _layers(
+  candidate: Candidate, image: keras.KerasTensor, classes: int
+) -> tuple[Layer, ...]:
+  """Returns the layers, of which only the input size may be another."""
+  candidate = dataclasses.replace(
+    candidate, classes=classes, channels=image.shape[-1]
+  )
+  return get_family(candidate.family).layers(candidate)
 
 
 def _features(
@@ -205,7 +254,8 @@ def _features(
       f"pooling must be None, 'avg' or 'max'. Received: {pooling!r}"
     )
   layers = get_family(candidate.family).layers(candidate)
-  features = build_layers(layers, image, last="head_swish")
+  last = f"head_{get_family(candidate.family).activation}"
+  features = build_layers(layers, image, last=last)
   if pooling == "avg":
     return keras.layers.GlobalAveragePooling2D(name="avg_pool")(features)
   if pooling == "max":
@@ -268,9 +318,17 @@ def _checked_weights(weights: str | os.PathLike | None) -> Path | None:
   if isinstance(weights, (str, os.PathLike)) and Path(weights).is_file():
     return Path(weights)
   raise ConfigError(
-    "weights must be None or the path of a weights file: no published"
-    f" weights exist. Received: {weights!r}"
+    "weights must be None, 'imagenet' or the path of a weights file."
+    f" Received: {weights!r}"
   )
+
+
+def _imagenet(family: str) -> Start:
+  try:
+    return find_starts(IMAGENET, [family])[family]
+  except ConfigError as error:
+    text = str(error).replace("--weights", "weights")
+    raise ConfigError(text) from error
 
 
 def _load(model: keras.Model, path: Path) -> keras.Model:

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from elite_tf.networks import to_keras
-from elite_tf.networks.ancestors import Start, read_start
-from elite_tf.networks.ancestors.inherit import inherit
+from elite_tf.networks.ancestors import Start
+from elite_tf.networks.ancestors.give import give_weights
 from elite_tf.networks.families import get_family
 from elite_tf.networks.keras_layers import MakeLayer, make_layer
 from elite_tf.system import backend
@@ -46,11 +46,8 @@ def build_network(
   model = _draw_network(candidate, make, seed)
   if start is None:
     return model
-  drawn = {layer.name: layer.get_weights() for layer in model.layers}
   layers = get_family(candidate.family).layers(candidate)
-  for name, arrays in inherit(*read_start(start), layers, drawn).items():
-    model.get_layer(name).set_weights(arrays)
-  return model
+  return give_weights(model, layers, start)
 
 
 def _draw_network(

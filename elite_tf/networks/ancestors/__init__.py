@@ -42,8 +42,7 @@ ANCESTORS: dict[str, Ancestor] = {
       heirs=("elite", "hf"),
       reader="keras_file:read_efficientnet_b0",
       begins=_KERAS,
-      source="efficientnetb0.h5 of keras.applications, in ~/.keras/models or as"
-      " --weights=FILE",
+      source="efficientnetb0.h5 of keras.applications in ~/.keras/models",
       file="efficientnetb0.h5",
     ),
     Ancestor(
@@ -53,7 +52,7 @@ ANCESTORS: dict[str, Ancestor] = {
       reader="keras_file:read_mobilenet_v2",
       begins=_KERAS,
       source="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5 of"
-      " keras.applications, in ~/.keras/models or as --weights=FILE",
+      " keras.applications in ~/.keras/models",
       file="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",
     ),
   )

@@ -231,7 +231,8 @@ def inherit(
     ancestor: Layers of the trained network.
     weights: Its weights.
     heir: Layers of the network that inherits.
-    drawn: Its random weights, kept where nothing is inherited.
+    drawn: Its random weights, kept where nothing is inherited; without layers
+      that are left out.
     importance: Importance of a chain's channels, by those who read it.
 
   Returns:
@@ -242,7 +243,9 @@ def inherit(
   made = {}
   for layer in heir:
     other = there.layers.get(layer.name)
-    if layer.name not in weights or not _inherits(layer, other):
+    if layer.name not in weights or layer.name not in drawn:
+      continue
+    if not _inherits(layer, other):
       continue
     outputs = chosen[here.of(layer.name), there.of(layer.name)]
     arrays = list(weights[layer.name])

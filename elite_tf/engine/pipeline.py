@@ -79,9 +79,9 @@ def run_search(
   """
   folder = check_run(settings, plan.disk_bytes)
   if not folder.config.exists():
-    description = _load_once(settings, folder)
     for start in plan.starts.values():
       read_start(start)  # Fails now, not in every worker.
+    description = _load_once(settings, folder)
   result = folder.read_result()
   if result is not None:
     logger.info(f"{folder.path}: this search has ended already")

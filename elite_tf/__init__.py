@@ -27,7 +27,8 @@ _HOMES = {
   "run_search": "elite_tf.search",
   **dict.fromkeys(
     [f"EfficientNetELite{i}" for i in range(10)]
-    + [f"EfficientNetHF{i}" for i in range(6)],
+    + [f"EfficientNetHF{i}" for i in range(6)]
+    + ["EfficientNetLite0"],
     "elite_tf.networks.applications",
   ),
 }

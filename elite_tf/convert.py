@@ -31,8 +31,9 @@ from elite_tf.runs.find_champion import (
   search_settings,
 )
 from elite_tf.runs.folder import RunFolder
+from elite_tf.runs.presets import resolve
 from elite_tf.runs.setting_field import flag_help
-from elite_tf.runs.settings import CONVERSION, FIELDS, Settings, resolve
+from elite_tf.runs.settings import CONVERSION, FIELDS, Settings
 from elite_tf.system import backend
 from elite_tf.system.cli import (
   define_flag,

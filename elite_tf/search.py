@@ -15,8 +15,9 @@ from elite_tf.engine.prepare_search import PreparedSearch, prepare_search
 from elite_tf.hardware.board_list import describe_boards
 from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.plan_json import plan_to_json
+from elite_tf.runs.presets import resolve
 from elite_tf.runs.setting_field import flag_help
-from elite_tf.runs.settings import FIELDS, resolve
+from elite_tf.runs.settings import FIELDS
 from elite_tf.system.cli import (
   define_flag,
   define_format,

@@ -16,7 +16,8 @@ import pytest
 
 from elite_tf.data import preprocess, sources
 from elite_tf.hardware.board_list import describe_boards
-from elite_tf.runs.settings import FIELDS, PRESETS
+from elite_tf.runs.presets import PRESETS
+from elite_tf.runs.settings import FIELDS
 
 HOME = Path(__file__).parents[1]
 SEARCH = (sys.executable, "-m", "elite_tf.search")

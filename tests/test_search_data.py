@@ -70,6 +70,16 @@ def test_data_found_wrong_when_decoded_leave_no_run_folder(tmp_path, folder):
   assert os.listdir(tmp_path / "runs") == []
 
 
+def test_weights_that_would_run_code_leave_no_run_folder(tmp_path, folder):
+  evil = tmp_path / "evil.pth"
+  mine = str(tmp_path / "mine").encode()
+  evil.write_bytes(b"\x80\x02cos\nmkdir\n(S'" + mine + b"'\ntR.")
+  with pytest.raises(ConfigError, match="no array") as caught:
+    _search(tmp_path, folder, weights=str(evil))
+  assert "\n" not in str(caught.value)
+  assert sorted(os.listdir(tmp_path)) == ["data", "evil.pth"]
+
+
 def test_another_s_folder_is_refused_before_anything_is_decoded(
   tmp_path, folder
 ):

@@ -27,7 +27,7 @@ from trainings import Task
 
 from elite_tf.engine.prepare_search import prepare_search
 from elite_tf.errors import EliteError
-from elite_tf.runs.settings import resolve
+from elite_tf.runs.presets import resolve
 
 
 def train(given: dict, folder: Path, epochs: int, workers: int) -> dict:

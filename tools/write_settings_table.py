@@ -12,8 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from elite_tf.runs.presets import PRESETS
 from elite_tf.runs.setting_field import facts_of
-from elite_tf.runs.settings import FIELDS, PRESETS
+from elite_tf.runs.settings import FIELDS
 
 PATH = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 

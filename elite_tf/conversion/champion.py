@@ -16,6 +16,7 @@ from elite_tf.conversion.verify import predictions
 from elite_tf.conversion.verify.predictions import Answers
 from elite_tf.data import preprocess
 from elite_tf.data.sources import Dataset
+from elite_tf.networks.ancestors import NONE, ancestor_of
 from elite_tf.networks.families import get_family
 from elite_tf.runs import metrics
 from elite_tf.runs.metrics import Metrics
@@ -57,7 +58,8 @@ def write_champion(
   with replace_folder(folder) as beside:
     model.save(beside / "model.keras")
     (beside / "labels.txt").write_text("".join(f"{n}\n" for n in names))
-    _write_figures(beside, found, model, data, {}, answers)
+    ancestor = _ancestor(candidate, settings)
+    _write_figures(beside, found, model, data, {}, answers, ancestor)
   if not backend.current().converts:
     return found
   return add_conversions(folder, model, candidate, data, settings, answers)
@@ -106,7 +108,8 @@ def add_conversions(
   for name, content in files.items():
     write_file(folder / name, content)
   found = dataclasses.replace(found, seconds=time.monotonic() - began)
-  _write_figures(folder, found, model, data, conversions, answers)
+  ancestor = _ancestor(candidate, settings)
+  _write_figures(folder, found, model, data, conversions, answers, ancestor)
   return found
 
 
@@ -117,12 +120,23 @@ def _write_figures(
   data: Dataset,
   conversions: dict[str, Conversion],
   answers: Answers,
+  ancestor: str,
 ) -> None:
   kept = deployed_predictions(model, data, conversions, answers)
   write_file(folder / predictions.FILE, predictions.to_bytes(kept))
-  text = model_card.model_card(found, data.description, model.count_params())
+  text = model_card.model_card(
+    found, data.description, model.count_params(), ancestor
+  )
   write_file(folder / model_card.FILE, text)
   found.write(folder / metrics.FILE)
+
+
+def _ancestor(candidate: Candidate, settings: Settings) -> str:
+  """Returns whose weights were the first ones; empty for random weights."""
+  if settings.weights in ("", NONE):
+    return ""
+  found = ancestor_of(candidate.family)
+  return found.name if found else ""
 
 
 def _exported(model, candidate: Candidate, slices: bool):

@@ -20,17 +20,21 @@ MOST_CLASSES = 20
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]#|$~"})
 
 
-def model_card(metrics: Metrics, description: Description, params: int) -> str:
+def model_card(
+  metrics: Metrics, description: Description, params: int, ancestor: str = ""
+) -> str:
   """Returns the text of a champion's README.md.
 
   Args:
     metrics: Metrics of the champion.
     description: Description of the data that the champion was trained on.
     params: Number of parameters, as Keras counts them.
+    ancestor: Name of the network, trained on ImageNet, whose weights were the
+      first ones; empty for random weights.
   """
   parts = [
     _front_matter(metrics, description),
-    _what(metrics, description, params),
+    _what(metrics, description, params, ancestor),
     _figures(metrics),
     _how_to_run(metrics, description),
     _limits(metrics, description),
@@ -90,11 +94,18 @@ def _front_matter(metrics: Metrics, description: Description) -> str:
   return "\n".join([*lines, "---", ""])
 
 
-def _what(metrics: Metrics, description: Description, params: int) -> str:
+def _what(
+  metrics: Metrics, description: Description, params: int, ancestor: str
+) -> str:
   size = metrics.preprocessing.resolution
   names = [_plain(name) for name in description.class_names[:MOST_CLASSES]]
   more = description.classes - len(names)
   names += [f"and {more} more (`labels.txt`)"] if more else []
+  first = (
+    f" Its training began with weights of {ancestor},\ntrained on ImageNet."
+    if ancestor
+    else ""
+  )
   colour = "grey" if description.channels == 1 else "RGB"
   return f"""\
 # {_plain(metrics.name)}
@@ -102,7 +113,7 @@ def _what(metrics: Metrics, description: Description, params: int) -> str:
 An image classifier for microcontrollers: {params:,} parameters, {colour} images of
 {size} x {size} pixels, {description.classes} classes. It is the champion of its group in a
 Network Candidate Search ([arXiv 2009.07409](https://arxiv.org/abs/2009.07409)), run by elite_tf
-on `{_plain(description.name)}` ({description.images:,} images).
+on `{_plain(description.name)}` ({description.images:,} images).{first}
 
 Classes, in the order of the outputs: {", ".join(names)}.
 """

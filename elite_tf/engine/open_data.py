@@ -18,7 +18,8 @@ from elite_tf.runs.fingerprint import (
   fingerprint_of,
 )
 from elite_tf.runs.folder import RunFolder, no_cache_on_error, store_of
-from elite_tf.runs.settings import Settings, recipe_of
+from elite_tf.runs.recipe import recipe_of
+from elite_tf.runs.settings import Settings
 from elite_tf.training.recipe import with_batch
 
 logger = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from elite_tf.engine.runners import check_runner
 from elite_tf.engine.runners.replay import RecordedRunner
 from elite_tf.engine.tensorboard import open_tensorboard
 from elite_tf.errors import ConfigError, SearchFailed
+from elite_tf.networks.ancestors import read_start
 from elite_tf.report import ending
 from elite_tf.runs import plan_json
 from elite_tf.runs.folder import (
@@ -68,6 +69,9 @@ def run_search(
     OSError: A file cannot be written.
   """
   folder = check_run(settings, plan.disk_bytes)
+  if not folder.config.exists():
+    for start in plan.starts.values():
+      read_start(start)  # Fails now, not in every worker.
   data = open_data(settings, description, folder)
   result = folder.read_result()
   if result is not None and not result.unverified:

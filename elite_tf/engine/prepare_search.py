@@ -39,7 +39,7 @@ def prepare_search(settings: Settings) -> PreparedSearch:
   """Returns a search that can begin; writes nothing.
 
   Args:
-    settings: As `elite_tf.runs.settings.resolve` returns them.
+    settings: As `elite_tf.runs.presets.resolve` returns them.
 
   Raises:
     ConfigError: A setting or the data set is wrong, or a package is missing.
@@ -60,6 +60,7 @@ def prepare_search(settings: Settings) -> PreparedSearch:
     latency=plan.latency,
     base_resolution=plan.base_resolution,
     recipe=plan.recipe,
+    weights=plan.weights,
     augment=choice.augment,
     flip=choice.flip,
   )

@@ -1,4 +1,4 @@
-"""The paper's networks, used like those of `keras.applications`.
+"""The paper's networks and Lite0, used like those of `keras.applications`.
 
     import elite_tf
     model = elite_tf.EfficientNetELite9(classes=10, input_shape=(96, 96, 1))
@@ -13,36 +13,37 @@ import dataclasses
 import logging
 import os
 import textwrap
-import warnings
-import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
 
 from elite_tf.errors import ConfigError
+from elite_tf.networks import application_weights
+from elite_tf.networks.ancestors import (
+  IMAGENET,
+  ancestor_of,
+)
+from elite_tf.networks.ancestors.give import give_weights
 from elite_tf.networks.cost import network_cost
 from elite_tf.networks.families import get_family
 from elite_tf.networks.keras_layers import build_layers
 from elite_tf.networks.pool import MIN_RESOLUTION, make_pool
-from elite_tf.networks.saved_network import check_same
-from elite_tf.system.text import one_line
-from elite_tf.types import Candidate
+from elite_tf.types import Candidate, Layer
 
 logger = logging.getLogger(__name__)
 
 
 class Entry(NamedTuple):
-  """A row of the paper's Table 5.
+  """A row of the paper's Table 5, or a network from which others are made.
 
   Attributes:
-    row: Name in the table.
+    row: Name in the table; empty for a network that is not in it.
     family: Name in `elite_tf.networks.families.FAMILIES`.
     w: Width level.
     d: Depth level.
     r: Resolution level.
-    top1: Accuracy on ImageNet that the paper reports, in percent.
+    top1: Published accuracy on ImageNet, in percent.
     remark: What a reader of the table has to know.
   """
 
@@ -80,19 +81,25 @@ APPLICATIONS = {
     "EfficientNetHF3": Entry("HF3", "hf", 1, 2, 2, 70.32),
     "EfficientNetHF4": Entry("HF4", "hf", 2, 3, 2, 67.95),
     "EfficientNetHF5": Entry("HF5", "hf", 1, 4, 2, 66.76),
+    "EfficientNetLite0": Entry("", "lite", 1, 1, 1, 75.1),
 }  # fmt: skip
 
 __all__ = sorted(APPLICATIONS)
 
 _SUMMARY = (
   "{size} x {size} pixels, {params:,} parameters, {macs:,}"
-  " multiply-accumulates (with three channels and 1000 classes). Row {row} of"
-  " the paper's Table 5 (w{w}, d{d}, r{r}), with {top1:.2f} % top-1"
-  " accuracy on ImageNet in the paper. {remark}"
+  " multiply-accumulates (with three channels and 1000 classes). {what}, with"
+  " {top1} % top-1 accuracy on ImageNet {where}. {remark}"
+)
+
+_WEIGHTS = (
+  'weights: None, "imagenet" or the path of a weights file of this network'
+  ' (`.weights.h5` or `.keras`). "imagenet" gives {the} weights of {ancestor};'
+  " the classifier's only with 1000 classes. They are in {source}."
 )
 
 # Filled in for each row of the table, so that help() shows its figures.
-_DOCSTRING = """Returns {name} with newly drawn weights, or those of a file.
+_DOCSTRING = """Returns {name}, with random weights or trained ones.
 
 {summary}
 
@@ -105,11 +112,7 @@ _DOCSTRING = """Returns {name} with newly drawn weights, or those of a file.
   Args:
     include_top: Whether the network ends with its classifier; if not, with the
       activation of the last convolution, pooled as `pooling` says.
-    weights: Path of a weights file (`.weights.h5` or `.keras`), or None. No
-      published weights exist. A `.keras` file, such as the model.keras of a
-      champion, must be of a network with the same activation, the same stride
-      of the first convolution and, unless a size is given, the same input.
-      A `.weights.h5` file does not tell the stride and the input.
+{weights}
     input_tensor: Keras tensor to use as the input; None makes one.
     input_shape: (height, width, channels) of the input: at least {least} pixels
       per side (None: any size), 1 or 3 channels. None means
@@ -155,10 +158,34 @@ def _docstring(name: str, entry: Entry) -> str:
   cost = network_cost(get_family(entry.family).layers(candidate))
   size = candidate.resolution
   summary = _SUMMARY.format(
-    size=size, params=cost.params, macs=cost.macs, **entry._asdict()
+    size=size,
+    params=cost.params,
+    macs=cost.macs,
+    what=(
+      f"Row {entry.row} of the paper's Table 5 (w{entry.w}, d{entry.d},"
+      f" r{entry.r})"
+      if entry.row
+      else "EfficientNet-Lite0"
+    ),
+    top1=f"{entry.top1:.2f}" if entry.row else entry.top1,
+    where="in the paper" if entry.row else "as published",
+    remark=entry.remark,
   )
+  ancestor = ancestor_of(entry.family)
+  whole = (entry.family, entry.w, entry.d) == (ancestor.family, 1, 1)
   return _DOCSTRING.format(
     name=name,
+    weights=textwrap.fill(
+      _WEIGHTS.format(
+        the="the" if whole else "a slice of the",
+        ancestor=ancestor.name,
+        source=ancestor.source,
+      ),
+      80,
+      initial_indent="    ",
+      subsequent_indent="      ",
+      break_long_words=False,
+    ),
     summary=textwrap.fill(
       summary, 80, initial_indent="  ", subsequent_indent="  "
     ),
@@ -181,7 +208,9 @@ def _make(name: str, entry: Entry) -> Callable[..., keras.Model]:
     classifier_activation: str | Callable | None = "softmax",
     name: str = name,
   ) -> keras.Model:
-    path = _checked_weights(weights)
+    imagenet = weights == IMAGENET
+    start = application_weights.imagenet(entry.family) if imagenet else None
+    path = None if imagenet else application_weights.checked_weights(weights)
     candidate = _candidate(entry)
     image = _image(input_tensor, input_shape, candidate.resolution)
     sides = [side for side in image.shape[1:3] if side is not None]
@@ -192,9 +221,11 @@ def _make(name: str, entry: Entry) -> Callable[..., keras.Model]:
     else:
       output = _features(candidate, image, pooling)
     model = keras.Model(_source(image), output, name=name)
+    if start:
+      return give_weights(model, _layers(candidate, image, classes), start)
     if path:
       chosen = input_shape is not None or input_tensor is not None
-      _load(model, path, chosen)
+      application_weights.load(model, path, chosen)
     return model
 
   application.__name__ = application.__qualname__ = name
@@ -216,10 +247,19 @@ def _classify(
       "classifier_activation must be an activation of Keras, a function or"
       f" None. Received: {activation!r}"
     ) from error
-  candidate = dataclasses.replace(candidate, classes=classes)
-  layers = get_family(candidate.family).layers(candidate)
+  layers = _layers(candidate, image, classes)
   logits = build_layers(layers, image, last="logits")
   return logits if activation is None else layer(logits)
+
+
+def _layers(
+  candidate: Candidate, image: keras.KerasTensor, classes: int
+) -> tuple[Layer, ...]:
+  """Returns the layers, of which only the input size may be another."""
+  candidate = dataclasses.replace(
+    candidate, classes=classes, channels=image.shape[-1]
+  )
+  return get_family(candidate.family).layers(candidate)
 
 
 def _features(
@@ -230,7 +270,8 @@ def _features(
       f"pooling must be None, 'avg' or 'max'. Received: {pooling!r}"
     )
   layers = get_family(candidate.family).layers(candidate)
-  features = build_layers(layers, image, last="head_swish")
+  last = f"head_{get_family(candidate.family).activation}"
+  features = build_layers(layers, image, last=last)
   if pooling == "avg":
     return keras.layers.GlobalAveragePooling2D(name="avg_pool")(features)
   if pooling == "max":
@@ -285,33 +326,6 @@ def _source(image: keras.KerasTensor):
   # begin.
   sources = keras.utils.get_source_inputs(image)
   return sources[0] if len(sources) == 1 else sources
-
-
-def _checked_weights(weights: str | os.PathLike | None) -> Path | None:
-  if weights is None:
-    return None
-  if isinstance(weights, (str, os.PathLike)) and Path(weights).is_file():
-    return Path(weights)
-  raise ConfigError(
-    "weights must be None or the path of a weights file: no published"
-    f" weights exist. Received: {weights!r}"
-  )
-
-
-def _load(model: keras.Model, path: Path, chosen: bool) -> None:
-  try:
-    with warnings.catch_warnings():
-      # A file of another network causes a warning for every layer, and then the
-      # error that says so.
-      warnings.simplefilter("ignore", UserWarning)
-      model.load_weights(path)
-  except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
-    raise ConfigError(
-      f"weights do not fit {model.name} ({one_line(error)}). Received: {path}"
-    ) from error
-  note = check_same(model, path, chosen)
-  if note:
-    logger.warning(note)
 
 
 globals().update(

@@ -1,21 +1,23 @@
-"""config.json: the settings, packages and data that a search began with."""
+"""config.json: what a search began with, and whether another is the same."""
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from elite_tf.data.augment import FLIPPING
 from elite_tf.data.crop import CROP_EIGHTHS
 from elite_tf.data.sources import Dataset, Store
 from elite_tf.errors import ConfigError
+from elite_tf.networks.ancestors import NONE, Start
 from elite_tf.runs.fingerprint import (
   Fingerprint,
   check_same,
   fingerprint_of,
 )
 from elite_tf.runs.settings import FREE, Settings
-from elite_tf.system.records import Record
+from elite_tf.runs.starts import starts_of
+from elite_tf.system.records import OMIT_EMPTY, Record
 from elite_tf.system.text import one_line
 
 
@@ -32,6 +34,8 @@ class Config(Record):
     crop_eighths: How many eighths of a photograph's short side evaluation sees;
       0 in a folder of an older version, where it depended on the input size.
     teacher: SHA-256 of the file of `--teacher`; empty without one.
+    first_weights: SHA-256 of the weights file from which the candidates of a
+      family start, by family; none for random weights.
   """
 
   settings: Settings
@@ -39,6 +43,32 @@ class Config(Record):
   data: Fingerprint | None = None
   teacher: str = ""
   crop_eighths: int = 0
+  first_weights: dict[str, str] = dataclasses.field(
+    default_factory=dict, metadata=OMIT_EMPTY
+  )
+
+
+def begun_with(
+  settings: Settings, versions: dict[str, str], data: Fingerprint | None
+) -> Config:
+  """Returns the contents for a search that begins.
+
+  Args:
+    settings: Complete.
+    versions: Of the packages.
+    data: Which images it has.
+
+  Raises:
+    ConfigError: A file that a setting names is missing or another.
+  """
+  return Config(
+    settings,
+    versions,
+    data,
+    teacher=teacher_hash(settings),
+    crop_eighths=CROP_EIGHTHS,
+    first_weights={n: s.sha256 for n, s in starts_of(settings).items()},
+  )
 
 
 def check_same_settings(
@@ -69,6 +99,8 @@ def check_same_settings(
     there["flip"] = "always" if there["augment"] in FLIPPING else "never"
   if "recipe" not in written and settings.recipe:
     there["recipe"] = "paper"  # Before there was another one.
+  if "weights" not in written and settings.weights:
+    there["weights"] = NONE  # Before there were any.
   for name, here in dataclasses.asdict(settings).items():
     if name not in FREE and there[name] != here:
       raise ConfigError(
@@ -105,6 +137,29 @@ def check_same_teacher(path: Path, config: Config, settings: Settings) -> None:
       f"--teacher={settings.teacher} has changed since the search in"
       f" --run_dir={path} began"
     )
+
+
+def check_same_starts(
+  path: Path, config: Config, starts: Mapping[str, Start]
+) -> None:
+  """Checks that weights files are those with which a search began.
+
+  Args:
+    path: The run folder, for the message.
+    config: What stands in it.
+    starts: By family.
+
+  Raises:
+    ConfigError: A file is another.
+  """
+  for family, start in starts.items():
+    there = config.first_weights.get(family)
+    if start.sha256 != there:
+      raise ConfigError(
+        f"--run_dir={path} holds a search that began with another weights"
+        f" file: its SHA-256 is {there} there, {start.sha256} here"
+        f" ({start.path})"
+      )
 
 
 def check_same_crop(path: Path, config: Config, photographs: bool) -> None:

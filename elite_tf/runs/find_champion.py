@@ -6,7 +6,8 @@ from pathlib import Path
 
 from elite_tf.errors import ConfigError
 from elite_tf.runs.folder import RunFolder
-from elite_tf.runs.settings import FREE, Settings, resolve
+from elite_tf.runs.presets import resolve
+from elite_tf.runs.settings import FREE, Settings
 
 
 def find_champion(folder: RunFolder, champion: str) -> tuple[Path, str]:

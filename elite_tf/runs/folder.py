@@ -12,18 +12,19 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from elite_tf.data.crop import CROP_EIGHTHS
 from elite_tf.data.sources import Store
 from elite_tf.errors import ConfigError
 from elite_tf.runs.config import (
   Config,
+  begun_with,
   check_same_settings,
+  check_same_starts,
   check_same_teacher,
-  teacher_hash,
 )
 from elite_tf.runs.fingerprint import Fingerprint
 from elite_tf.runs.results import Result
 from elite_tf.runs.settings import Settings
+from elite_tf.runs.starts import starts_of
 from elite_tf.system.atomic_files import previous, write_file
 from elite_tf.system.text import one_line
 from elite_tf.types import Epoch
@@ -237,10 +238,7 @@ def open_run(
     if not folder.config.exists():
       # config.json comes last: it makes the folder a run folder.
       write_file(folder.flags, _flagfile(settings))
-      config = Config(
-        settings, versions, data, teacher_hash(settings), CROP_EIGHTHS
-      )
-      config.write(folder.config)
+      begun_with(settings, versions, data).write(folder.config)
     elif data is not None and (config := folder.read_config()).data != data:
       dataclasses.replace(config, data=data).write(folder.config)
   except OSError as error:
@@ -266,6 +264,7 @@ def check_run(settings: Settings, needed_bytes: int) -> RunFolder:
       written = json.loads(folder.config.read_text())["settings"]
       check_same_settings(folder.path, config, written, settings)
       check_same_teacher(folder.path, config, settings)
+      check_same_starts(folder.path, config, starts_of(settings))
       return folder
     if folder.path.exists() and not _is_ours(folder):
       raise ConfigError(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from elite_tf.data import augment, sources
@@ -11,7 +11,8 @@ from elite_tf.errors import ConfigError
 from elite_tf.hardware.boards import Limits
 from elite_tf.hardware.fit import Needs, predict_needs
 from elite_tf.hardware.memory.slicing import choose_slices, slice_layers
-from elite_tf.networks import custom_cost
+from elite_tf.networks import ancestors, custom_cost
+from elite_tf.networks.ancestors import Start
 from elite_tf.networks.cost import network_cost, network_size
 from elite_tf.networks.custom_cost import Prices
 from elite_tf.networks.families import (
@@ -29,12 +30,9 @@ from elite_tf.runs.folder import (
   store_of,
   store_side,
 )
-from elite_tf.runs.settings import (
-  Settings,
-  check_rounds,
-  limits_of,
-  recipe_of,
-)
+from elite_tf.runs.recipe import recipe_of
+from elite_tf.runs.settings import Settings, check_rounds, limits_of
+from elite_tf.runs.starts import choose_weights, describe_starts
 from elite_tf.tournament.criteria import candidate_epochs, rounds_needed
 from elite_tf.tournament.grouping import Grouping, make_groups
 from elite_tf.types import Candidate, Cost, Layer, Size
@@ -74,6 +72,8 @@ class Plan:
     recipe: Name of the training recipe, in `elite_tf.training.recipe.RECIPES`.
     prices: Where the family is the user's own: what was counted.
     notes: Lines for the person.
+    weights: `--weights`, complete.
+    starts: Weights files from which candidates inherit, by family.
   """
 
   pool: str
@@ -92,6 +92,8 @@ class Plan:
   recipe: str
   prices: Prices | None = None
   notes: tuple[str, ...] = ()
+  weights: str = ancestors.NONE
+  starts: Mapping[str, Start] = dataclasses.field(default_factory=dict)
 
   def groups(self) -> list[list[Candidate]]:
     """Returns the candidates by group, heaviest first."""
@@ -250,6 +252,9 @@ def make_plan(
         needs.append(need)
   if not candidates:
     raise ConfigError(_nearest(misfits, limits))
+  weights = settings.weights or ancestors.NONE
+  starts = ancestors.find_starts(weights, [each.name for each in families])
+  notes += describe_starts(starts, candidates)
   recipe = settings.recipe or choose_recipe(families, costs)
   chosen = recipe_of(dataclasses.replace(settings, recipe=recipe))
   candidates = [
@@ -287,6 +292,8 @@ def make_plan(
     recipe=recipe,
     prices=prices,
     notes=notes,
+    weights=weights,
+    starts=starts,
   )
 
 
@@ -305,9 +312,12 @@ def plan_for_data(
   description = sources.describe(settings.data, store_of(settings))
   settings = choose_pool(settings, description)
   base = settings.base_resolution
+  side = min(description.height, description.width)
+  families = get_families(settings.pool)
   run_dir = settings.run_dir or default_run_dir(description.name, settings.pool)
+  weights = settings.weights or choose_weights(families, side)
   plan = make_plan(
-    settings,
+    dataclasses.replace(settings, weights=weights),
     description.classes,
     description.channels,
     base,

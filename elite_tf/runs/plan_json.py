@@ -10,7 +10,7 @@ from elite_tf.errors import ConfigError
 from elite_tf.hardware.fit import Needs, arena_needed
 from elite_tf.networks.families import get_families
 from elite_tf.runs.plan import Plan, make_plan, plan_for_data
-from elite_tf.runs.settings import resolve
+from elite_tf.runs.presets import resolve
 from elite_tf.system.records import OMIT_EMPTY, Record
 from elite_tf.tournament.grouping import Moments
 from elite_tf.types import Candidate, Cost
@@ -85,6 +85,8 @@ class PlanRecord(Record):
     rounds: Number of rounds until one candidate of each group is left.
     candidate_epochs: Number of epochs of the whole search.
     disk_bytes: Largest disk space that the search needs.
+    first_weights: SHA-256 of the weights file from which the candidates of a
+      family start, by family; missing if all weights are random.
     base_resolution: Input size at r = 1, in pixels; only in plan.json.
     data: Description of the data set; only in plan.json.
   """
@@ -96,6 +98,9 @@ class PlanRecord(Record):
   rounds: int
   candidate_epochs: int
   disk_bytes: int
+  first_weights: dict[str, str] = field(
+    default_factory=dict, metadata=OMIT_EMPTY
+  )
   base_resolution: int | None = field(default=None, metadata=OMIT_EMPTY)
   data: Description | None = field(default=None, metadata=OMIT_EMPTY)
 
@@ -200,6 +205,7 @@ def plan_record(
     rounds=plan.rounds,
     candidate_epochs=plan.candidate_epochs,
     disk_bytes=plan.disk_bytes,
+    first_weights={name: s.sha256 for name, s in plan.starts.items()},
     base_resolution=plan.base_resolution if description else None,
     data=description,
   )
@@ -244,8 +250,8 @@ def plan(
     "stem_stride", "w", "d", "r", "params", "macs", "flash_bytes", "sram_bytes",
     "estimated_seconds", "z_params", "z_macs", "z_sum", "group", "fits"}],
     "groups": [["name", ...], ...], "statistics": {"params": {"mean", "sd"},
-    "macs": {"mean", "sd"}}, "rounds", "candidate_epochs", "disk_bytes"}. Groups
-    count from 1, heaviest first.
+    "macs": {"mean", "sd"}}, "rounds", "candidate_epochs", "disk_bytes"}, and
+    "first_weights" if some are inherited. Groups count from 1, heaviest first.
 
   Raises:
     ConfigError: An argument or the data set is wrong.

@@ -5,7 +5,6 @@ docs/settings.md come from it.
 """
 
 import dataclasses
-from collections.abc import Mapping
 
 from elite_tf.data import augment as augmentations
 from elite_tf.errors import ConfigError
@@ -13,9 +12,9 @@ from elite_tf.hardware import boards
 from elite_tf.hardware.boards import Limits
 from elite_tf.hardware.latency import parse_duration
 from elite_tf.networks.families.efficientnet import ACTIVATIONS
-from elite_tf.runs.setting_field import checked, facts_of, setting
+from elite_tf.runs.setting_field import facts_of, setting
 from elite_tf.tournament.criteria import CRITERIA, rounds_needed
-from elite_tf.training.recipe import CLASS_WEIGHTS, RECIPES, Recipe
+from elite_tf.training.recipe import CLASS_WEIGHTS, RECIPES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,6 +182,13 @@ class Settings:
     " are called by digits or single letters, or one by left or right).",
     choices=augmentations.FLIPS,
   )
+  weights: str = setting(
+    "",
+    "First weights: none (random), imagenet (inherited from a network trained on"
+    " ImageNet) or a weights file of such a network. Empty: imagenet if the"
+    " images have 64 pixels or more and a package with weights for the family is"
+    " installed.",
+  )
   class_weights: str = setting(
     "none",
     "Weight of each image in the training loss: none (all images count the"
@@ -297,68 +303,6 @@ FREE = frozenset(n for n, field in FIELDS.items() if facts_of(field).free)
 # Settings of `elite_tf.convert`.
 CONVERSION = tuple(n for n, f in FIELDS.items() if facts_of(f).conversion)
 
-PRESETS: dict[str, dict[str, object]] = {
-  # Two groups of four at the smallest width: minutes on two cores.
-  "quick": {
-    "include": "*-w4-d[34]-*",
-    "group_size": 4,
-    "round_epochs": 4,
-    "epochs": 24,
-    "augment": "none",  # Gains nothing in so few epochs.
-  },
-  # Sections 3 and 5.1 of the paper, which are the defaults too, but for the
-  # augmentation: by default it depends on the data.
-  "paper": {
-    "pool": "elite",
-    "levels": 4,
-    "group_size": 8,
-    "round_epochs": 10,
-    "epochs": 350,
-    "criterion": "average",
-    "recipe": "paper",
-    "batch_size": 100,
-    "augment": "imagenet",
-  },
-}
-
-
-# `quick` where there is a limit, but neither pool nor names: the smallest width
-# of the paper's pool rarely suits a limit. Two groups of four, too.
-QUICK_UNDER_LIMITS = {"fill": True, "include": "*-d[34]-*"}
-
-LIMITS = frozenset({"board", "flash", "sram"})
-NAMING = frozenset({"pool", "include", "levels", "fill"})
-
-
-def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
-  """Returns the settings: given values first, then the preset, then defaults.
-
-  Args:
-    given: Settings by name, only those that were given. Values may be as
-      `elite_tf.runs.setting_field.checked` takes them.
-    preset: Name in `PRESETS`, or empty.
-
-  Raises:
-    ConfigError: The preset or a setting is unknown, or a value has the wrong
-      type or is out of bounds.
-  """
-  if preset not in ("", *PRESETS):
-    raise ConfigError(
-      f"--preset must be one of {', '.join(sorted(PRESETS))}."
-      f" Received: {preset!r}"
-    )
-  for name in given:
-    if name not in FIELDS:
-      raise ConfigError(
-        f"a setting must be one of {', '.join(sorted(FIELDS))}."
-        f" Received: {name!r}"
-      )
-  values = dict(PRESETS.get(preset, {}))
-  if preset == "quick" and LIMITS & given.keys() and not NAMING & given.keys():
-    values |= QUICK_UNDER_LIMITS
-  values |= given
-  return Settings(**{n: checked(FIELDS[n], v) for n, v in values.items()})
-
 
 def check_rounds(settings: Settings, largest_group: int) -> None:
   """Checks that a champion has enough epochs for all rounds.
@@ -378,29 +322,6 @@ def check_rounds(settings: Settings, largest_group: int) -> None:
       f" {rounds} rounds of --round_epochs={settings.round_epochs}."
       f" Received: {settings.epochs}"
     )
-
-
-def recipe_of(settings: Settings) -> Recipe:
-  """Returns the training recipe, with what replaces parts of it.
-
-  Without a name it is the paper's.
-  """
-  named = RECIPES[settings.recipe or "paper"]
-  given = {
-    "learning_rate": settings.learning_rate or None,
-    "weight_decay": _unless_negative(settings.weight_decay),
-    "dropout": _unless_negative(settings.dropout),
-  }
-  return dataclasses.replace(
-    named,
-    batch_size=settings.batch_size,
-    class_weights=settings.class_weights,
-    **{name: value for name, value in given.items() if value is not None},
-  )
-
-
-def _unless_negative(value: float) -> float | None:
-  return None if value < 0 else value
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -1,4 +1,4 @@
-"""A network with its first weights.
+"""A network with its first weights: inherited from a trained one, or random.
 
 JAX compiles a program for every shape of random numbers that Keras draws. For 50
 shapes this takes ten times as long as the rest of building a network, so there
@@ -11,6 +11,9 @@ import keras
 import numpy as np
 
 from elite_tf.networks import to_keras
+from elite_tf.networks.ancestors import Start
+from elite_tf.networks.ancestors.give import give_weights
+from elite_tf.networks.families import get_family
 from elite_tf.networks.keras_layers import MakeLayer, make_layer
 from elite_tf.system import backend
 from elite_tf.types import Candidate
@@ -25,15 +28,31 @@ def build_network(
   candidate: Candidate,
   make: MakeLayer = make_layer,
   seed: int = 0,
+  start: Start | None = None,
 ) -> keras.Model:
-  """Returns a candidate's network with random first weights.
+  """Returns a candidate's network with its first weights.
 
   Args:
     candidate: The candidate.
     make: Layer -> Keras layer. Not used for a custom family, which builds its
       Keras layers itself.
-    seed: Decides the weights, for one backend.
+    seed: Decides the random weights, for one backend.
+    start: Trained network of which the candidate inherits a part; None: all
+      weights are random.
+
+  Raises:
+    ConfigError: The file of the trained network is damaged.
   """
+  model = _draw_network(candidate, make, seed)
+  if start is None:
+    return model
+  layers = get_family(candidate.family).layers(candidate)
+  return give_weights(model, layers, start)
+
+
+def _draw_network(
+  candidate: Candidate, make: MakeLayer, seed: int
+) -> keras.Model:
   keras.utils.set_random_seed(seed)
   if not backend.current().draws_slowly:
     return to_keras.build(candidate, make)

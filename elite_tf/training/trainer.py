@@ -12,6 +12,7 @@ from keras import ops
 
 from elite_tf.data.batches import Inputs, make_inputs
 from elite_tf.data.sources import Dataset
+from elite_tf.networks.ancestors import Start
 from elite_tf.networks.families import get_family
 from elite_tf.networks.keras_layers import make_layer
 from elite_tf.networks.layers import kind_of
@@ -81,6 +82,7 @@ class Trainer:
     seed: int = 0,
     recipe: Recipe = Recipe(),
     path: Path | None = None,
+    start: Start | None = None,
     teacher: Teacher | None = None,
   ):
     """Builds the network, and loads its checkpoint if there is one.
@@ -93,6 +95,8 @@ class Trainer:
       seed: Decides the first weights, the order of images and dropout.
       recipe: Optimizer and loss.
       path: The checkpoint's file; None keeps no checkpoint.
+      start: Trained network from which the first weights are inherited; None:
+        they are random.
       teacher: Whose answers are part of the loss; None for labels alone.
     """
     self.candidate = candidate
@@ -107,7 +111,7 @@ class Trainer:
     mixed = get_family(candidate.family).mixed_precision
     with precision(best_precision() if mixed else "float32"):
       network = first_weights.build_network(
-        candidate, make_training_layer, seed
+        candidate, make_training_layer, seed, start
       )
     self._function = FunctionalModel(leave_averaging(network), seed)
     self._state = initial_state(self._function)

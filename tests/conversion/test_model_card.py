@@ -105,3 +105,11 @@ def test_firmware_is_named_for_int8_alone(kinds):
   assert "elite_tf.deploy" not in text
   (result,) = front["model-index"][0]["results"]
   assert len(result["metrics"]) == 1 + ("int16x8" in kinds)
+
+
+def test_text_says_where_the_first_weights_are_from():
+  card = model_card.model_card(METRICS, DESCRIPTION, 1, "EfficientNet-Lite0")
+  _, text = _parts(card)
+  assert "began with weights of EfficientNet-Lite0" in text
+  _, text = _parts(model_card.model_card(METRICS, DESCRIPTION, 1))
+  assert "began" not in text

@@ -8,7 +8,7 @@ from elite_tf.errors import ConfigError, VerificationFailed
 from elite_tf.networks import custom_cost, custom_worker
 from elite_tf.networks.custom_worker import Request
 from elite_tf.runs import plan as planning
-from elite_tf.runs.settings import resolve
+from elite_tf.runs.presets import resolve
 from elite_tf.system import processes
 from elite_tf.types import Candidate
 

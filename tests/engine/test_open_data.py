@@ -14,7 +14,7 @@ from elite_tf.engine.prepare_search import prepare_search
 from elite_tf.errors import ConfigError
 from elite_tf.runs.config import check_same_data
 from elite_tf.runs.folder import RunFolder, check_run, open_run, store_of
-from elite_tf.runs.settings import resolve
+from elite_tf.runs.presets import resolve
 
 
 @pytest.fixture

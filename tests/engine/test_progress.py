@@ -8,7 +8,7 @@ from rich.console import Console
 
 from elite_tf.engine.progress import Progress, percent
 from elite_tf.runs import plan as planning
-from elite_tf.runs.settings import resolve
+from elite_tf.runs.presets import resolve
 from elite_tf.system.cli import show_log
 from elite_tf.system.text import duration
 from elite_tf.tournament.bracket import Bracket, Rules, play

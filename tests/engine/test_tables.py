@@ -9,8 +9,8 @@ from rich.console import Console
 from elite_tf.engine import tables
 from elite_tf.networks.families import FAMILIES
 from elite_tf.runs import plan as planning
+from elite_tf.runs.presets import resolve
 from elite_tf.runs.results import ChampionResult, Result
-from elite_tf.runs.settings import resolve
 
 
 @pytest.fixture

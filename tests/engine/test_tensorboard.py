@@ -11,7 +11,7 @@ from elite_tf.errors import ConfigError
 from elite_tf.runs import plan as planning
 from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.journal import Journal, epoch_to_event, outcome_to_event
-from elite_tf.runs.settings import resolve
+from elite_tf.runs.presets import resolve
 from elite_tf.tournament.bracket import Bracket, Rules
 from elite_tf.types import Epoch, Outcome
 

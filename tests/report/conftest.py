@@ -24,6 +24,7 @@ from elite_tf.runs.journal import (
   outcome_to_event,
 )
 from elite_tf.runs.metrics import ConversionMetrics, Metrics, Preprocessing
+from elite_tf.runs.presets import resolve
 from elite_tf.runs.results import (
   ChampionEvent,
   ChampionResult,
@@ -31,7 +32,6 @@ from elite_tf.runs.results import (
   Result,
   figures_of,
 )
-from elite_tf.runs.settings import resolve
 from elite_tf.tournament.bracket import Bracket, Rules
 from elite_tf.types import Epoch, Outcome
 

@@ -12,7 +12,7 @@ import elite_tf
 from elite_tf.errors import ConfigError
 from elite_tf.networks.families import FAMILIES
 from elite_tf.runs import plan as planning
-from elite_tf.runs.settings import resolve
+from elite_tf.runs.presets import resolve
 
 TABLES = json.loads(
   (Path(__file__).parents[1] / "networks" / "paper_tables.json").read_text()

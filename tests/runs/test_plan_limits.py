@@ -14,8 +14,8 @@ from elite_tf.runs import plan as planning
 from elite_tf.runs import plan_json
 from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.journal import Journal, champion_to_event
+from elite_tf.runs.presets import resolve
 from elite_tf.runs.results import ChampionEvent, ChampionResult
-from elite_tf.runs.settings import resolve
 from elite_tf.tournament.bracket import Bracket, Rules
 from elite_tf.types import Epoch, Outcome
 

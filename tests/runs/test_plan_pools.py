@@ -6,7 +6,8 @@ from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
 from elite_tf.runs.choose_pool import choose_pool
 from elite_tf.runs.plan import make_plan
-from elite_tf.runs.settings import recipe_of, resolve
+from elite_tf.runs.presets import resolve
+from elite_tf.runs.recipe import recipe_of
 from elite_tf.training.recipe import Recipe
 
 

@@ -15,15 +15,14 @@ from elite_tf.engine.runners import RUNNERS
 from elite_tf.errors import ConfigError
 from elite_tf.networks.families import FAMILIES
 from elite_tf.networks.families.efficientnet import ACTIVATIONS
+from elite_tf.runs.presets import PRESETS, resolve
 from elite_tf.runs.setting_field import facts_of, flag_help
 from elite_tf.runs.settings import (
   CONVERSION,
   FIELDS,
   FREE,
-  PRESETS,
   Settings,
   check_rounds,
-  resolve,
 )
 from elite_tf.tournament.criteria import CRITERIA
 from elite_tf.training.recipe import CLASS_WEIGHTS
@@ -47,8 +46,14 @@ def test_defaults_are_the_papers():
   assert found.batch_size == 0  # By the number of images, at most 100.
   # By default the augmentation depends on the data.
   # By default the recipe depends on the size of the networks, too.
+  # And the first weights depend on what is installed.
   paper = dataclasses.replace(
-    found, augment="imagenet", batch_size=100, pool="elite", recipe="paper"
+    found,
+    augment="imagenet",
+    batch_size=100,
+    pool="elite",
+    recipe="paper",
+    weights="none",
   )
   assert resolve({}, "paper") == paper
 

@@ -12,7 +12,8 @@ from elite_tf.errors import ConfigError
 from elite_tf.runs.find_champion import data_settings, find_champion
 from elite_tf.runs.folder import RunFolder, open_run
 from elite_tf.runs.journal import Journal
-from elite_tf.runs.settings import Settings, resolve
+from elite_tf.runs.presets import resolve
+from elite_tf.runs.settings import Settings
 from elite_tf.types import Epoch, Outcome
 
 GIVEN = {"include": "*-w4-d[34]-r16", "group_size": 2, "epochs": 2,

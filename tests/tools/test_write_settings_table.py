@@ -4,7 +4,8 @@ import re
 
 import write_settings_table
 
-from elite_tf.runs.settings import FIELDS, PRESETS
+from elite_tf.runs.presets import PRESETS
+from elite_tf.runs.settings import FIELDS
 
 
 def test_the_page_is_up_to_date():

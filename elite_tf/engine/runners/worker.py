@@ -32,8 +32,11 @@ from elite_tf.engine.runners.messages import (
   forward_log,
 )
 from elite_tf.errors import CandidateFailed, ConfigError, EliteError
+from elite_tf.runs.config import check_same_starts
 from elite_tf.runs.folder import store_of
-from elite_tf.runs.settings import Settings, recipe_of
+from elite_tf.runs.recipe import recipe_of
+from elite_tf.runs.settings import Settings
+from elite_tf.runs.starts import starts_of
 from elite_tf.system import backend
 from elite_tf.system.processes import connection_to_parent
 from elite_tf.system.text import one_line
@@ -53,7 +56,7 @@ class Worker:
       setup: The search that the worker is for.
 
     Raises:
-      EliteError: The data set is wrong.
+      EliteError: The data set or the file of first weights is wrong.
       OSError: The data set cannot be read.
     """
     self._send = tell
@@ -77,6 +80,10 @@ class Worker:
         setup.settings.flip,
       )
     )
+    self._starts = starts_of(setup.settings)
+    if self._folder.config.exists():
+      config = self._folder.read_config()
+      check_same_starts(self._folder.path, config, self._starts)
     self._trainers = {}
     self._teacher = _load_teacher(setup.settings, self._data.description)
 
@@ -193,6 +200,7 @@ class Worker:
         self._settings.seed,
         recipe_of(self._settings),
         self._folder.checkpoint(candidate.name),
+        self._starts.get(candidate.family),
         self._teacher if taught else None,
       )
     return self._trainers[key]

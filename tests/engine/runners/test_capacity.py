@@ -15,7 +15,7 @@ from elite_tf.engine.runners.capacity import (
 from elite_tf.engine.runners.gpus import CONTEXT_BYTES, Gpu
 from elite_tf.networks.cost import network_size
 from elite_tf.runs import plan as planning
-from elite_tf.runs.settings import resolve
+from elite_tf.runs.presets import resolve
 from elite_tf.types import Layer
 
 

@@ -15,6 +15,7 @@ from elite_tf.errors import ConfigError
 from elite_tf.runs.config import check_same_data
 from elite_tf.runs.folder import RunFolder, check_run, open_run, store_of
 from elite_tf.runs.presets import resolve
+from elite_tf.runs.results import Result
 
 
 @pytest.fixture
@@ -128,7 +129,8 @@ def test_arrays(open_, root, refused):
 
 def test_ended_search_is_no_answer_for_other_data(open_, root, refused):
   open_()
-  (root / "run" / "result.json").write_text("{}")
+  ended = Result((), (), {}, 1.0, 1.0, 1.0, 0.0, 1.0, 1, 1)
+  ended.write(root / "run" / "result.json")
   shutil.rmtree(root / "run" / "cache")
   open_()  # Nothing is decoded again to read a result.
   assert not (root / "run" / "cache").exists()

@@ -10,6 +10,7 @@ import tensorflow as tf
 from sklearn.utils.class_weight import compute_class_weight
 
 from elite_tf.training.recipe import (
+  RECIPES,
   Recipe,
   balanced_weights,
   choose_batch,
@@ -156,3 +157,15 @@ def test_rate_is_that_of_the_images_there_are():
   recipe = with_batch(Recipe(batch_size=100, warmup_epochs=0.0), 40)
   assert recipe.batch_size == 40
   assert learning_rate(recipe, 0, 1, 350) == pytest.approx(0.256 * 40 / 4096)
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_every_recipe_warms_up_to_its_peak_and_comes_down(name):
+  recipe = with_batch(RECIPES[name], 1_000)
+  rates = [learning_rate(recipe, step, 10, 35) for step in range(350)]
+  peak = recipe.learning_rate * recipe.batch_size / 4096
+  # Warm-up takes 5 of 350 steps, after which two decays of 2.4 have passed.
+  assert max(rates) == pytest.approx(peak * 0.97**2)
+  assert rates[:5] == sorted(rates[:5])
+  assert rates[5:] == sorted(rates[5:], reverse=True)
+  assert 0 < rates[-1] < 0.02 * peak

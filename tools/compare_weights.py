@@ -2,8 +2,8 @@
 
     tools/compare_weights.py --data=folder:DIR --out=weights.jsonl
 
-Accuracies are those of validation and test images together: nothing is chosen
-by them. Every line of the output is one training.
+Accuracies are those of validation and test images together, after every epoch.
+Every line of the output is one training.
 """
 
 import argparse

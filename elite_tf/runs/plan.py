@@ -160,7 +160,11 @@ def _predict(
   return predict_needs(candidate, layers, limits)
 
 
-def choose_recipe(families: Sequence[Family], costs: Sequence[Cost]) -> str:
+def choose_recipe(
+  families: Sequence[Family],
+  costs: Sequence[Cost],
+  starts: Mapping[str, Start],
+) -> str:
   """Returns the recipe for all candidates of a search, if none was named.
 
   One for all, because candidates that compete are compared like with like.
@@ -169,7 +173,11 @@ def choose_recipe(families: Sequence[Family], costs: Sequence[Cost]) -> str:
   Args:
     families: Of the candidates.
     costs: Of the candidates.
+    starts: Weights files by family. Networks that inherit their first weights
+      train best with long steps, whatever their size.
   """
+  if all(family.name in starts for family in families):
+    return "small"
   known = all(family.has_layers for family in families)
   small = max(cost.params for cost in costs) < SMALL_PARAMS
   return "small" if known and small else "paper"
@@ -255,7 +263,7 @@ def make_plan(
   weights = settings.weights or ancestors.NONE
   starts = ancestors.find_starts(weights, [each.name for each in families])
   notes += describe_starts(starts, candidates)
-  recipe = settings.recipe or choose_recipe(families, costs)
+  recipe = settings.recipe or choose_recipe(families, costs, starts)
   chosen = recipe_of(dataclasses.replace(settings, recipe=recipe))
   candidates = [
     dataclasses.replace(candidate, dropout=chosen.dropout)

@@ -135,8 +135,8 @@ class Settings:
   recipe: str = setting(
     "",
     "Training recipe: paper (Section 5.1) or small (longer steps, no dropout,"
-    " for networks below a million parameters). Empty: small if all candidates"
-    " are that small.",
+    " for networks below a million parameters or with inherited first weights)."
+    " Empty: small if all candidates are such.",
     choices=RECIPES,
   )
   learning_rate: float = setting(

@@ -103,6 +103,16 @@ def test_without_the_package_weights_are_random(photographs, monkeypatch):
     _prepare(data=data, weights="imagenet")
 
 
+def test_networks_that_inherit_take_long_steps(photographs):
+  large = {"data": photographs(), "include": "lite-w1-d1-*"}
+  assert _prepare(**large).settings.recipe == "small"
+  assert _prepare(**large, weights="none").settings.recipe == "paper"
+  both = _prepare(
+    **{**large, "pool": "lite,mobilenet_v2", "include": "*-w1-d1-*"}
+  )
+  assert both.settings.recipe == "paper"
+
+
 def test_preset_paper_starts_from_random_weights():
   assert resolve({}, "paper").weights == "none"
 

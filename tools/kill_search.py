@@ -3,18 +3,21 @@
     tools/kill_search.py [--kills=40] [--seed=0] [--work=DIR] [FLAGS...]
 
 Other flags are passed to the search. --program=FILE runs another program instead
-of the search.
+of the search. --faults also runs searches whose exports fail once and whose
+champions are too large; the program must know SEARCH_FAULT, as
+tests/engine/quick_search.py does.
 
 Runs a small search without kills, then the same search with kills: its whole
 process group is killed (SIGKILL) at a random moment, half of the times while a
 checkpoint or the journal is being written, and the search is started again. If a
-search ends before all kills are done, another one begins.
+search ends before all kills are done, another one begins, with the next fault.
 
-Prints one JSON object: "kills", "ends" (number of searches that ended), "moments"
-(number of kills by moment), "equal" (whether champions, scores and histories of
+Prints one JSON object: "kills", "ends" (number of searches that ended, by fault),
+"moments" (number of kills by moment), "equal" (whether champions, scores and histories of
 all searches are those of the search without kills), "differs" (what is
 different), "trained_twice" (finished epochs that were trained again), "epochs",
-"seconds". The exit code is 1 if anything differs or was trained twice.
+"seconds". Candidates that take the place of a champion too large have lost their
+checkpoints and are trained again; these epochs do not count. The exit code is 1 if anything differs or was trained twice.
 """
 
 import argparse
@@ -43,16 +46,33 @@ SEARCH = (
   "--base_resolution=16",
   "--quantize=none",
 )
+# Value of SEARCH_FAULT -> flags of its search.
+FAULTS = {
+  "": (),
+  "export": (),
+  "size:2,4": ("--quantize=int8", "--flash=10MB"),
+  "size:4": ("--quantize=int8", "--flash=10MB", "--group_size=4"),
+}
 PATIENCE = 300.0  # Time limit in seconds of a search without kills.
 
 
-def start(run_dir: Path, command: list[str], log) -> subprocess.Popen:
-  """Starts the search as the leader of a process group of its own."""
+def start(run_dir: Path, command: list[str], fault: str, log):
+  """Starts the search as the leader of a process group of its own.
+
+  Returns:
+    subprocess.Popen.
+  """
   return subprocess.Popen(
-      [sys.executable, *command, f"--run_dir={run_dir}"],
+      [sys.executable, *command, *FAULTS[fault], f"--run_dir={run_dir}"],
       stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-      start_new_session=True,
+      env={**os.environ, "SEARCH_FAULT": fault}, start_new_session=True,
   )  # fmt: skip
+
+
+def has_ended(run_dir: Path) -> bool:
+  """Returns whether nothing is left to do: every champion is exported."""
+  result = RunFolder(run_dir).read_result()
+  return result is not None and not result.unverified
 
 
 def descendants(pid: int) -> list[int]:
@@ -114,8 +134,14 @@ def wait_for_a_write(
   return False
 
 
-def durable_epochs(run_dir: Path) -> dict[str, int]:
-  """Returns how many epochs of each candidate the disk holds."""
+def durable_epochs(run_dir: Path, replacing: set[str]) -> dict[str, int]:
+  """Returns how many epochs of each candidate the disk holds.
+
+  Args:
+    run_dir: The run folder.
+    replacing: Candidates that may take the place of a champion; without a
+      checkpoint they begin again.
+  """
   found = collections.Counter()
   for path in run_dir.glob("candidates/*/checkpoint.npz"):
     found[path.parent.name] = len(checkpoints.load(path).epochs)
@@ -123,6 +149,9 @@ def durable_epochs(run_dir: Path) -> dict[str, int]:
   for event in journals.read(journal) if journal.exists() else ():
     if event["event"] == "epoch":
       name = event["name"]
+      checkpoint = run_dir / "candidates" / name / "checkpoint.npz"
+      if name in replacing and not checkpoint.exists():
+        continue
       found[name] = max(found[name], event["epoch"])
   return dict(found)
 
@@ -155,6 +184,7 @@ def outcome(run_dir: Path) -> dict:
     ],
     "candidate_epochs": result.candidate_epochs,
     "histories": histories,
+    "unverified": result.unverified,
     "checkpoints": sorted(
       path.parent.name for path in run_dir.glob("candidates/*/checkpoint.npz")
     ),
@@ -171,43 +201,58 @@ class Killer:
     self.moments = collections.Counter()
     self.twice = []
     self.span = 1.0  # Seconds of an undisturbed search.
+    self.replacing: dict[str, set[str]] = {}  # By fault.
 
   @property
   def done(self) -> int:
     """Kills so far."""
     return sum(self.moments.values())
 
-  def undisturbed(self) -> dict:
+  def undisturbed(self, fault: str) -> dict:
     """Runs a search without kills; returns its outcome."""
-    run_dir = self.work / "undisturbed"
+    run_dir = self.work / f"undisturbed-{fault}"
+    path = self.work / f"undisturbed-{fault}.log"
     begun = time.monotonic()
-    with open(self.work / "undisturbed.log", "w", encoding="utf-8") as log:
-      code = start(run_dir, self.command, log).wait(PATIENCE)
-    if code:
-      raise RuntimeError((self.work / "undisturbed.log").read_text())
+    with open(path, "w", encoding="utf-8") as log:
+      for _ in range(2 if fault == "export" else 1):
+        code = start(run_dir, self.command, fault, log).wait(PATIENCE)
+        if code not in self._codes(fault):
+          raise RuntimeError(path.read_text())
     self.span = time.monotonic() - begun
-    return outcome(run_dir)
+    found = outcome(run_dir)
+    self.replacing[fault] = {
+      name
+      for group in found["groups"]
+      if group.rejected
+      for played in group.rounds
+      for name in played.eliminated
+    }
+    return found
 
-  def disturbed(self, number: int) -> dict:
+  def disturbed(self, number: int, fault: str) -> dict:
     """Runs a search with the kills that are left; returns its outcome."""
     run_dir = self.work / f"run{number}"
-    with open(self.work / f"run{number}.log", "w", encoding="utf-8") as log:
-      while not (run_dir / "result.json").exists():
-        before = durable_epochs(run_dir)
+    path = self.work / f"run{number}.log"
+    with open(path, "w", encoding="utf-8") as log:
+      while not has_ended(run_dir):
+        before = durable_epochs(run_dir, self.replacing[fault])
         told = len(trained(run_dir))
-        process = start(run_dir, self.command, log)
+        process = start(run_dir, self.command, fault, log)
         if self.done < self.kills:
           self._disturb(process, run_dir)
         else:
           process.wait(PATIENCE)
-        if process.returncode not in (0, -signal.SIGKILL):
-          raise RuntimeError((self.work / f"run{number}.log").read_text())
+        if process.returncode not in (*self._codes(fault), -signal.SIGKILL):
+          raise RuntimeError(path.read_text())
         self.twice += [
           (name, epoch)
           for name, epoch in trained(run_dir)[told:]
           if epoch <= before.get(name, 0)
         ]
     return outcome(run_dir)
+
+  def _codes(self, fault: str) -> tuple[int, ...]:
+    return (0, 1) if fault == "export" else (0,)
 
   def _disturb(self, process: subprocess.Popen, run_dir: Path) -> None:
     moment = self.random.choice(["any", "any", "checkpoint", "journal"])
@@ -241,6 +286,9 @@ def main() -> int:
   parser.add_argument(
     "--program", default="", help="Python file to run instead of the search"
   )
+  parser.add_argument(
+    "--faults", action="store_true", help="also searches with faults"
+  )
   options, flags = parser.parse_known_args()
   program = [options.program] if options.program else ["-m", "elite_tf.search"]
   begun = time.monotonic()
@@ -250,23 +298,30 @@ def main() -> int:
     killer = Killer(
       work, [*program, *SEARCH, *flags], options.kills, options.seed
     )
-    expected = killer.undisturbed()
-    found = []
+    faults = list(FAULTS) if options.faults else [""]
+    expected = {fault: killer.undisturbed(fault) for fault in faults}
+    differs, ends, number = set(), collections.Counter(), 0
     while killer.done < options.kills:
-      found.append(killer.disturbed(len(found)))
-  differs = sorted(
-    {key for each in found for key in expected if each[key] != expected[key]}
-  )
+      fault = faults[number % len(faults)]
+      found = killer.disturbed(number, fault)
+      there = expected[fault]
+      differs |= {
+        f"{fault} {key}".strip() for key in there if found[key] != there[key]
+      }
+      ends[fault or "none"] += 1
+      number += 1
   print(
     json.dumps(
       {
         "kills": killer.done,
-        "ends": len(found),
+        "ends": dict(ends),
         "moments": dict(killer.moments),
         "equal": not differs,
-        "differs": differs,
+        "differs": sorted(differs),
         "trained_twice": killer.twice,
-        "epochs": expected["candidate_epochs"],
+        "epochs": {
+          n or "none": e["candidate_epochs"] for n, e in expected.items()
+        },
         "seconds": round(time.monotonic() - begun, 1),
       }
     )

@@ -36,6 +36,7 @@ from elite_tf.runs.settings import Settings
 from elite_tf.system import backend, lock
 from elite_tf.system.atomic_files import write_file
 from elite_tf.tournament.bracket import Bracket, Rules, play
+from elite_tf.training.recipe import left_out
 from elite_tf.types import Epoch
 
 logger = logging.getLogger(__name__)
@@ -105,7 +106,9 @@ def _load_once(settings: Settings, folder: RunFolder) -> Description:
   """
   with no_cache_on_error(folder):
     data = sources.load(settings.data, settings.seed, store_of(settings))
-  return dataclasses.replace(data.description, notes=data.notes)
+  note = left_out(len(data.train.labels), settings.batch_size)
+  notes = (*data.notes, note) if note else data.notes
+  return dataclasses.replace(data.description, notes=notes)
 
 
 def _check_same_plan(here: PlanRecord, folder: RunFolder) -> None:

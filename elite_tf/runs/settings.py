@@ -119,7 +119,13 @@ class Settings:
     " (best, minus the median of the averages of the other candidates).",
     choices=CRITERIA,
   )
-  batch_size: int = setting(100, "Images per training step.", at_least=2)
+  batch_size: int = setting(
+    0,
+    "Images per training step, 2 or more; the learning rate is in proportion to"
+    " it. 0: chosen by the number of images, 100 (the paper's) from 1,600 images"
+    " on.",
+    at_least=0,
+  )
   augment: str = setting(
     "",
     "Augmentation of the training images: none, light, cifar10, svhn or"
@@ -287,7 +293,10 @@ def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
         f" Received: {name!r}"
       )
   values = {**PRESETS.get(preset, {}), **given}
-  return Settings(**{n: checked(FIELDS[n], v) for n, v in values.items()})
+  settings = Settings(**{n: checked(FIELDS[n], v) for n, v in values.items()})
+  if settings.batch_size == 1:  # Batch norm would divide by a deviation of 0.
+    raise ConfigError("--batch_size must be 0, or at least 2. Received: 1")
+  return settings
 
 
 def check_rounds(settings: Settings, largest_group: int) -> None:

@@ -5,6 +5,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 PAPER_EPOCHS = 350
+PAPER_BATCH = 100
+
+# With fewer images an epoch has so few steps of 100 images that little is
+# learned. Batch norm needs some images in every batch.
+STEPS_PER_EPOCH = 16
+SMALLEST_BATCH = 10
+
+# A rest of images that fills no batch is told from this share on: 1 of so many.
+MOST_LEFT_OUT = 10
 CLASS_WEIGHTS = ("none", "balanced")
 
 
@@ -29,7 +38,7 @@ class Recipe:
       training loss. In validation all images have the same weight.
   """
 
-  batch_size: int = 100
+  batch_size: int = PAPER_BATCH
   learning_rate: float = 0.256
   decay: float = 0.97
   decay_epochs: float = 2.4
@@ -41,6 +50,40 @@ class Recipe:
   weight_decay: float = 1e-5
   ema: float = 0.9999
   class_weights: str = "none"
+
+
+def choose_batch_size(images: int) -> int:
+  """Returns the images per step if the user gave no number.
+
+  The paper's 100 from 1,600 images on, fewer below, so that an epoch has at
+  least ten steps or batches of 10.
+
+  Args:
+    images: Number of images of the data set, all parts together; about two
+      thirds of them train.
+  """
+  return min(PAPER_BATCH, max(SMALLEST_BATCH, images // STEPS_PER_EPOCH))
+
+
+def left_out(images: int, batch_size: int) -> str:
+  """Returns a note about the images that an epoch leaves out; "" for a few.
+
+  Args:
+    images: Number of training images.
+    batch_size: Images per step.
+  """
+  if images < batch_size:
+    return (
+      f"{images} training images are fewer than --batch_size={batch_size}: all"
+      " of them are one step"
+    )
+  rest = images % batch_size
+  if rest * MOST_LEFT_OUT < images:
+    return ""
+  return (
+    f"every epoch leaves out {rest} of {images} training images, other ones"
+    f" every time: they fill no batch of {batch_size} (--batch_size)"
+  )
 
 
 def learning_rate(

@@ -1,6 +1,7 @@
 """Trains one candidate, from any epoch to any later epoch."""
 
 import contextlib
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -98,7 +99,9 @@ class Trainer:
     self._train, self._val = data.train, data.val
     self._total_epochs = epochs
     self._seed = seed
-    self._recipe = recipe
+    self._recipe = dataclasses.replace(
+      recipe, batch_size=min(recipe.batch_size, len(self._train.labels))
+    )
     self._path = path
     mixed = get_family(candidate.family).mixed_precision
     with precision(best_precision() if mixed else "float32"):
@@ -178,7 +181,7 @@ class Trainer:
 
   def _epoch(self, epoch: int) -> dict[str, float]:
     count = len(self._train.labels)
-    batch = min(self._recipe.batch_size, count)
+    batch = self._recipe.batch_size
     steps = count // batch
     key = [self._seed, epoch]
     order = np.random.default_rng(key).permutation(count)[: steps * batch]

@@ -6,8 +6,8 @@ Planning, runner, worker, journal, checkpoints and signals are the real ones;
 an epoch is drawn from (seed, candidate, epoch) and takes 20 ms.
 
 SEARCH_FAULT=export lets the first export of every champion fail after its model
-was written. SEARCH_FAULT=size makes int8 networks of 20 MB, but for the smallest
-input.
+was written. SEARCH_FAULT=size:2,4 makes int8 networks of 20 MB, but for the
+levels 2 and 4 of the resolution.
 """
 
 import dataclasses
@@ -68,7 +68,7 @@ def write_champion(folder, model, candidate, *_):
   from elite_tf.runs.metrics import ClassifierMetrics, Metrics, Preprocessing
   from elite_tf.system.atomic_files import write_file
 
-  fault = os.environ.get("SEARCH_FAULT")
+  fault, _, levels = os.environ.get("SEARCH_FAULT", "").partition(":")
   write_file(folder / "model.keras", model.tobytes())
   accuracy = float(model[0]) / 1000
   found = Metrics(
@@ -86,7 +86,7 @@ def write_champion(folder, model, candidate, *_):
     write_file(failed, "")
     raise VerificationFailed("the first export fails")
   if fault == "size":
-    size = 1_000 if candidate.r == 4 else 20_000_000
+    size = 1_000 if str(candidate.r) in levels.split(",") else 20_000_000
     found = dataclasses.replace(found, conversions={"int8": _int8(size)})
     write_file(folder / "model_int8.tflite", str(size))
     found.write(folder / "metrics.json")

@@ -363,7 +363,7 @@ def test_champion_too_large_is_replaced_and_the_search_resumed(
   tmp_path, monkeypatch
 ):
   """It is rejected again when the journal is played again."""
-  monkeypatch.setitem(ENVIRONMENT, "SEARCH_FAULT", "size")
+  monkeypatch.setitem(ENVIRONMENT, "SEARCH_FAULT", "size:4")
   run_dir = tmp_path / "run"
   flags = (*FLAGS, "--quantize=int8", "--flash=10MB", f"--run_dir={run_dir}")
   done = _ended(_run(*flags))

@@ -44,9 +44,8 @@ def test_defaults_are_the_papers():
   # epochs, 350 in all, the average criterion, batch 100.
   assert (found.levels, found.group_size, found.round_epochs) == (4, 8, 10)
   assert (found.epochs, found.criterion) == (350, "average")
-  assert found.batch_size == 100
-  # By default the augmentation depends on the data.
-  paper = dataclasses.replace(found, augment="imagenet")
+  # By default augmentation and batch depend on the data.
+  paper = dataclasses.replace(found, augment="imagenet", batch_size=100)
   assert resolve({}, "paper") == paper
 
 
@@ -101,7 +100,7 @@ def test_every_criterion_can_be_chosen(criterion):
     ("name", "least"),
     [
         ("levels", 1), ("base_resolution", 0), ("stem_stride", 0), ("group_size", 1),
-        ("round_epochs", 1), ("epochs", 1), ("batch_size", 2),
+        ("round_epochs", 1), ("epochs", 1), ("batch_size", 0),
         ("calibration_images", 1), ("qat_epochs", 1), ("workers", 0), ("epoch_timeout", 0), ("seed", 0),
     ],
 )  # fmt: skip
@@ -110,6 +109,11 @@ def test_numbers_out_of_range(name, least):
   for value in (least - 1, -1, -(10**9)):
     line = _complaint({name: value})
     assert line == f"--{name} must be at least {least}. Received: {value}"
+
+
+def test_a_batch_of_one_is_refused():
+  line = _complaint({"batch_size": 1})
+  assert line == "--batch_size must be 0, or at least 2. Received: 1"
 
 
 def test_every_number_has_a_range():

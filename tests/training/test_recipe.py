@@ -12,8 +12,10 @@ from sklearn.utils.class_weight import compute_class_weight
 from elite_tf.training.recipe import (
   Recipe,
   balanced_weights,
+  choose_batch_size,
   ema_decay,
   learning_rate,
+  left_out,
 )
 
 
@@ -33,6 +35,28 @@ def test_recipe_is_the_papers():
     "ema": 0.9999,
     "class_weights": "none",
   }
+
+
+@pytest.mark.parametrize(
+  ("images", "expected"),
+  [(20, 10), (160, 10), (311, 19), (1599, 99), (1600, 100), (70_000, 100)],
+)
+def test_batches_of_few_images_are_small(images, expected):
+  assert choose_batch_size(images) == expected
+
+
+@pytest.mark.parametrize(
+  ("images", "batch_size", "said"),
+  [
+    (200, 100, ""),
+    (1099, 100, ""),
+    (199, 100, "every epoch leaves out 99 of 199 training images"),
+    (60, 100, "60 training images are fewer than --batch_size=100"),
+  ],
+)
+def test_images_left_out_are_told(images, batch_size, said):
+  assert left_out(images, batch_size).startswith(said)
+  assert bool(said) == bool(left_out(images, batch_size))
 
 
 @pytest.mark.parametrize(

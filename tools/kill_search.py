@@ -139,20 +139,25 @@ def durable_epochs(run_dir: Path, replacing: set[str]) -> dict[str, int]:
 
   Args:
     run_dir: The run folder.
-    replacing: Candidates that may take the place of a champion; without a
-      checkpoint they begin again.
+    replacing: Candidates that may take the place of a champion. They begin again
+      when they do: what is left of them before any export does not count.
   """
+  journal = run_dir / "journal.jsonl"
+  events = list(journals.read(journal)) if journal.exists() else []
+  exported = any(event["event"] == "champion" for event in events)
   found = collections.Counter()
   for path in run_dir.glob("candidates/*/checkpoint.npz"):
     found[path.parent.name] = len(checkpoints.load(path).epochs)
-  journal = run_dir / "journal.jsonl"
-  for event in journals.read(journal) if journal.exists() else ():
-    if event["event"] == "epoch":
+  for event in events:
+    if event["event"] == "epoch" and event["name"] not in replacing:
       name = event["name"]
       checkpoint = run_dir / "candidates" / name / "checkpoint.npz"
       if name in replacing and not checkpoint.exists():
         continue
       found[name] = max(found[name], event["epoch"])
+  if not exported:
+    for name in replacing:
+      found.pop(name, None)
   return dict(found)
 
 

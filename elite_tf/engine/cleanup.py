@@ -63,6 +63,10 @@ class Housekeeping(Observer):
       return
     self._write_history(self._last)
     self._last = None
+    for bracket in self._brackets:
+      for name, epochs in bracket.histories.items():
+        if epochs and not self._folder.history(name).exists():
+          self._write_history(name)
     if not self._keep_checkpoints:
       for bracket in self._brackets:
         for name in bracket.candidates:

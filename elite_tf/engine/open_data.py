@@ -18,9 +18,8 @@ from elite_tf.runs.fingerprint import (
   fingerprint_of,
 )
 from elite_tf.runs.folder import RunFolder, no_cache_on_error, store_of
-from elite_tf.runs.recipe import recipe_of
 from elite_tf.runs.settings import Settings
-from elite_tf.training.recipe import with_batch
+from elite_tf.training.recipe import PAPER_BATCH, left_out
 
 logger = logging.getLogger(__name__)
 
@@ -94,26 +93,11 @@ def _read(settings: Settings) -> OpenedData:
   store = store_of(settings)
   data = sources.load(settings.data, settings.seed, store)
   parts = hashes.hashed(data)
-  notes = (
-    *data.notes,
-    *hashes.duplicates(parts),
-    _batches(settings, len(data.train.labels)),
-  )
+  rest = left_out(len(data.train.labels), settings.batch_size or PAPER_BATCH)
+  notes = (*data.notes, *hashes.duplicates(parts), *([rest] if rest else []))
   return OpenedData(
     dataclasses.replace(data.description, notes=notes),
     fingerprint_of(settings.data, store, parts),
-  )
-
-
-def _batches(settings: Settings, images: int) -> str:
-  recipe = with_batch(recipe_of(settings), images)
-  batch = recipe.batch_size
-  rest = images % batch
-  peak = recipe.learning_rate * batch / 4096
-  return (
-    f"{images:,} training images: batches of {batch}, peak learning rate"
-    f" {peak:.4g}"
-    + (f"; {rest} images, others in every epoch, are left out" if rest else "")
   )
 
 

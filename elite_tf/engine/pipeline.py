@@ -48,8 +48,8 @@ def run_search(
 ) -> Result:
   """Runs a search, resumes it, or reads the result if it has ended.
 
-  A search of which a champion could not be converted is resumed, too: the
-  champion is tried again.
+  A search of which a champion could not be converted, or has lost files, is
+  resumed, too: the champion is tried again.
 
   Args:
     settings: Complete, with a run folder.
@@ -74,7 +74,7 @@ def run_search(
       read_start(start)  # Fails now, not in every worker.
   data = open_data(settings, description, folder)
   result = folder.read_result()
-  if result is not None and not result.unverified:
+  if result is not None and _is_final(result, folder):
     logger.info(f"{folder.path}: this search has ended already")
     return _checked(result, folder)
   with lock.hold(folder.lock):
@@ -97,6 +97,13 @@ def run_search(
       folder.tidy()  # Killed workers leave files half written.
     ending.write_or_warn(folder)
   return _checked(result, folder)
+
+
+def _is_final(result: Result, folder: RunFolder) -> bool:
+  """Returns whether nothing is left to do."""
+  files = [name for champion in result.champions for name in champion.files]
+  lost = not all((folder.path / name).is_file() for name in files)
+  return not result.unverified and not lost
 
 
 def _check_same_plan(here: PlanRecord, folder: RunFolder) -> None:

@@ -14,6 +14,7 @@ from elite_tf.runs.folder import default_run_dir
 from elite_tf.runs.plan import Plan, plan_for_data
 from elite_tf.runs.settings import Settings
 from elite_tf.system import backend
+from elite_tf.training.recipe import PAPER_BATCH, choose_batch_size
 
 # Module that tries a user's own network; it loads TensorFlow in the process that
 # prices them.
@@ -52,6 +53,10 @@ def prepare_search(settings: Settings) -> PreparedSearch:
   choice = augment.choose(description, settings.augment, settings.flip)
   notes = (class_names.told(description), choice.why)
   plan = dataclasses.replace(plan, notes=(*notes, *plan.notes))
+  batch_size = settings.batch_size or choose_batch_size(description.images)
+  if batch_size not in (settings.batch_size, PAPER_BATCH):
+    note = f"few images: --batch_size={batch_size} instead of {PAPER_BATCH}"
+    plan = dataclasses.replace(plan, notes=(*plan.notes, note))
   settings = dataclasses.replace(
     settings,
     run_dir=settings.run_dir or default_run_dir(description.name, plan.pool),
@@ -63,5 +68,6 @@ def prepare_search(settings: Settings) -> PreparedSearch:
     weights=plan.weights,
     augment=choice.augment,
     flip=choice.flip,
+    batch_size=batch_size,
   )
   return PreparedSearch(settings, plan, description)

@@ -133,6 +133,8 @@ class Journal:
   def seconds(self, kinds: Iterable[str] = ALL) -> float:
     """Returns the time that the search has run, in seconds.
 
+    An event for which the clock was set back counts nothing.
+
     Args:
       kinds: Kinds of events whose time counts: the time from the event before.
     """
@@ -153,7 +155,7 @@ class Journal:
     kind = line[_KIND].partition(b'"')[0].decode()
     seconds = _time(line)
     if kind != "start":
-      self._seconds[kind] += seconds - self._last
+      self._seconds[kind] += max(0.0, seconds - self._last)
     self._last = seconds
     if kind == "champion":
       self.champions.append(json.loads(line))
@@ -167,7 +169,7 @@ class Journal:
     """Adds the time of the epochs since the last other event."""
     if self._epoch:
       seconds = _time(self._epoch)
-      self._seconds["epoch"] += seconds - self._last
+      self._seconds["epoch"] += max(0.0, seconds - self._last)
       self._last, self._epoch = seconds, b""
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 
 from elite_tf.runs.settings import Settings
-from elite_tf.training.recipe import RECIPES, Recipe
+from elite_tf.training.recipe import PAPER_BATCH, RECIPES, Recipe
 
 
 def recipe_of(settings: Settings) -> Recipe:
@@ -19,7 +19,7 @@ def recipe_of(settings: Settings) -> Recipe:
   }
   return dataclasses.replace(
     named,
-    batch_size=settings.batch_size,
+    batch_size=settings.batch_size or PAPER_BATCH,
     class_weights=settings.class_weights,
     **{name: value for name, value in given.items() if value is not None},
   )

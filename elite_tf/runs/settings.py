@@ -165,8 +165,8 @@ class Settings:
   )
   batch_size: int = setting(
     0,
-    "Images per training step; the learning rate is scaled to it. 0: at most"
-    " 100, evened out, fewer for fewer than 1,000 training images.",
+    "Images per training step; the learning rate is in proportion to it. 0:"
+    " chosen by the number of images, 100 (the paper's) from 1,600 images on.",
     at_least=2,
   )
   augment: str = setting(

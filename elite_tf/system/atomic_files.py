@@ -21,7 +21,7 @@ def write_file(
     OSError: The file cannot be written; nothing is left behind.
   """
   data = data.encode() if isinstance(data, str) else data
-  path.parent.mkdir(parents=True, exist_ok=True)
+  make_folder(path.parent)
   beside = _beside(path)
   try:
     with open(beside, "wb") as file:
@@ -61,7 +61,8 @@ def replace_folder(path: Path, beside: Path | None = None) -> Iterator[Path]:
   beside = beside or _beside(path)
   shutil.rmtree(beside, ignore_errors=True)
   try:
-    beside.mkdir(parents=True)
+    make_folder(path.parent)
+    beside.mkdir()
     yield beside
     for folder, _, names in os.walk(beside):
       for name in names:
@@ -73,6 +74,19 @@ def replace_folder(path: Path, beside: Path | None = None) -> Iterator[Path]:
     sync(path.parent)
   finally:
     shutil.rmtree(beside, ignore_errors=True)
+
+
+def make_folder(path: Path) -> None:
+  """Makes a folder and those above it, and writes their names to the disk.
+
+  Raises:
+    OSError: A folder cannot be made.
+  """
+  if path.is_dir():
+    return
+  make_folder(path.absolute().parent)
+  path.mkdir(exist_ok=True)
+  sync(path.absolute().parent)
 
 
 def sync(path: Path) -> None:

@@ -8,6 +8,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 PAPER_EPOCHS = 350
+PAPER_BATCH = 100
+
+# With fewer images an epoch has so few steps of 100 images that little is
+# learned. Batch norm needs some images in every batch.
+STEPS_PER_EPOCH = 16
+SMALLEST_BATCH = 10
+
+# A rest of images that fills no batch is told from this share on: 1 of so many.
+MOST_LEFT_OUT = 10
 CLASS_WEIGHTS = ("none", "balanced")
 
 
@@ -16,8 +25,7 @@ class Recipe:
   """Settings of the paper and of EfficientNet's published configuration.
 
   Attributes:
-    batch_size: Images per step; 0 for `choose_batch`. The learning rate is
-      scaled to it, and to the number of images where that is smaller.
+    batch_size: Images per step.
     learning_rate: Peak learning rate for a batch of 4,096 images.
     decay: Factor by which the learning rate is multiplied.
     decay_epochs: Epochs, out of 350, between two such multiplications.
@@ -38,7 +46,7 @@ class Recipe:
       training loss. In validation all images have the same weight.
   """
 
-  batch_size: int = 100
+  batch_size: int = PAPER_BATCH
   learning_rate: float = 0.256
   decay: float = 0.97
   decay_epochs: float = 2.4
@@ -64,32 +72,38 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-# The paper's batch.
-BATCH = 100
+def choose_batch_size(images: int) -> int:
+  """Returns the images per step if the user gave no number.
 
-# An epoch has so many steps at least, as long as a batch has so many images.
-FEWEST_STEPS = 10
-SMALLEST_BATCH = 8
+  The paper's 100 from 1,600 images on, fewer below, so that an epoch has at
+  least ten steps or batches of 10.
+
+  Args:
+    images: Number of images of the data set, all parts together; about two
+      thirds of them train.
+  """
+  return min(PAPER_BATCH, max(SMALLEST_BATCH, images // STEPS_PER_EPOCH))
 
 
-def choose_batch(images: int) -> int:
-  """Returns the batch size for a number of training images.
-
-  The paper's 100, evened out, so that an epoch leaves out as few images as it
-  can; smaller for fewer than a thousand images, so that an epoch has ten steps,
-  down to eight images. Of 199 images a batch of 100 would see half in an epoch.
+def left_out(images: int, batch_size: int) -> str:
+  """Returns a note about the images that an epoch leaves out; "" for a few.
 
   Args:
     images: Number of training images.
+    batch_size: Images per step.
   """
-  steps = max(-(-images // BATCH), min(FEWEST_STEPS, images // SMALLEST_BATCH))
-  return max(1, images // max(1, steps))
-
-
-def with_batch(recipe: Recipe, images: int) -> Recipe:
-  """Returns a recipe whose batch is that of a number of training images."""
-  batch = recipe.batch_size or choose_batch(images)
-  return dataclasses.replace(recipe, batch_size=min(batch, images))
+  if images < batch_size:
+    return (
+      f"{images} training images are fewer than --batch_size={batch_size}: all"
+      " of them are one step"
+    )
+  rest = images % batch_size
+  if rest * MOST_LEFT_OUT < images:
+    return ""
+  return (
+    f"every epoch leaves out {rest} of {images} training images, other ones"
+    f" every time: they fill no batch of {batch_size} (--batch_size)"
+  )
 
 
 def learning_rate(

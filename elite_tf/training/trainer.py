@@ -1,6 +1,7 @@
 """Trains one candidate, from any epoch to any later epoch."""
 
 import contextlib
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -33,7 +34,6 @@ from elite_tf.training.recipe import (
   balanced_weights,
   ema_decay,
   learning_rate,
-  with_batch,
 )
 from elite_tf.training.steps import (
   State,
@@ -106,7 +106,9 @@ class Trainer:
     self._train, self._val = data.train, data.val
     self._total_epochs = epochs
     self._seed = seed
-    self._recipe = with_batch(recipe, len(self._train.labels))
+    self._recipe = dataclasses.replace(
+      recipe, batch_size=min(recipe.batch_size, len(self._train.labels))
+    )
     self._path = path
     mixed = get_family(candidate.family).mixed_precision
     with precision(best_precision() if mixed else "float32"):

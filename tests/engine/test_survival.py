@@ -394,3 +394,17 @@ def test_champion_too_large_is_replaced_and_the_search_resumed(
   _ended(_run(*flags))
   assert _found(run_dir) == found
   assert len(_events(run_dir, "champion")) == exported, "exported again"
+
+
+def test_what_was_lost_of_an_ended_search_is_made_again(undisturbed, tmp_path):
+  """Files of champions and tables of epochs, without training."""
+  run_dir = tmp_path / "run"
+  _ended(_run(*FLAGS, f"--run_dir={run_dir}"))
+  (model,) = run_dir.glob("champions/*/model.keras")
+  model.unlink()
+  tables = list(run_dir.glob("candidates/*/history.csv"))
+  tables[0].unlink()
+  done = _ended(_run(*FLAGS, f"--run_dir={run_dir}"))
+  assert f"{model.parent}/" in done.stdout and "is missing" in done.stdout
+  assert model.exists() and _found(run_dir) == undisturbed
+  assert len(_trained(run_dir)) == 4 * 4 + 2 * 4 + 22

@@ -265,3 +265,20 @@ def test_journal_that_cannot_be_opened(tmp_path):
     Journal(tmp_path)
   with pytest.raises(OSError):
     Journal(tmp_path / "no" / "folder" / "journal.jsonl")
+
+
+def test_a_clock_that_is_set_back_takes_no_time_away(path, monkeypatch):
+  """100 to 103, back to 50, then to 52: five seconds."""
+  with contextlib.closing(Journal(path)) as journal:
+    for now, kind in (
+      (100, "start"),
+      (103, "trained"),
+      (50, "end"),
+      (52, "end"),
+    ):
+      monkeypatch.setattr(journals, "time", lambda now=now: float(now))
+      event = {"event": kind, "name": "a", "start": 0, "stop": 1}
+      journal.append(event if kind == "trained" else {"event": kind})
+    assert journal.seconds() == 5
+  with contextlib.closing(Journal(path)) as journal:
+    assert journal.seconds() == 5

@@ -208,3 +208,20 @@ def test_slices_are_in_the_prediction():
     pool="elite", sram="1MB", include="elite-w4-d4-r96", slices=True
   ).needs
   assert plain.memory.arena_bytes > 1.4 * sliced.memory.arena_bytes
+
+
+def test_another_plan_of_the_same_settings_is_told():
+  """As the file of a board that was changed makes it."""
+  records = [
+    plan_json.plan_record(_plan(sram=sram, flash="1MB"))
+    for sram in ("320KB", "120KB")
+  ]
+  larger, smaller = records
+  lost = sorted(
+    {c.name for c in larger.candidates if c.fits}
+    - {c.name for c in smaller.candidates if c.fits}
+  )
+  assert lost and larger.difference(larger) == ""
+  said = smaller.difference(larger)
+  assert said == f"{lost[0]} takes part there, not here"
+  assert larger.difference(smaller) == f"{lost[0]} takes part here, not there"

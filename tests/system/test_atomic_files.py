@@ -1,10 +1,11 @@
 """Folders that are there as a whole or not at all."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from elite_tf.system.atomic_files import replace_folder
+from elite_tf.system.atomic_files import replace_folder, write_file
 
 
 def _files(folder):
@@ -91,3 +92,21 @@ def test_a_folder_can_be_named_relative_to_the_working_directory(
   with replace_folder(type(tmp_path)("here")) as beside:
     (beside / "a").write_text("1")
   assert _files(tmp_path) == {"here/a": "1"}
+
+
+def test_new_folders_above_are_written_through(tmp_path, monkeypatch):
+  """A power cut must not take away what was just written."""
+  synced, real = [], os.fsync
+
+  def fsync(descriptor):
+    synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+    return real(descriptor)
+
+  monkeypatch.setattr(os, "fsync", fsync)
+  with replace_folder(tmp_path / "a" / "b") as beside:
+    (beside / "file").write_text("x")
+    inside = beside / "file"
+  assert {inside, beside, tmp_path / "a", tmp_path} <= set(synced)
+  synced.clear()
+  write_file(tmp_path / "c" / "d" / "file", "x")
+  assert {tmp_path / "c" / "d", tmp_path / "c", tmp_path} <= set(synced)

@@ -13,10 +13,10 @@ from elite_tf.training.recipe import (
   RECIPES,
   Recipe,
   balanced_weights,
-  choose_batch,
+  choose_batch_size,
   ema_decay,
   learning_rate,
-  with_batch,
+  left_out,
 )
 
 
@@ -40,6 +40,28 @@ def test_recipe_is_the_papers():
     "temperature": 4.0,
     "class_weights": "none",
   }
+
+
+@pytest.mark.parametrize(
+  ("images", "expected"),
+  [(20, 10), (160, 10), (311, 19), (1599, 99), (1600, 100), (70_000, 100)],
+)
+def test_batches_of_few_images_are_small(images, expected):
+  assert choose_batch_size(images) == expected
+
+
+@pytest.mark.parametrize(
+  ("images", "batch_size", "said"),
+  [
+    (200, 100, ""),
+    (1099, 100, ""),
+    (199, 100, "every epoch leaves out 99 of 199 training images"),
+    (60, 100, "60 training images are fewer than --batch_size=100"),
+  ],
+)
+def test_images_left_out_are_told(images, batch_size, said):
+  assert left_out(images, batch_size).startswith(said)
+  assert bool(said) == bool(left_out(images, batch_size))
 
 
 @pytest.mark.parametrize(
@@ -129,39 +151,9 @@ def test_a_class_without_images_counts_nothing():
   assert balanced_weights([3, 0]) == [0.5, 0.0]
 
 
-@pytest.mark.parametrize(
-  ("images", "batch"),
-  [
-    # By hand: ten steps of at least eight images, then as many as it takes for
-    # batches of at most 100.
-    (45_000, 100),
-    (2_000, 100),
-    (1_293, 99),  # 13 steps leave out 6 images; 12 of 100 would leave out 93.
-    (1_000, 100),
-    (199, 19),
-    (80, 8),
-    (79, 8),  # Nine steps.
-    (17, 8),
-    (7, 7),
-    (1, 1),
-  ],
-)
-def test_batch_follows_the_number_of_images(images, batch):
-  assert choose_batch(images) == batch
-  recipe = with_batch(Recipe(batch_size=0), images)
-  assert recipe == Recipe(batch_size=batch)
-
-
-def test_rate_is_that_of_the_images_there_are():
-  """Fewer images than a batch: the peak of 40 images, not of 100."""
-  recipe = with_batch(Recipe(batch_size=100, warmup_epochs=0.0), 40)
-  assert recipe.batch_size == 40
-  assert learning_rate(recipe, 0, 1, 350) == pytest.approx(0.256 * 40 / 4096)
-
-
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_every_recipe_warms_up_to_its_peak_and_comes_down(name):
-  recipe = with_batch(RECIPES[name], 1_000)
+  recipe = RECIPES[name]
   rates = [learning_rate(recipe, step, 10, 35) for step in range(350)]
   peak = recipe.learning_rate * recipe.batch_size / 4096
   # Warm-up takes 5 of 350 steps, after which two decays of 2.4 have passed.

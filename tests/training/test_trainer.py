@@ -351,10 +351,21 @@ def test_trained_network_needs_its_checkpoint(tiny_candidate, tmp_path):
     load_trained(tiny_candidate, path)
 
 
-def test_fewer_images_than_a_batch_are_one_step(tiny_candidate, tiny_data):
+def test_fewer_images_than_a_batch_are_one_step(
+  tiny_candidate, tiny_data, monkeypatch
+):
+  """The learning rate is that of as many images."""
   few = Split(tiny_data.train.images[:12], tiny_data.train.labels[:12])
   training = Trainer(
     tiny_candidate, dataclasses.replace(tiny_data, train=few), 1
   )
+  batches = []
+
+  def rate(recipe, *_):
+    batches.append(recipe.batch_size)
+    return 0.001
+
+  monkeypatch.setattr(trainer, "learning_rate", rate)
   (epoch,) = training.train(1)
+  assert batches == [12]
   assert epoch.accuracy * 12 == pytest.approx(round(epoch.accuracy * 12))

@@ -17,7 +17,7 @@ from elite_tf.data.sources import Description
 from elite_tf.engine.runners.gpus import Gpu, workers_for
 from elite_tf.runs.plan import Plan
 from elite_tf.runs.settings import Settings
-from elite_tf.training.recipe import BATCH
+from elite_tf.training.recipe import PAPER_BATCH
 from elite_tf.types import Size
 
 MIB = 1 << 20
@@ -92,7 +92,7 @@ def size(
   """
   needs = {
     candidate.name: predict_need(
-      extent, cost.params, settings.batch_size or BATCH
+      extent, cost.params, settings.batch_size or PAPER_BATCH
     )
     for candidate, cost, extent in zip(plan.candidates, plan.costs, plan.sizes)
   }

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from elite_tf.conversion.model_file import check_file, load_for
+from elite_tf.conversion.search_data import load_data
 from elite_tf.data import sources
 from elite_tf.hardware import boards
 from elite_tf.hardware.boards import Limits
@@ -12,7 +13,6 @@ from elite_tf.hardware.fit import measured_shortfall
 from elite_tf.hardware.memory import predict
 from elite_tf.networks.families import get_families
 from elite_tf.networks.from_keras import read_layers
-from elite_tf.runs.config import check_same_data
 from elite_tf.runs.folder import RunFolder, store_of
 from elite_tf.runs.metrics import Metrics
 from elite_tf.runs.results import shortfall_text
@@ -71,7 +71,7 @@ def convert_file(
     settings = dataclasses.replace(
       settings, base_resolution=model.input_shape[1]
     )
-  data = _load(settings, folder)
+  data = load_data(settings, folder)
   for note in data.notes:
     logger.info(note)
   exported = (
@@ -85,20 +85,6 @@ def convert_file(
   *_, name = conversions  # The quantized one, if there is one.
   write_file(out, conversions[name].model)
   return Converted(conversions[name].model, metrics)
-
-
-def _load(settings: Settings, folder: RunFolder | None) -> sources.Dataset:
-  """Loads the data; with the parts of the search, if they are its data."""
-  store = store_of(settings)
-  if folder is None:
-    return sources.load(settings.data, settings.seed, store)
-  config = folder.read_config()
-  if settings.data == config.settings.data:
-    # Another seed would validate with images that were trained on.
-    settings = dataclasses.replace(settings, seed=config.settings.seed)
-  data = sources.load(settings.data, settings.seed, store)
-  check_same_data(folder.path, config, settings, store, data)
-  return data
 
 
 def _misfit(exported, metrics: Metrics, settings: Settings) -> str:

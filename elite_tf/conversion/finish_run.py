@@ -8,12 +8,11 @@ from pathlib import Path
 import keras
 
 from elite_tf.conversion.champion import add_conversions
-from elite_tf.data import sources
+from elite_tf.conversion.search_data import load_data
 from elite_tf.data.sources import Description
 from elite_tf.errors import EliteError
 from elite_tf.runs import plan as planning
-from elite_tf.runs.config import check_same_data
-from elite_tf.runs.folder import RunFolder, store_of
+from elite_tf.runs.folder import RunFolder
 from elite_tf.runs.metrics import Metrics
 from elite_tf.runs.results import ChampionResult, figures_of
 from elite_tf.runs.settings import Settings, limits_of
@@ -66,9 +65,7 @@ def finish(
     OSError: The folder cannot be written.
   """
   plan, description = planning.plan_for_data(settings)
-  store = store_of(settings)
-  data = sources.load(settings.data, settings.seed, store)
-  check_same_data(folder.path, folder.read_config(), settings, store, data)
+  data = load_data(settings, folder)
   failed: list[EliteError] = []
   with lock.hold(folder.lock):
     for name in names:

@@ -5,8 +5,10 @@ import math
 
 from elite_tf.data.sources import Description
 from elite_tf.hardware.boards import Limits
-from elite_tf.networks.families import DEFAULT, get_families
+from elite_tf.networks.ancestors import NONE
+from elite_tf.networks.families import DEFAULT, get_families, get_family
 from elite_tf.runs.settings import Settings, limits_of
+from elite_tf.runs.starts import choose_weights
 
 # An input may take this share of the memory: the first maps of a network are
 # larger than its input.
@@ -24,8 +26,8 @@ def choose_pool(settings: Settings, description: Description) -> Settings:
   """Returns the settings with pool, widths and input size chosen.
 
   What the user named stays. Without a limit the pool is the paper's. Under a
-  limit it is `edge`, with the largest widths that fit, on a board within a
-  second: the paper's coefficients
+  limit it is `edge`, or `lite` where that can inherit weights from ImageNet,
+  with the largest widths that fit, on a board within a second: the paper's coefficients
   rarely meet a limit, and at the price of a microcontroller edge was measured to
   be better (docs/measurements/2026-12-01-small-networks.md).
 
@@ -40,7 +42,7 @@ def choose_pool(settings: Settings, description: Description) -> Settings:
     filled = limited and (settings.fill or not settings.include)
     settings = dataclasses.replace(
       settings,
-      pool="edge" if filled else DEFAULT,
+      pool=_filled(settings, description) if filled else DEFAULT,
       fill=settings.fill or filled,
     )
     if filled and limits.board and not settings.latency:
@@ -50,6 +52,14 @@ def choose_pool(settings: Settings, description: Description) -> Settings:
   return dataclasses.replace(
     settings, base_resolution=_base_resolution(settings, description, limits)
   )
+
+
+def _filled(settings: Settings, description: Description) -> str:
+  """Returns the family that fills a limit."""
+  heir = get_family("lite")
+  side = min(description.height, description.width)
+  weights = settings.weights or choose_weights([heir], side)
+  return "edge" if weights == NONE else heir.name
 
 
 def _base_resolution(

@@ -64,7 +64,8 @@ class Settings:
     "Families of the candidates, separated by commas: edge, elite, hf, lite,"
     " mobilenet_v2. Or module:function for a custom family, your function"
     " (width, depth, resolution, classes) -> keras.Model. Empty: elite; under a"
-    " limit edge, with --fill and, on a board, --latency=1s.",
+    " limit edge (lite for photographs, if its weights are installed), with"
+    " --fill and, on a board, --latency=1s.",
   )
   levels: int = setting(
     4, "Coefficients per axis; the paper has 4.", at_least=1

@@ -4,6 +4,7 @@ import pytest
 
 from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
+from elite_tf.networks.ancestors.base import Ancestor
 from elite_tf.runs.choose_pool import choose_pool
 from elite_tf.runs.plan import make_plan
 from elite_tf.runs.presets import resolve
@@ -159,6 +160,25 @@ def test_a_limit_without_a_pool_is_filled_with_edge(given, pool, fill, latency):
 
 
 @pytest.mark.parametrize(
+  ("installed", "side", "given", "pool"),
+  [
+    (True, 64, {}, "lite"),
+    (True, 63, {}, "edge"),  # No photographs.
+    (False, 64, {}, "edge"),
+    (True, 64, {"weights": "none"}, "edge"),
+    (False, 32, {"weights": "my.pth"}, "lite"),
+    (True, 64, {"pool": "edge"}, "edge"),
+  ],
+)
+def test_photographs_begin_with_weights_from_imagenet(
+  monkeypatch, installed, side, given, pool
+):
+  monkeypatch.setattr(Ancestor, "installed", lambda self: installed)
+  settings = resolve({"board": "nano33ble", **given})
+  assert choose_pool(settings, _description(side)).pool == pool
+
+
+@pytest.mark.parametrize(
   ("given", "side", "base"),
   [
     ({}, 300, 224),
@@ -181,6 +201,6 @@ def test_quick_search_under_a_limit_has_two_groups_of_four():
   chosen = choose_pool(settings, _description(300))
   plan = make_plan(chosen, 3, 3, chosen.base_resolution)
   assert [len(group) for group in plan.groups()] == [4, 4]
-  assert {c.family for c in plan.candidates} == {"edge"}
+  assert len({c.family for c in plan.candidates}) == 1
   named = resolve({"board": "nano33ble", "pool": "elite"}, "quick")
   assert named.include == "*-w4-d[34]-*" and not named.fill

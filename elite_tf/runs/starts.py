@@ -21,8 +21,8 @@ def choose_weights(families: Sequence[Family], side: int) -> str:
 
   Args:
     families: Of the candidates.
-    side: Shorter side of the images, in pixels. What photographs teach helps
-      little with smaller ones.
+    side: Shorter side of the images, in pixels. Smaller ones may be anything,
+      digits or spectra; those from 64 pixels on count as photographs.
   """
   known = [ancestor_of(family.name) for family in families]
   installed = any(each and each.installed() for each in known)

@@ -16,7 +16,8 @@ from elite_tf.runs.settings import Settings, resolve
 from elite_tf.types import Epoch, Outcome
 
 GIVEN = {"include": "*-w4-d[34]-r16", "group_size": 2, "epochs": 2,
-         "round_epochs": 1, "base_resolution": 16, "augment": "none"}  # fmt: skip
+         "round_epochs": 1, "base_resolution": 16, "augment": "none",
+         "batch_size": 100}  # The last three as a search chooses them for digits.  # fmt: skip
 
 SETTINGS = {
     "data": "digits", "cache_dir": "", "tfds_dir": "", "download": False,

@@ -12,12 +12,13 @@ process group is killed (SIGKILL) at a random moment, half of the times while a
 checkpoint or the journal is being written, and the search is started again. If a
 search ends before all kills are done, another one begins, with the next fault.
 
-Prints one JSON object: "kills", "ends" (number of searches that ended, by fault),
-"moments" (number of kills by moment), "equal" (whether champions, scores and histories of
-all searches are those of the search without kills), "differs" (what is
-different), "trained_twice" (finished epochs that were trained again), "epochs",
-"seconds". Candidates that take the place of a champion too large have lost their
-checkpoints and are trained again; these epochs do not count. The exit code is 1 if anything differs or was trained twice.
+Prints one JSON object: "kills", "ends" (number of searches that ended),
+"by_fault", "moments" (number of kills by moment), "equal" (whether champions,
+scores and histories of all searches are those of the search without kills),
+"differs" (what is different), "trained_twice" (finished epochs that were trained
+again), "epochs", "seconds". Candidates that take the place of a champion too
+large have lost their checkpoints and are trained again; these epochs do not
+count. The exit code is 1 if anything differs or was trained twice.
 """
 
 import argparse
@@ -319,7 +320,8 @@ def main() -> int:
     json.dumps(
       {
         "kills": killer.done,
-        "ends": dict(ends),
+        "ends": number,
+        "by_fault": dict(ends),
         "moments": dict(killer.moments),
         "equal": not differs,
         "differs": sorted(differs),

@@ -186,5 +186,6 @@ def test_dry_run_as_json_is_one_object(folder):
   out, lines = _dry_run(folder, "--format=json")
   # The next multiple of 32 pixels: 96.
   assert json.loads(out)["candidates"][0]["resolution"] == 96
-  assert len(lines) == 3 and lines[0].startswith(NOTE)
-  assert lines[1:] == WHAT
+  few = "few images: --batch_size=10 instead of 100"
+  assert len(lines) == 4 and lines[0].startswith(NOTE)
+  assert lines[1:] == [*WHAT, few]

@@ -28,7 +28,7 @@ class Trainer:
 
   first_step_seconds = 0.0
 
-  def __init__(self, candidate, data, epochs, seed, recipe, path):
+  def __init__(self, candidate, data, epochs, seed, recipe, path, *_):
     from elite_tf.training import checkpoint
 
     self._name, self._seed, self._path = candidate.name, seed, path

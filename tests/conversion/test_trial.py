@@ -53,7 +53,7 @@ def test_it_is_told_while_the_networks_are_priced(tmp_path, monkeypatch):
   (tmp_path / "sinenets.py").write_text(NETS)
   monkeypatch.chdir(tmp_path)
   # Another test of this process may have loaded TensorFlow.
-  monkeypatch.setattr(custom_worker.backend, "load_keras", lambda *_: None)
+  monkeypatch.setattr(custom_worker.backend, "load_keras", lambda *_: keras)
   one = Candidate("sinenets:sines", 4, 4, 4, 0.5, 0.5, 8, 1, 10)
   said = (
     "--pool=sinenets:sines: sines-w4-d4-r8, untrained, cannot be converted with"

@@ -63,9 +63,9 @@ class Settings:
     "",
     "Families of the candidates, separated by commas: edge, elite, hf, lite,"
     " mobilenet_v2. Or module:function for a custom family, your function"
-    " (width, depth, resolution, classes) -> keras.Model. Empty: elite; under a"
-    " limit edge (lite for photographs, if its weights are installed), with"
-    " --fill and, on a board, --latency=1s.",
+    " (width, depth, resolution, classes) -> keras.Model. Empty: lite for"
+    " photographs, if its weights are installed; else elite, under a limit edge."
+    " Under a limit with --fill and, on a board, --latency=1s.",
   )
   levels: int = setting(
     4, "Coefficients per axis; the paper has 4.", at_least=1
@@ -73,7 +73,7 @@ class Settings:
   base_resolution: int = setting(
     0,
     "Input size at r = 1, in pixels. 0: chosen by the size of the images, and"
-    " for photographs by the memory of the board.",
+    " for photographs by their number and the memory of the board.",
     at_least=0,
   )
   activation: str = setting(

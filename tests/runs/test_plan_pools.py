@@ -1,5 +1,7 @@
 """Pools of several families, filled up to a limit, and the recipe they get."""
 
+import dataclasses
+
 import pytest
 
 from elite_tf.data.sources import Description
@@ -152,6 +154,7 @@ def _description(side=32, channels=3):
     ({"board": "nano33ble", "pool": "lite"}, "lite", False, ""),
     # Names are of the paper's pool.
     ({"board": "nano33ble", "include": "elite-w4-*"}, "elite", False, ""),
+    ({"board": "nano33ble", "include": "*-w4-*"}, "elite", False, ""),
   ],
 )
 def test_a_limit_without_a_pool_is_filled_with_edge(given, pool, fill, latency):
@@ -163,31 +166,50 @@ def test_a_limit_without_a_pool_is_filled_with_edge(given, pool, fill, latency):
   ("installed", "side", "given", "pool"),
   [
     (True, 64, {}, "lite"),
-    (True, 63, {}, "edge"),  # No photographs.
-    (False, 64, {}, "edge"),
-    (True, 64, {"weights": "none"}, "edge"),
+    (True, 63, {}, "elite"),  # No photographs.
+    (False, 64, {}, "elite"),
+    (True, 64, {"weights": "none"}, "elite"),
     (False, 32, {"weights": "my.pth"}, "lite"),
     (True, 64, {"pool": "edge"}, "edge"),
+    (True, 64, {"include": "elite-w4-*, hf-*"}, "elite,hf"),
+    (True, 64, {"include": "*-w4-d[34]-*"}, "lite"),
+    (True, 64, {"board": "nano33ble"}, "lite"),
+    (True, 63, {"board": "nano33ble"}, "edge"),
+    (True, 64, {"board": "nano33ble", "weights": "none"}, "edge"),
   ],
 )
 def test_photographs_begin_with_weights_from_imagenet(
   monkeypatch, installed, side, given, pool
 ):
   monkeypatch.setattr(Ancestor, "installed", lambda self: installed)
-  settings = resolve({"board": "nano33ble", **given})
-  assert choose_pool(settings, _description(side)).pool == pool
+  assert choose_pool(resolve(given), _description(side)).pool == pool
+
+
+def test_few_photographs_are_small_where_candidates_inherit(monkeypatch):
+  monkeypatch.setattr(Ancestor, "installed", lambda self: True)
+  many = dataclasses.replace(_description(300), images=10_000)
+  for description, given, base in (
+    (_description(300), {}, 96),
+    (many, {}, 224),
+    (_description(300), {"pool": "lite"}, 224),
+    (_description(300), {"base_resolution": 160}, 160),
+    (_description(300), {"weights": "none"}, 224),
+    (_description(32), {}, 32),
+  ):
+    found = choose_pool(resolve(given), description)
+    assert found.base_resolution == base
 
 
 @pytest.mark.parametrize(
   ("given", "side", "base"),
   [
-    ({}, 300, 224),
+    ({"pool": "edge"}, 300, 224),
     ({"sram": "256KB"}, 300, 96),  # 96 * 96 * 3 bytes are 27 KB.
     ({"sram": "256KB"}, 80, 96),
-    ({"sram": "512KB"}, 300, 128),
+    ({"sram": "512KB", "pool": "edge"}, 300, 128),
     ({"sram": "20KB"}, 300, 64),
     ({"sram": "256KB"}, 28, 32),
-    ({"flash": "256KB"}, 300, 224),
+    ({"flash": "256KB", "pool": "edge"}, 300, 224),
     ({"sram": "256KB", "base_resolution": 200}, 300, 200),
   ],
 )

@@ -173,7 +173,12 @@ def left_out(run: Run) -> list[tuple[str, str, str]]:
       network.name,
       "not trained",
       f"does not fit: {network.flash_bytes:,} bytes of flash and"
-      f" {network.sram_bytes:,} of memory, predicted",
+      f" {network.sram_bytes:,} of memory, predicted"
+      + (
+        f"; about {1000 * network.estimated_seconds:,.0f} ms an inference"
+        if run.settings.latency
+        else ""
+      ),
     )
     for network in run.networks.values()
     if not network.fits

@@ -89,8 +89,11 @@ def draw_levels(run: Run, axis: Axis) -> str:
     )
   for row, (title, networks) in enumerate(table):
     axes.text(-1.25, row + 0.5, title, color=MUTED, va="center")
-    for column, (level, _) in enumerate(levels):
-      count = sum(getattr(n, axis.level) == level for n in networks)
+    for column, level in enumerate(levels):
+      count = sum(
+        (getattr(n, axis.level), getattr(n, axis.name)) == level
+        for n in networks
+      )
       share = count / max(1, len(networks))
       cell = Rectangle(
           (column + 0.03, row + 0.06), 0.94, 0.88,

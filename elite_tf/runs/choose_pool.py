@@ -1,17 +1,22 @@
 """The pool of a search whose user named a board, or a limit, but no pool."""
 
+import contextlib
 import dataclasses
 import math
+from collections.abc import Sequence
 
 from elite_tf.data.sources import Description
+from elite_tf.errors import ConfigError
 from elite_tf.hardware.boards import Limits
 from elite_tf.networks.ancestors import NONE
 from elite_tf.networks.families import (
   DEFAULT,
   FAMILIES,
+  Family,
   get_families,
   get_family,
 )
+from elite_tf.networks.scaling import coefficients
 from elite_tf.runs.settings import Settings, limits_of
 from elite_tf.runs.starts import choose_weights
 
@@ -89,12 +94,25 @@ def _inherits(settings: Settings, description: Description) -> bool:
 def _base_resolution(
   settings: Settings, description: Description, limits: Limits
 ) -> int:
-  first, *_ = get_families(settings.pool)
   side = min(description.height, description.width)
-  base = first.default_resolution(side)
+  base = _default_resolution(get_families(settings.pool), side)
   if limits.sram_bytes is None or base <= SIZES[0]:
     return base
   pixels = limits.sram_bytes / INPUT_SHARE / description.channels
   return min(
     base, max(s for s in SIZES if s <= max(math.sqrt(pixels), SIZES[0]))
   )
+
+
+def _default_resolution(families: Sequence[Family], side: int) -> int:
+  """Returns the first family's default that all families can have.
+
+  Where there is none, the first family's: the plan then says what is wrong.
+  """
+  defaults = [family.default_resolution(side) for family in families]
+  for base in defaults:
+    with contextlib.suppress(ConfigError):
+      for family in families:
+        family.resolutions(base, coefficients(1))
+      return base
+  return defaults[0]

@@ -16,13 +16,12 @@ from elite_tf.networks.ancestors import Start
 from elite_tf.networks.cost import network_cost, network_size
 from elite_tf.networks.custom_cost import Prices
 from elite_tf.networks.families import (
-  DEFAULT,
   Family,
   get_families,
   get_family,
 )
 from elite_tf.networks.pool import fill, include, make_pool
-from elite_tf.runs.choose_pool import choose_pool
+from elite_tf.runs.choose_pool import HEIR, choose_pool
 from elite_tf.runs.disk_usage import disk_bytes
 from elite_tf.runs.folder import (
   RunFolder,
@@ -30,15 +29,16 @@ from elite_tf.runs.folder import (
   store_of,
   store_side,
 )
-from elite_tf.runs.recipe import recipe_of
+from elite_tf.runs.recipe import choose_recipe, recipe_of
 from elite_tf.runs.settings import Settings, check_rounds, limits_of
 from elite_tf.runs.starts import choose_weights, describe_starts
 from elite_tf.tournament.criteria import candidate_epochs, rounds_needed
 from elite_tf.tournament.grouping import Grouping, make_groups
 from elite_tf.types import Candidate, Cost, Layer, Size
 
-# Where all candidates have fewer parameters, the recipe is `small`.
-SMALL_PARAMS = 1_000_000
+
+class NothingFits(ConfigError):
+  """No candidate of the pool is within the limits."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,29 +160,6 @@ def _predict(
   return predict_needs(candidate, layers, limits)
 
 
-def choose_recipe(
-  families: Sequence[Family],
-  costs: Sequence[Cost],
-  starts: Mapping[str, Start],
-) -> str:
-  """Returns the recipe for all candidates of a search, if none was named.
-
-  One for all, because candidates that compete are compared like with like.
-  Nothing is known about custom networks, which have the paper's.
-
-  Args:
-    families: Of the candidates.
-    costs: Of the candidates.
-    starts: Weights files by family. Networks that inherit their first weights
-      train best with long steps, whatever their size.
-  """
-  if all(family.name in starts for family in families):
-    return "small"
-  known = all(family.has_layers for family in families)
-  small = max(cost.params for cost in costs) < SMALL_PARAMS
-  return "small" if known and small else "paper"
-
-
 def make_plan(
   settings: Settings,
   classes: int,
@@ -259,9 +236,17 @@ def make_plan(
         sizes.append(network_size(layers))
         needs.append(need)
   if not candidates:
-    raise ConfigError(_nearest(misfits, limits))
+    raise NothingFits(_nearest(misfits, limits))
   weights = settings.weights or ancestors.NONE
-  starts = ancestors.find_starts(weights, [each.name for each in families])
+  # Of several families perhaps not all are left.
+  names = [family.name for family in families]
+  left = {candidate.family for candidate in candidates}
+  families = tuple(each for each in families if each.name in left)
+  starts = {
+    name: start
+    for name, start in ancestors.find_starts(weights, names).items()
+    if name in left
+  }
   notes += describe_starts(starts, candidates)
   recipe = settings.recipe or choose_recipe(families, costs, starts)
   chosen = recipe_of(dataclasses.replace(settings, recipe=recipe))
@@ -279,7 +264,7 @@ def make_plan(
     for count in members
   )
   return Plan(
-    pool=settings.pool or DEFAULT,
+    pool=",".join(family.name for family in get_families(settings.pool)),
     fill=settings.fill,
     latency=settings.latency,
     base_resolution=base_resolution,
@@ -318,7 +303,24 @@ def plan_for_data(
     ConfigError: The data or the settings are not what they should be.
   """
   description = sources.describe(settings.data, store_of(settings))
-  settings = choose_pool(settings, description)
+  chosen = choose_pool(settings, description)
+  if settings.pool or chosen.pool != HEIR or not chosen.fill:
+    return _plan(chosen, description, trial), description
+  try:
+    plan = _plan(chosen, description, trial)
+    if len(plan.candidates) >= len(plan.misfits):
+      return plan, description
+  except NothingFits:
+    pass
+  smaller = choose_pool(
+    dataclasses.replace(settings, weights=ancestors.NONE), description
+  )
+  plan = _plan(smaller, description, trial)
+  note = f"{HEIR}, which inherits weights, is too large for the limits"
+  return dataclasses.replace(plan, notes=(note, *plan.notes)), description
+
+
+def _plan(settings: Settings, description: Description, trial: str) -> Plan:
   base = settings.base_resolution
   side = min(description.height, description.width)
   families = get_families(settings.pool)
@@ -332,13 +334,13 @@ def plan_for_data(
     Prices.read(RunFolder(Path(run_dir)).prices),
     trial,
   )
-  if not settings.cache_dir:
-    size = sources.cache_bytes(
-      settings.data,
-      description,
-      store_side(base),
-      (candidate.resolution for candidate in plan.candidates),
-      settings.augment or augment.choose_augmentation(description),
-    )
-    plan = dataclasses.replace(plan, disk_bytes=plan.disk_bytes + size)
-  return plan, description
+  if settings.cache_dir:
+    return plan
+  size = sources.cache_bytes(
+    settings.data,
+    description,
+    store_side(base),
+    (candidate.resolution for candidate in plan.candidates),
+    settings.augment or augment.choose_augmentation(description),
+  )
+  return dataclasses.replace(plan, disk_bytes=plan.disk_bytes + size)

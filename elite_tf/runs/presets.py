@@ -36,8 +36,7 @@ PRESETS: dict[str, dict[str, object]] = {
 # of the paper's pool rarely suits a limit. Two groups of four, too.
 QUICK_UNDER_LIMITS = {"fill": True, "include": "*-d[34]-*"}
 
-LIMITS = frozenset({"board", "flash", "sram"})
-NAMING = frozenset({"pool", "include", "levels", "fill"})
+LIMITS = ("board", "flash", "sram")
 
 
 def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
@@ -64,7 +63,14 @@ def resolve(given: Mapping[str, object], preset: str = "") -> Settings:
         f" Received: {name!r}"
       )
   values = dict(PRESETS.get(preset, {}))
-  if preset == "quick" and LIMITS & given.keys() and not NAMING & given.keys():
+  if preset == "quick" and _is_filled(given):
     values |= QUICK_UNDER_LIMITS
   values |= given
   return Settings(**{n: checked(FIELDS[n], v) for n, v in values.items()})
+
+
+def _is_filled(given: Mapping[str, object]) -> bool:
+  """Returns whether the pool will be filled up to a limit."""
+  limited = any(given.get(name) for name in LIMITS)
+  filled = bool(given.get("fill")) or not given.get("pool")
+  return limited and filled and not given.get("include")

@@ -1,9 +1,39 @@
 """The training recipe that settings ask for."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
+from elite_tf.networks.ancestors import Start
+from elite_tf.networks.families import Family
 from elite_tf.runs.settings import Settings
 from elite_tf.training.recipe import PAPER_BATCH, RECIPES, Recipe
+from elite_tf.types import Cost
+
+# Where all candidates have fewer parameters, the recipe is `small`.
+SMALL_PARAMS = 1_000_000
+
+
+def choose_recipe(
+  families: Sequence[Family],
+  costs: Sequence[Cost],
+  starts: Mapping[str, Start],
+) -> str:
+  """Returns the recipe for all candidates of a search, if none was named.
+
+  One for all, because candidates that compete are compared like with like.
+  Nothing is known about custom networks, which have the paper's.
+
+  Args:
+    families: Of the candidates.
+    costs: Of the candidates.
+    starts: Weights files by family. Networks that inherit their first weights
+      train best with long steps, whatever their size.
+  """
+  if all(family.name in starts for family in families):
+    return "small"
+  known = all(family.has_layers for family in families)
+  small = max(cost.params for cost in costs) < SMALL_PARAMS
+  return "small" if known and small else "paper"
 
 
 def recipe_of(settings: Settings) -> Recipe:

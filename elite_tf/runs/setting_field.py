@@ -102,6 +102,10 @@ def checked(field: dataclasses.Field, value: object) -> typing.Any:
     )
   if plain == field.default:  # It may be outside of the bounds: "chosen".
     return plain
+  if facts.at_most is None and isinstance(plain, float) and plain - plain != 0:
+    raise ConfigError(
+      f"--{field.name} must be a finite number. Received: {value}"
+    )
   if facts.at_least is not None and plain < facts.at_least:
     raise ConfigError(
       f"--{field.name} must be at least {facts.at_least}. Received: {value}"

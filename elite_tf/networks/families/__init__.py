@@ -36,6 +36,10 @@ def get_families(pool: str) -> tuple[Family, ...]:
       of several.
   """
   names = [name.strip() for name in (pool or DEFAULT).split(",")]
+  if not all(names):
+    raise ConfigError(
+      f"--pool must be names separated by commas. Received: {pool!r}"
+    )
   families = tuple(get_family(name) for name in names)
   if len(set(names)) < len(names):
     raise ConfigError(f"--pool names a family twice. Received: {pool!r}")

@@ -29,8 +29,12 @@ LONGEST = (
 # and whole searches whose parts other tests cover.
 SLOW = (
   "test_search.py::test_ray_comes_to_the_same_result",
+  "test_search.py::test_killed_in_the_second_round_it_ends_as_if_undisturbed",
+  "test_custom_search.py::"
+  "test_the_champion_is_verified_and_converted_again[mobilenet_v2",
   "test_docs.py::test_search_begins[docs/scaling-out.md",
   "training/test_jax.py::test_search_trains_without_tensorflow",
+  "training/test_jax.py::test_three_steps_are_tensorflows",
   "conversion/quantize/test_qat.py::test_training_ends_where_tfmot_ends",
   "conversion/quantize/test_qat.py::"
   "test_student_computes_what_that_of_tfmot_computes",

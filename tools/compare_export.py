@@ -29,7 +29,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import trainings
-from side_by_side import measures, record
+from side_by_side import measures, record_or_exit
 
 from elite_tf.conversion import calibration_images as calibration
 from elite_tf.conversion import model_file
@@ -228,11 +228,7 @@ def main(arguments: Sequence[str]) -> int:
       print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     return {"networks": rows}
 
-  try:
-    record(measure, flags.out)
-  except EliteError as error:
-    sys.exit(f"error: {error}")
-  return 0
+  return record_or_exit(measure, flags.out)
 
 
 if __name__ == "__main__":

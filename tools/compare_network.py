@@ -30,11 +30,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import resnet8
 import trainings
 from compare_search import write_subset
-from side_by_side import measures, record
+from side_by_side import measures, record_or_exit
 from trainings import Task
 
 from elite_tf.data import sources
-from elite_tf.errors import ConfigError, EliteError
+from elite_tf.errors import ConfigError
 from elite_tf.hardware.memory import CODE_BYTES, predict
 from elite_tf.networks.cost import network_cost
 from elite_tf.networks.families import get_family
@@ -278,11 +278,7 @@ def main(arguments: Sequence[str]) -> int:
   parser.add_argument("--out", help="JSON file; default: stdout")
   flags = parser.parse_args(arguments)
   resnet8.register()
-  try:
-    record(lambda: compare(flags), flags.out)
-  except EliteError as error:
-    sys.exit(f"error: {error}")
-  return 0
+  return record_or_exit(lambda: compare(flags), flags.out)
 
 
 if __name__ == "__main__":

@@ -33,11 +33,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import peer_hyperband
 import peer_ray
 import trainings
-from side_by_side import PeerMissing, record, require
+from side_by_side import PeerMissing, record_or_exit, require
 from trainings import Task
 
 from elite_tf.data import sources
-from elite_tf.errors import ConfigError, EliteError
+from elite_tf.errors import ConfigError
 from elite_tf.runs.settings import Settings
 from elite_tf.tournament.bracket import Bracket, Rules
 from elite_tf.tournament.criteria import CRITERIA, candidate_epochs
@@ -332,11 +332,7 @@ def main(arguments: Sequence[str]) -> int:
   )
   parser.add_argument("--out", help="JSON file; default: stdout")
   flags = parser.parse_args(arguments)
-  try:
-    record(lambda: compare(flags), flags.out)
-  except EliteError as error:
-    sys.exit(f"error: {error}")
-  return 0
+  return record_or_exit(lambda: compare(flags), flags.out)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import trainings
 from compare_search import write_subset
-from side_by_side import record
+from side_by_side import record_or_exit
 from trainings import Task
 
 from elite_tf.engine.prepare_search import prepare_search
-from elite_tf.errors import EliteError
 from elite_tf.runs.presets import resolve
 
 
@@ -117,11 +116,7 @@ def main(arguments: Sequence[str]) -> int:
   parser.add_argument("--workers", type=int, default=2)
   parser.add_argument("--out", help="JSON file; default: stdout")
   flags = parser.parse_args(arguments)
-  try:
-    record(lambda: compare(flags), flags.out)
-  except EliteError as error:
-    sys.exit(f"error: {error}")
-  return 0
+  return record_or_exit(lambda: compare(flags), flags.out)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import elite_tf
+from elite_tf.errors import EliteError
 from elite_tf.runs.metrics import Quantization
 
 PACKAGES = ("tensorflow", "keras", "keras-tuner", "ray")
@@ -65,6 +66,22 @@ def record(measure: Callable[[], dict], out: str | None) -> dict:
   else:
     print(text, end="")
   return whole
+
+
+def record_or_exit(measure: Callable[[], dict], out: str | None) -> int:
+  """Measures and writes as `record`; an error of the package is one line.
+
+  Returns:
+    0, the exit code of the command.
+
+  Raises:
+    SystemExit: With the error in one line.
+  """
+  try:
+    record(measure, out)
+  except EliteError as error:
+    sys.exit(f"error: {error}")
+  return 0
 
 
 def measures(quantization: Quantization) -> str:

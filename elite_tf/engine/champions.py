@@ -136,15 +136,10 @@ class Champions:
     }
 
   def _is_complete(self, champion: ChampionResult) -> bool:
-    lost = [
-      name
-      for name in champion.files
-      if not (self._folder.path / name).is_file()
-    ]
+    lost = self._folder.lost_files(champion)
     if lost:
       logger.warning(
-        f"{self._folder.path / lost[0]} is missing; champion {champion.name} is"
-        " written again"
+        f"{lost[0]} is missing; champion {champion.name} is written again"
       )
     return not lost
 

@@ -61,7 +61,7 @@ def open_data(
   there = config.data
   here = OpenedData(description, fingerprint(description, key))
   result = folder.read_result()
-  ended = result is not None and not result.unverified
+  ended = result is not None and folder.is_final(result)
   if not ended:
     check_same_crop(folder.path, config, description.photographs)
     check_same_training(folder.path, config, description.images)

@@ -74,7 +74,7 @@ def run_search(
       read_start(start)  # Fails now, not in every worker.
   data = open_data(settings, description, folder)
   result = folder.read_result()
-  if result is not None and _is_final(result, folder):
+  if result is not None and folder.is_final(result):
     logger.info(f"{folder.path}: this search has ended already")
     return _checked(result, folder)
   with lock.hold(folder.lock):
@@ -97,13 +97,6 @@ def run_search(
       folder.tidy()  # Killed workers leave files half written.
     ending.write_or_warn(folder)
   return _checked(result, folder)
-
-
-def _is_final(result: Result, folder: RunFolder) -> bool:
-  """Returns whether nothing is left to do."""
-  files = [name for champion in result.champions for name in champion.files]
-  lost = not all((folder.path / name).is_file() for name in files)
-  return not result.unverified and not lost
 
 
 def _check_same_plan(here: PlanRecord, folder: RunFolder) -> None:

@@ -22,7 +22,7 @@ from elite_tf.runs.config import (
   check_same_teacher,
 )
 from elite_tf.runs.fingerprint import Fingerprint
-from elite_tf.runs.results import Result
+from elite_tf.runs.results import ChampionResult, Result
 from elite_tf.runs.settings import Settings
 from elite_tf.runs.starts import starts_of
 from elite_tf.system.atomic_files import previous, write_file
@@ -160,6 +160,16 @@ class RunFolder:
       return Result.read(self.result)
     except FileNotFoundError:
       return None
+
+  def is_final(self, result: Result) -> bool:
+    """Returns whether a search that has this result has nothing left to do."""
+    lost = any(map(self.lost_files, result.champions))
+    return not result.unverified and not lost
+
+  def lost_files(self, champion: ChampionResult) -> list[Path]:
+    """Returns the files of a champion that are no longer there."""
+    files = [self.path / name for name in champion.files]
+    return [path for path in files if not path.is_file()]
 
 
 def _read_history(path: Path) -> tuple[Epoch, ...]:

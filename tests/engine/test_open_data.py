@@ -15,7 +15,7 @@ from elite_tf.errors import ConfigError
 from elite_tf.runs.config import check_same_data
 from elite_tf.runs.folder import RunFolder, check_run, open_run, store_of
 from elite_tf.runs.presets import resolve
-from elite_tf.runs.results import Result
+from elite_tf.runs.results import ChampionResult, Result
 
 
 @pytest.fixture
@@ -229,3 +229,25 @@ def test_runs_of_versions_that_trained_otherwise(open_, root, given, resumed):
     return
   with pytest.raises(ConfigError, match="trains other networks with this seed"):
     open_(**given)
+
+
+def test_an_ended_search_that_lost_files_is_looked_at_as_it_goes_on(
+  open_, root
+):
+  """Its champion is written again: of photographs, with the same crop."""
+  _enlarge(root)
+  open_()
+  config = _config(root)
+  del config["crop_eighths"]
+  (root / "run" / "config.json").write_text(json.dumps(config))
+  nothing = (None, 0.5, None, None, None, None, None)
+  champion = ChampionResult(
+    "edge-w1-d1-r64", 1, 5, 5, 0.5, 0.5, *nothing, ("champions/model.keras",)
+  )
+  ended = Result((), (champion,), {}, 1.0, 1.0, 1.0, 0.0, 1.0, 1, 1)
+  ended.write(root / "run" / "result.json")
+  with pytest.raises(ConfigError, match="on another crop than 7/8; name"):
+    open_()
+  (root / "run" / "champions").mkdir()
+  (root / "run" / "champions" / "model.keras").write_text("")
+  open_()  # Nothing is left to do: the result is read.
